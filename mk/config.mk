@@ -1,0 +1,52 @@
+# Compilers and flags, by configuration: release, debug, asan, tsan, fuzz, cov.
+
+CONFIGS := release debug asan tsan fuzz cov
+ifeq ($(filter $(CONFIG),$(CONFIGS)),)
+$(error CONFIG=$(CONFIG) is not known; expected one of: $(CONFIGS))
+endif
+
+ifeq ($(CONFIG),fuzz)
+CC := clang
+else ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR      ?= ar
+HOSTCC  ?= $(CC)
+PKGCONF ?= pkg-config
+VERSION := $(shell cat VERSION 2>/dev/null || echo 0.0.0)
+
+WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wstrict-prototypes \
+        -Wmissing-prototypes -Wvla -Wundef -Wswitch-enum -Wpointer-arith -Wwrite-strings
+CSTD := -std=c17
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
+ifneq ($(filter x86_64% i686%,$(shell $(CC) -dumpmachine)),)
+HARDEN += -fcf-protection=full
+else
+HARDEN += -mbranch-protection=standard
+endif
+
+CFLAGS_release := -O2 -g -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+CFLAGS_debug   := -O0 -g3 -DDEBUG_ASSERT
+CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT
+CFLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DDEBUG_ASSERT
+CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT
+CFLAGS_cov     := -O0 -g --coverage -DDEBUG_ASSERT
+ifeq ($(shell $(CC) -dumpfullversion 2>/dev/null | cut -d. -f1 | grep -x '1[2-9]'),)
+else
+CFLAGS_release := $(subst _FORTIFY_SOURCE=2,_FORTIFY_SOURCE=3,$(CFLAGS_release))
+endif
+
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now
+LDFLAGS_debug   := -pie
+LDFLAGS_asan    := -pie -fsanitize=address,undefined
+LDFLAGS_tsan    := -pie -fsanitize=thread
+LDFLAGS_fuzz    := -pie -fsanitize=address,undefined
+LDFLAGS_cov     := -pie --coverage
+
+CFLAGS_ALL  := $(CSTD) $(WARN) $(HARDEN) $(CFLAGS_$(CONFIG)) -Isrc -I$(BUILD)/gen $(CFLAGS)
+LDFLAGS_ALL := $(LDFLAGS_$(CONFIG)) $(LDFLAGS)
+
+# Third-party libraries; each has one door in src/ (docs/style.md says which). The core's only one is jansson, for src/api.
+HOST_PKGS   := libcurl libmicrohttpd jansson openssl libidn2 zlib
+HOST_LIBS    = $(shell $(PKGCONF) --libs $(HOST_PKGS)) -lldns -lpthread
+HOST_CFLAGS  = -D_GNU_SOURCE $(shell $(PKGCONF) --cflags $(HOST_PKGS))

@@ -1,0 +1,19 @@
+# One archive a module, one object a source, header dependencies by -MMD -MP.
+
+Q := $(if $(V),,@)
+
+define module_rules
+$(1)_OBJS := $$(addprefix $(BUILD)/$(1)/,$$($(1)_SRCS:.c=.o))
+$(BUILD)/lib$(1).a: $$($(1)_OBJS)
+	@mkdir -p $$(@D)
+	$$(Q)rm -f $$@ && $(AR) rcs $$@ $$($(1)_OBJS)
+$(BUILD)/$(1)/%.o: src/$(1)/%.c
+	@mkdir -p $$(@D)
+	@echo "  CC      $$<"
+	$$(Q)$(CC) $(CFLAGS_ALL) $$($(1)_CFLAGS) -MMD -MP -c -o $$@ $$<
+-include $$($(1)_OBJS:.o=.d)
+endef
+$(foreach m,$(LAYERS),$(eval $(call module_rules,$(m))))
+
+CORE_LIBS := $(foreach m,$(CORE_LAYERS),$(BUILD)/lib$(m).a)
+LIBS      := $(foreach m,$(LAYERS),$(BUILD)/lib$(m).a)

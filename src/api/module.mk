@@ -1,0 +1,2 @@
+# Sources of src/api, written out.
+api_SRCS :=

@@ -1,0 +1,2 @@
+# Sources of src/blocklist, written out.
+blocklist_SRCS :=

@@ -1,0 +1,2 @@
+# Sources of src/cli, written out.
+cli_SRCS :=

@@ -1,0 +1,2 @@
+# Sources of src/config, written out.
+config_SRCS :=

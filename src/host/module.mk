@@ -1,0 +1,2 @@
+# Sources of src/host, written out.
+host_SRCS :=

@@ -1,0 +1,2 @@
+# Sources of src/resolver, written out.
+resolver_SRCS :=

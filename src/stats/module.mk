@@ -1,0 +1,2 @@
+# Sources of src/stats, written out.
+stats_SRCS :=
