@@ -1,0 +1,51 @@
+# Test programs. Each prints TAP; tests/lib/run.py runs them and counts.
+#   tests/unit/test_*.c       one cmocka group a file
+#   tests/scenario/runner.c   plays tests/scenario/*.scn against the whole core in virtual time
+#   tests/oracle/test_*.c     the same bytes to us and to ldns
+#   tests/fuzz/fuzz_*.c       LLVMFuzzerTestOneInput; `make check` replays tests/fuzz/corpus/NAME/ without a fuzzer
+
+TEST_CFLAGS := -Itests/lib -Isrc $(HOST_CFLAGS)
+UNIT_SRCS   := $(sort $(wildcard tests/unit/test_*.c))
+ORACLE_SRCS := $(sort $(wildcard tests/oracle/test_*.c))
+FUZZ_SRCS   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+TESTLIB_SRCS := $(sort $(wildcard tests/lib/*.c))
+
+UNIT_BINS   := $(UNIT_SRCS:%.c=$(BUILD)/%)
+ORACLE_BINS := $(ORACLE_SRCS:%.c=$(BUILD)/%)
+FUZZ_BINS   := $(FUZZ_SRCS:%.c=$(BUILD)/%)
+SCENARIO_BIN := $(if $(wildcard tests/scenario/runner.c),$(BUILD)/tests/scenario/runner)
+TESTLIB_OBJS := $(filter-out $(BUILD)/tests/lib/fuzz_main.o,$(TESTLIB_SRCS:%.c=$(BUILD)/%.o))
+
+TEST_BINS := $(UNIT_BINS) $(ORACLE_BINS) $(SCENARIO_BIN) $(FUZZ_BINS)
+
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CFLAGS_ALL) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+TEST_LINK = $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(LIBS) -Wl,--end-group $(HOST_LIBS) -lcmocka
+
+$(UNIT_BINS) $(ORACLE_BINS) $(SCENARIO_BIN): %: %.o $(TESTLIB_OBJS) $(LIBS)
+	@echo "  LINK    $@"
+	$(Q)$(TEST_LINK)
+
+ifeq ($(CONFIG),fuzz)
+$(FUZZ_BINS): %: %.o $(LIBS)
+	@echo "  LINK    $@"
+	$(Q)$(TEST_LINK) -fsanitize=fuzzer
+else
+$(FUZZ_BINS): %: %.o $(BUILD)/tests/lib/fuzz_main.o $(LIBS)
+	@echo "  LINK    $@"
+	$(Q)$(TEST_LINK)
+endif
+
+-include $(TEST_BINS:%=%.d) $(TESTLIB_OBJS:.o=.d)
+
+.PHONY: test-programs fuzz-programs
+test-programs: $(TEST_BINS)
+fuzz-programs: $(FUZZ_BINS)
+
+# make unit T=dns_name : builds and runs one unit test program
+.PHONY: unit
+unit: $(if $(T),$(BUILD)/tests/unit/test_$(T),$(UNIT_BINS))
+	$(Q)for t in $^; do $$t || exit 1; done
