@@ -15,5 +15,6 @@ $(BUILD)/$(1)/%.o: src/$(1)/%.c
 endef
 $(foreach m,$(LAYERS),$(eval $(call module_rules,$(m))))
 
-CORE_LIBS := $(foreach m,$(CORE_LAYERS),$(BUILD)/lib$(m).a)
-LIBS      := $(foreach m,$(LAYERS),$(BUILD)/lib$(m).a)
+# libweb.a: the dashboard as data (mk/web.mk); src/api serves it.
+CORE_LIBS := $(foreach m,$(CORE_LAYERS),$(BUILD)/lib$(m).a) $(BUILD)/libweb.a
+LIBS      := $(foreach m,$(LAYERS),$(BUILD)/lib$(m).a) $(BUILD)/libweb.a

@@ -1,2 +1,2 @@
 # Sources of src/api, written out.
-api_SRCS :=
+api_SRCS := assets.c
