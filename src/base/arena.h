@@ -1,6 +1,6 @@
 /*
- * Bump allocation inside one block of the caller: no free but all at once. The core's only way to get memory
- * after its init functions were given theirs.
+ * Bump allocation inside one block of the caller: no free but all at once. The core's only way to
+ * get memory after its init functions were given theirs.
  */
 #ifndef SINKHOLE_BASE_ARENA_H
 #define SINKHOLE_BASE_ARENA_H
@@ -26,7 +26,7 @@ char *arena_strdup(struct arena *a, const char *text, size_t len);
 
 void arena_reset(struct arena *a);
 
-#define ARENA_NEW(a, type)        ((type *)arena_alloc((a), sizeof(type), _Alignof(type)))
-#define ARENA_ARRAY(a, type, n)   ((type *)arena_alloc((a), sizeof(type) * (n), _Alignof(type)))
+#define ARENA_NEW(a, type)      ((type *)arena_alloc((a), sizeof(type), _Alignof(type)))
+#define ARENA_ARRAY(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (n), _Alignof(type)))
 
 #endif

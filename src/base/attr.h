@@ -1,20 +1,21 @@
 /*
- * Compiler attributes under plain names; the only file of the core with conditionals on the compiler.
+ * Compiler attributes under plain names; the only file of the core with conditionals on the
+ * compiler.
  */
 #ifndef SINKHOLE_BASE_ATTR_H
 #define SINKHOLE_BASE_ATTR_H
 
 #if defined(__GNUC__) || defined(__clang__)
-#define MUST_CHECK         __attribute__((warn_unused_result))
-#define PRINTF_LIKE(f, a)  __attribute__((format(printf, f, a)))
-#define NORETURN           __attribute__((noreturn))
-#define LIKELY(x)          __builtin_expect(!!(x), 1)
-#define UNLIKELY(x)        __builtin_expect(!!(x), 0)
-#define UNUSED             __attribute__((unused))
-#define ALWAYS_INLINE      inline __attribute__((always_inline))
-#define NOINLINE           __attribute__((noinline))
-#define PREFETCH(p)        __builtin_prefetch(p)
-#define FALLTHROUGH        __attribute__((fallthrough))
+#define MUST_CHECK        __attribute__((warn_unused_result))
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define NORETURN          __attribute__((noreturn))
+#define LIKELY(x)         __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)       __builtin_expect(!!(x), 0)
+#define UNUSED            __attribute__((unused))
+#define ALWAYS_INLINE     inline __attribute__((always_inline))
+#define NOINLINE          __attribute__((noinline))
+#define PREFETCH(p)       __builtin_prefetch(p)
+#define FALLTHROUGH       __attribute__((fallthrough))
 #else
 #error "sinkhole is built with gcc or clang"
 #endif

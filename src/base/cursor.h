@@ -1,6 +1,6 @@
 /*
- * Sticky readers and writers of octets: after the first overrun the rest does nothing, and one check
- * at the end decides.
+ * Sticky readers and writers of octets: after the first overrun the rest does nothing, and one
+ * check at the end decides.
  */
 #ifndef SINKHOLE_BASE_CURSOR_H
 #define SINKHOLE_BASE_CURSOR_H

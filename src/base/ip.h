@@ -28,9 +28,9 @@ struct ip_endpoint {
     uint16_t port;  /* host byte order */
 };
 
-#define IP_TEXT_MAX       46 /* octets of any address as text, with NUL (INET6_ADDRSTRLEN) */
-#define IP_PREFIX_TEXT    50 /* … with "/128" */
-#define IP_ENDPOINT_TEXT  66 /* … "[address%scope]:65535" */
+#define IP_TEXT_MAX      46 /* octets of any address as text, with NUL (INET6_ADDRSTRLEN) */
+#define IP_PREFIX_TEXT   50 /* … with "/128" */
+#define IP_ENDPOINT_TEXT 66 /* … "[address%scope]:65535" */
 
 struct ip_addr ip_v4(const uint8_t octets[4]);
 struct ip_addr ip_v6(const uint8_t octets[16]);
@@ -46,17 +46,21 @@ static inline bool ip_equal(const struct ip_addr *a, const struct ip_addr *b)
     return memcmp(a->b, b->b, 16) == 0;
 }
 
-bool ip_is_loopback(const struct ip_addr *a);   /* 127/8, ::1 */
+bool ip_is_loopback(const struct ip_addr *a);    /* 127/8, ::1 */
 bool ip_is_unspecified(const struct ip_addr *a); /* 0.0.0.0, :: */
-bool ip_is_link_local(const struct ip_addr *a); /* 169.254/16, fe80::/10 */
-bool ip_is_private(const struct ip_addr *a);    /* 10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7 */
+bool ip_is_link_local(const struct ip_addr *a);  /* 169.254/16, fe80::/10 */
+bool ip_is_private(const struct ip_addr *a); /* 10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7 */
 bool ip_in_prefix(const struct ip_addr *a, const struct ip_prefix *p);
 
-/* Text to value; the whole text must be used. ERR_FORMAT, or ERR_RANGE for a port or prefix length. */
-MUST_CHECK enum err ip_parse(struct span text, struct ip_addr *out);          /* 192.0.2.1 or 2001:db8::1 */
-MUST_CHECK enum err ip_prefix_parse(struct span text, struct ip_prefix *out); /* ADDR or ADDR/BITS; host bits are cleared */
+/* Text to value; the whole text must be used. ERR_FORMAT, or ERR_RANGE for a port or prefix length.
+ */
+MUST_CHECK enum err ip_parse(struct span text, struct ip_addr *out); /* 192.0.2.1 or 2001:db8::1 */
+MUST_CHECK enum err
+ip_prefix_parse(struct span text,
+                struct ip_prefix *out); /* ADDR or ADDR/BITS; host bits are cleared */
 /* ADDR, ADDR:PORT, [ADDR6]:PORT, ADDR6 alone, ADDR#PORT; `default_port` where none stands. */
-MUST_CHECK enum err ip_endpoint_parse(struct span text, uint16_t default_port, struct ip_endpoint *out);
+MUST_CHECK enum err ip_endpoint_parse(struct span text, uint16_t default_port,
+                                      struct ip_endpoint *out);
 
 /* Value to NUL-terminated text, RFC 5952 for IPv6; returns its length without NUL. */
 size_t ip_format(const struct ip_addr *a, char out[IP_TEXT_MAX]);

@@ -1,7 +1,8 @@
 /*
- * Log lines. The core formats a line and hands it to the platform's sink; what the sink does (standard error, journal,
- * UART, a ring for the dashboard) is the platform's. Levels are set per subsystem and may change at run time.
- * HOT functions do not log. Foreign bytes go through strbuf_escaped first.
+ * Log lines. The core formats a line and hands it to the platform's sink; what the sink does
+ * (standard error, journal, UART, a ring for the dashboard) is the platform's. Levels are set per
+ * subsystem and may change at run time. HOT functions do not log. Foreign bytes go through
+ * strbuf_escaped first.
  */
 #ifndef SINKHOLE_BASE_LOG_H
 #define SINKHOLE_BASE_LOG_H
@@ -11,21 +12,28 @@
 
 #include "base/attr.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG, LOG_LEVEL_COUNT };
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_COUNT
+};
 
 enum log_area {
-    LOG_AREA_MAIN,      /* start, stop, configuration */
-    LOG_AREA_LISTS,     /* download, parse, compile */
-    LOG_AREA_RESOLVER,  /* upstreams, cache */
-    LOG_AREA_NET,       /* sockets, links */
-    LOG_AREA_HTTP,      /* API, dashboard */
-    LOG_AREA_STORE,     /* files, history */
+    LOG_AREA_MAIN,     /* start, stop, configuration */
+    LOG_AREA_LISTS,    /* download, parse, compile */
+    LOG_AREA_RESOLVER, /* upstreams, cache */
+    LOG_AREA_NET,      /* sockets, links */
+    LOG_AREA_HTTP,     /* API, dashboard */
+    LOG_AREA_STORE,    /* files, history */
     LOG_AREA_COUNT
 };
 
 #define LOG_LINE_MAX 1024 /* octets of one formatted line with NUL; longer ones end in "..." */
 
-/* Called for each line that passes its area's level; from any thread. `line` is borrowed for the call. */
+/* Called for each line that passes its area's level; from any thread. `line` is borrowed for the
+ * call. */
 typedef void log_sink(enum log_area area, enum log_level level, const char *line);
 
 void log_set_sink(log_sink *sink);

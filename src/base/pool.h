@@ -1,5 +1,6 @@
 /*
- * A fixed number of equal slots, handed out by index, with a high-water mark. Free slots are a chain through an index array.
+ * A fixed number of equal slots, handed out by index, with a high-water mark. Free slots are a
+ * chain through an index array.
  */
 #ifndef SINKHOLE_BASE_POOL_H
 #define SINKHOLE_BASE_POOL_H
@@ -11,7 +12,8 @@
 #define POOL_NONE UINT32_MAX
 
 struct pool {
-    uint32_t *next;  /* next[i]: next free slot after i; POOL_NONE ends the chain */
+    uint32_t *next;  /* next[i]: next free slot after i; POOL_NONE ends the chain; a mark while i is
+                        handed out */
     uint32_t free;   /* first free slot */
     uint32_t cap;    /* slots in all */
     uint32_t used;   /* slots handed out now */

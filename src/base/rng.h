@@ -1,6 +1,6 @@
 /*
- * Random numbers that an attacker cannot predict: ChaCha20 (RFC 8439) with fast key erasure. The platform
- * gives 32 octets of real entropy at start; a platform without any must refuse to start.
+ * Random numbers that an attacker cannot predict: ChaCha20 (RFC 8439) with fast key erasure. The
+ * platform gives 32 octets of real entropy at start; a platform without any must refuse to start.
  */
 #ifndef SINKHOLE_BASE_RNG_H
 #define SINKHOLE_BASE_RNG_H

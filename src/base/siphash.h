@@ -1,6 +1,6 @@
 /*
- * SipHash-2-4 and the faster SipHash-1-3 (Aumasson and Bernstein, 2012): keyed hashes for tables whose keys
- * come from the network, and the pseudo-random function of DNS cookies (RFC 9018).
+ * SipHash-2-4 and the faster SipHash-1-3 (Aumasson and Bernstein, 2012): keyed hashes for tables
+ * whose keys come from the network, and the pseudo-random function of DNS cookies (RFC 9018).
  */
 #ifndef SINKHOLE_BASE_SIPHASH_H
 #define SINKHOLE_BASE_SIPHASH_H

@@ -1,5 +1,6 @@
 /*
- * Octets with a length, and big- and little-endian integers in them. Spans borrow; they own nothing.
+ * Octets with a length, and big- and little-endian integers in them. Spans borrow; they own
+ * nothing.
  */
 #ifndef SINKHOLE_BASE_SPAN_H
 #define SINKHOLE_BASE_SPAN_H

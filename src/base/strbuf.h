@@ -1,6 +1,6 @@
 /*
- * Bounded text. A strbuf writes into storage of the caller, is always NUL-terminated, and when it is
- * full it drops the rest and remembers that it did.
+ * Bounded text. A strbuf writes into storage of the caller, is always NUL-terminated, and when it
+ * is full it drops the rest and remembers that it did.
  */
 #ifndef SINKHOLE_BASE_STRBUF_H
 #define SINKHOLE_BASE_STRBUF_H
@@ -28,12 +28,14 @@ void strbuf_bytes(struct strbuf *s, const void *data, size_t len);
 void strbuf_u64(struct strbuf *s, uint64_t v);
 void strbuf_i64(struct strbuf *s, int64_t v);
 
-/* Foreign bytes for logs and terminals: printable ASCII as it is, the rest (and backslash) as \xHH. */
+/* Foreign bytes for logs and terminals: printable ASCII as it is, the rest (and backslash) as \xHH.
+ */
 void strbuf_escaped(struct strbuf *s, struct span bytes);
 
 /*
- * The part of printf that the program uses: %s %.*s %c %d %i %u %x %X %% with the lengths l, ll, z, a width
- * and the flag 0. No floating point. An unknown conversion is copied as it stands.
+ * The part of printf that the program uses: %s %.*s %c %d %i %u %x %X %% with the lengths l, ll, z,
+ * a width (number or *) and the flags 0 and -. No floating point. An unknown conversion and all
+ * that follows it is copied as it stands.
  */
 void strbuf_printf(struct strbuf *s, const char *format, ...) PRINTF_LIKE(2, 3);
 void strbuf_vprintf(struct strbuf *s, const char *format, va_list args) PRINTF_LIKE(2, 0);

@@ -1,5 +1,6 @@
 /*
- * EDNS(0): the OPT record of requests and responses, cookies, Extended DNS Errors. RFC 6891, 7873, 8914.
+ * EDNS(0): the OPT record of requests and responses, cookies, Extended DNS Errors. RFC 6891, 7873,
+ * 8914.
  */
 #ifndef SINKHOLE_DNS_EDNS_H
 #define SINKHOLE_DNS_EDNS_H
@@ -12,53 +13,61 @@
 #include "base/cursor.h"
 #include "base/err.h"
 
-#define DNS_COOKIE_CLIENT 8
+#define DNS_COOKIE_CLIENT     8
 #define DNS_COOKIE_SERVER_MAX 32
 
 struct dns_edns {
     bool present;
-    bool dnssec_ok;         /* the DO bit */
+    bool dnssec_ok; /* the DO bit */
     uint8_t version;
-    uint8_t ext_rcode;      /* upper eight bits of the rcode */
-    uint16_t udp_size;      /* as received, raised to 512 */
-    uint8_t cookie_len;     /* octets in cookie: 0 (none), 8 (client only), 16..40 (client and server) */
+    uint8_t ext_rcode; /* upper eight bits of the rcode */
+    uint16_t udp_size; /* as received, raised to 512 */
+    uint8_t
+        cookie_len; /* octets in cookie: 0 (none), 8 (client only), 16..40 (client and server) */
     uint8_t cookie[DNS_COOKIE_CLIENT + DNS_COOKIE_SERVER_MAX];
-    bool has_ecs;           /* options that matter to us; all others are ignored */
+    bool has_ecs; /* options that matter to us; all others are ignored */
     bool has_keepalive;
     bool has_nsid;
-    int16_t ede;            /* first EDE info code of a response, DNS_EDE_NONE if none */
+    int16_t ede; /* first EDE info code of a response, DNS_EDE_NONE if none */
 };
 
 /*
- * Read an OPT record whose fields the walk already has: klass is the size, ttl the flags, then rdata. Total
- * over all octets. ERR_FORMAT: an option runs past rdlen, or a cookie has a length that RFC 7873 5.2.1 forbids.
+ * Read an OPT record whose fields the walk already has: klass is the size, ttl the flags, then
+ * rdata. Total over all octets. ERR_FORMAT: an option runs past rdlen, or a cookie has a length
+ * that RFC 7873 5.2.1 forbids.
  */
-MUST_CHECK enum err dns_edns_read(uint16_t klass, uint32_t ttl, const uint8_t *rdata, size_t rdlen, struct dns_edns *out);
+MUST_CHECK enum err dns_edns_read(uint16_t klass, uint32_t ttl, const uint8_t *rdata, size_t rdlen,
+                                  struct dns_edns *out);
 
 /* What a response's OPT says. */
 struct dns_edns_reply {
-    uint16_t udp_size;      /* advertised */
-    bool dnssec_ok;         /* copied from the request */
+    uint16_t udp_size; /* advertised */
+    bool dnssec_ok;    /* copied from the request */
     uint8_t ext_rcode;
-    int16_t ede;            /* info code or DNS_EDE_NONE */
-    const char *ede_text;   /* UTF-8, may be NULL; cut to 200 octets */
-    const uint8_t *cookie;  /* may be NULL */
+    int16_t ede;           /* info code or DNS_EDE_NONE */
+    const char *ede_text;  /* UTF-8, may be NULL; cut to 200 octets */
+    const uint8_t *cookie; /* may be NULL */
     uint8_t cookie_len;
-    int32_t keepalive;      /* TCP idle time in units of 100 ms, -1: do not send (RFC 7828) */
+    int32_t keepalive; /* TCP idle time in units of 100 ms, -1: do not send (RFC 7828) */
 };
 
-/* Append an OPT record. If it does not fit, first the EDE text, then EDE goes; w->bad only if a bare OPT has no room. */
+/* Append an OPT record. If it does not fit, first the EDE text, then EDE goes; w->bad only if a
+ * bare OPT has no room. */
 void dns_edns_write(struct writer *w, const struct dns_edns_reply *reply);
 
 /*
- * Server cookies by RFC 9018: client cookie, version 1, time, and SipHash-2-4 over them and the client's address.
+ * Server cookies by RFC 9018: client cookie, version 1, time, and SipHash-2-4 over them and the
+ * client's address.
  */
 struct dns_cookie_key {
     uint8_t key[16];
 };
 /* out: 8 client octets of `client` followed by 16 of ours. */
-void dns_cookie_make(const struct dns_cookie_key *key, const uint8_t client[DNS_COOKIE_CLIENT], const void *addr, size_t addr_len, uint32_t now_unix, uint8_t out[24]);
-/* Is the 24-octet cookie one of ours, for this address, not older than an hour nor more than five minutes ahead? */
-bool dns_cookie_valid(const struct dns_cookie_key *key, const uint8_t cookie[24], const void *addr, size_t addr_len, uint32_t now_unix);
+void dns_cookie_make(const struct dns_cookie_key *key, const uint8_t client[DNS_COOKIE_CLIENT],
+                     const void *addr, size_t addr_len, uint32_t now_unix, uint8_t out[24]);
+/* Is the 24-octet cookie one of ours, for this address, not older than an hour nor more than five
+ * minutes ahead? */
+bool dns_cookie_valid(const struct dns_cookie_key *key, const uint8_t cookie[24], const void *addr,
+                      size_t addr_len, uint32_t now_unix);
 
 #endif

@@ -1,2 +1,2 @@
 # Sources of src/dns, written out.
-dns_SRCS :=
+dns_SRCS := name.c suffix.c

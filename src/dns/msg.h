@@ -1,6 +1,7 @@
 /*
- * DNS messages as they come in: header, question, EDNS, and a walk over records. Everything is total: each
- * string of octets gives a verdict in time proportional to its length, without allocation.
+ * DNS messages as they come in: header, question, EDNS, and a walk over records. Everything is
+ * total: each string of octets gives a verdict in time proportional to its length, without
+ * allocation.
  */
 #ifndef SINKHOLE_DNS_MSG_H
 #define SINKHOLE_DNS_MSG_H
@@ -20,20 +21,23 @@ enum dns_request_status {
     DNS_REQUEST_BADVERS  /* EDNS version other than 0; the question and edns are filled */
 };
 
-/* A request. After NOTIMP only id and flags are set; after FORMERR also question_len where the question was readable, else 0. */
+/* A request. After NOTIMP only id and flags are set; after FORMERR also question_len where the
+ * question was readable, else 0. */
 struct dns_request {
     uint16_t id;
-    uint16_t flags;        /* as received: DNS_RD, DNS_CD, DNS_AD, opcode */
+    uint16_t flags; /* as received: DNS_RD, DNS_CD, DNS_AD, opcode */
     uint16_t qtype;
     uint16_t qclass;
-    uint16_t question_len; /* octets of the question from offset 12, as they stand (client's case, never compressed) */
+    uint16_t question_len; /* octets of the question from offset 12, as they stand (client's case,
+                              never compressed) */
     struct dns_edns edns;
     struct dns_name qname; /* lower case */
 };
 
 /*
- * Parse a request. `out` is filled as told above. Records in answer and authority sections of a query, and
- * additional records but OPT, are walked for form and ignored (a TSIG makes it FORMERR). Cost: O(len).
+ * Parse a request. `out` is filled as told above. Records in answer and authority sections of a
+ * query, and additional records but OPT, are walked for form and ignored (a TSIG makes it FORMERR).
+ * Cost: O(len).
  */
 enum dns_request_status dns_request_parse(const uint8_t *msg, size_t len, struct dns_request *out);
 
@@ -41,23 +45,23 @@ enum dns_section { DNS_SECTION_ANSWER, DNS_SECTION_AUTHORITY, DNS_SECTION_ADDITI
 
 /* One record in place. */
 struct dns_record {
-    size_t owner;      /* offset of the owner name in the message */
-    size_t ttl_off;    /* offset of the TTL field */
-    size_t rdata;      /* offset of rdata */
-    uint32_t ttl;      /* seconds as received */
+    size_t owner;   /* offset of the owner name in the message */
+    size_t ttl_off; /* offset of the TTL field */
+    size_t rdata;   /* offset of rdata */
+    uint32_t ttl;   /* seconds as received */
     uint16_t type;
     uint16_t klass;
     uint16_t rdlen;
-    uint8_t section;   /* enum dns_section */
+    uint8_t section; /* enum dns_section */
 };
 
 /* A walk over the records of a message. */
 struct dns_walk {
     const uint8_t *msg;
     size_t len;
-    size_t pos;          /* next record */
-    uint16_t left[3];    /* records left by section */
-    bool bad;            /* the message broke off or a name was wrong: stop */
+    size_t pos;       /* next record */
+    uint16_t left[3]; /* records left by section */
+    bool bad;         /* the message broke off or a name was wrong: stop */
 };
 
 /* Start after the question section (QDCOUNT questions are skipped). ERR_SHORT or ERR_FORMAT. */
@@ -66,12 +70,14 @@ MUST_CHECK enum err dns_walk_begin(const uint8_t *msg, size_t len, struct dns_wa
 /* The next record; false at the end or when bad is set. */
 bool dns_walk_next(struct dns_walk *walk, struct dns_record *out);
 
-/* Has rdata the length and inner names that its type asks for (A, AAAA, NS, CNAME, PTR, DNAME, MX, SOA, SRV, …)? Unknown types pass. */
+/* Has rdata the length and inner names that its type asks for (A, AAAA, NS, CNAME, PTR, DNAME, MX,
+ * SOA, SRV, …)? Unknown types pass. */
 bool dns_record_rdata_ok(const uint8_t *msg, size_t len, const struct dns_record *rr);
 
 /* Type as text: "A", "HTTPS", "TYPE65280" (RFC 3597); out has 16 octets; returns out. */
 const char *dns_type_format(uint16_t type, char out[16]);
 MUST_CHECK enum err dns_type_parse(struct span text, uint16_t *out);
-const char *dns_rcode_name(unsigned rcode); /* "NOERROR" …; "RCODE11" style is not made: unknown is "UNKNOWN" */
+const char *
+dns_rcode_name(unsigned rcode); /* "NOERROR" …; "RCODE11" style is not made: unknown is "UNKNOWN" */
 
 #endif
