@@ -1,2 +1,4 @@
 # Sources of src/host, written out.
-host_SRCS :=
+host_SRCS := \
+    store.c
+host_CFLAGS := $(HOST_CFLAGS)

@@ -1,0 +1,156 @@
+/*
+ * Block- and allowlists: fetched, judged, kept, compiled. A thread of its own at low priority does all of it and hands over a compiled
+ * image whenever what is blocked has changed; queries never wait for it.
+ *
+ * In the state directory: blocklist.img, the image in use; lists/ID.gz, the last good copy of each list with what is known about it
+ * (validators, counts) in its gzip header. A copy is replaced only by one that passes the rules of hardening L2; whatever goes wrong
+ * with a list, its last good copy stays in force and struct list_status says why.
+ */
+#ifndef SINKHOLE_HOST_LISTS_H
+#define SINKHOLE_HOST_LISTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "host/fetch_curl.h"
+#include "host/store.h"
+
+struct bl_image;
+
+#define LISTS_MAX          256 /* lists in a configuration */
+#define LIST_NAME_MAX      96  /* octets of a display name with NUL */
+#define LIST_EXAMPLES_MAX  5   /* rejected lines that are shown */
+#define LIST_EXAMPLE_MAX   160 /* octets of one with NUL: "line 12: NAME: empty label", printable ASCII */
+#define LIST_FORMAT_MAX    16
+
+enum list_kind { LIST_BLOCK, LIST_ALLOW };
+
+/* One list as a person configured it. */
+struct list_spec {
+    uint32_t id;                  /* unique in a configuration; comes back in verdicts and in list_status */
+    enum list_kind kind;
+    bool enabled;
+    char url[FETCH_URL_MAX];      /* "http://…", "https://…" or a path that starts with '/' */
+    char format[LIST_FORMAT_MAX]; /* "" detects; "hosts", "domains", "wildcard", "adblock", "dnsmasq", "unbound", "rpz" force */
+    char name[LIST_NAME_MAX];     /* "": made from the URL */
+};
+
+/*
+ * What `--list` and its like take: URL, "file://PATH", PATH, each with an optional "FORMAT+" before it, as in "rpz+https://…".
+ * Relative paths are made absolute. With `local` false only http and https are taken: for what comes through the API.
+ * ERR_FORMAT; `problem` (FETCH_ERROR_MAX octets, may be NULL) says what is wrong. id, kind and name are left zero, enabled true.
+ */
+MUST_CHECK enum err list_spec_parse(const char *text, bool local, struct list_spec *out, char *problem);
+
+enum list_state {
+    LIST_STATE_WAITING,     /* never loaded, first attempt is to come or under way */
+    LIST_STATE_CURRENT,     /* the last attempt brought a copy (or found it unchanged) */
+    LIST_STATE_STALE,       /* the last attempt failed, an older copy is in force */
+    LIST_STATE_UNAVAILABLE, /* the last attempt failed and there is no copy */
+    LIST_STATE_DISABLED
+};
+
+struct list_status {
+    uint32_t id;
+    enum list_kind kind;
+    enum list_state state;
+    bool enabled;
+    bool fetching;               /* under way now */
+    bool unchanged;              /* the last success found nothing new */
+    bool needs_confirm;          /* a new copy has less than half of the old one's rules: lists_confirm takes it */
+    char url[FETCH_URL_MAX];
+    char name[LIST_NAME_MAX];
+    char format[LIST_FORMAT_MAX]; /* as found or forced, of the copy in force */
+    uint32_t rules;              /* names accepted from the copy in force, without duplicates within it */
+    uint32_t duplicates;         /* names that the list holds more than once */
+    uint32_t rejected;           /* lines that look like rules and are not usable */
+    uint32_t ignored;            /* comments, cosmetic rules and other lines that are not for DNS */
+    uint32_t examples_count;
+    char examples[LIST_EXAMPLES_MAX][LIST_EXAMPLE_MAX]; /* the first rejected ones */
+    int http_status;             /* of the last attempt, 0: none */
+    int64_t attempt_unix;        /* last attempt; 0: never */
+    int64_t success_unix;        /* last time that it was loaded or found unchanged; 0: never */
+    int64_t changed_unix;        /* when the copy in force was taken; 0: never */
+    uint64_t octets_text;        /* of the copy in force, decoded */
+    uint64_t octets_received;    /* by the last attempt */
+    char error[FETCH_ERROR_MAX]; /* why the last attempt failed, "" if it did not */
+};
+
+/* A compiled image, mapped and checked, shared by reference count. Released from any thread. */
+struct list_image;
+const struct bl_image *list_image_get(const struct list_image *image);
+struct list_image *list_image_ref(struct list_image *image);
+void list_image_close(struct list_image *image); /* drops one reference; NULL is allowed */
+
+/* All lists together, for the dashboard and for the line on a terminal. */
+struct lists_progress {
+    bool running;          /* a refresh or a build is under way */
+    bool building;
+    bool starter;          /* the starter list is in force, as no list could be loaded yet */
+    uint32_t done, total;  /* lists of this refresh */
+    uint32_t failed;
+    uint64_t octets;       /* received in this refresh */
+    uint64_t rules;        /* names in the image in force */
+    int64_t built_unix;    /* when the image in force was made; 0: none */
+    int64_t next_unix;     /* next refresh; 0: none planned */
+};
+
+struct lists_config {
+    struct store *store;          /* kept until lists_close; NULL: nothing is saved or read */
+    struct fetch_limits limits;
+    uint64_t list_octets_max;     /* one list, as sent and decoded; 0: 64 MB */
+    uint32_t update_interval_s;   /* 0: only when told */
+    uint32_t workers;             /* threads that the compiler may use; 0 and 1: none but the manager's */
+    bool starter;                 /* use the embedded starter list while no list could be loaded */
+    bool offline;                 /* never fetch; saved copies and local files only */
+    uint8_t seed[32];             /* of jitter */
+    void *arg;
+    /*
+     * A new image is in force; called from the lists' thread (and from lists_open for a saved one). The callee owns the reference.
+     * The old image stays valid until its references are closed.
+     */
+    void (*on_image)(void *arg, struct list_image *image);
+    void (*on_status)(void *arg);   /* something in lists_status changed; called from the lists' thread; NULL: not wanted */
+    void (*on_progress)(void *arg, const struct lists_progress *progress); /* a few times a second at most; NULL: not wanted */
+};
+
+struct lists;
+
+/*
+ * Open the saved image and publish it if it is good (no download, no parsing: milliseconds), then start the thread, which compiles what is
+ * there if the image does not match `specs`, and refreshes. ERR_RANGE (too many specs, two with one id), ERR_MEMORY, ERR_IO (no thread).
+ */
+MUST_CHECK enum err lists_open(const struct lists_config *config, const struct list_spec *specs, uint32_t count, struct lists **out);
+
+/* Ends what is under way, within a second, and joins the thread. NULL is allowed. */
+void lists_close(struct lists *l);
+
+/* From any thread; they return at once and the thread does it. */
+void lists_refresh(struct lists *l);                  /* all lists, now */
+void lists_refresh_one(struct lists *l, uint32_t id); /* one list, now */
+void lists_confirm(struct lists *l, uint32_t id);     /* take the next copy even if it is much shorter */
+MUST_CHECK enum err lists_set(struct lists *l, const struct list_spec *specs, uint32_t count); /* a new configuration */
+void lists_set_interval(struct lists *l, uint32_t update_interval_s);
+
+/* Copies of the state; from any thread. */
+uint32_t lists_status(struct lists *l, struct list_status *out, uint32_t cap); /* in configured order; returns how many there are */
+void lists_get_progress(struct lists *l, struct lists_progress *out);
+
+/*
+ * Without a thread or a daemon, for `sinkhole compile` and `sinkhole check`: fetch each list once (three attempts; with `store` its copies are
+ * used as in the daemon), compile, hand over. `out` may be empty of rules. ERR_NOT_FOUND: not a single list could be loaded.
+ */
+MUST_CHECK enum err lists_compile(const struct lists_config *config, const struct list_spec *specs, uint32_t count,
+                                  struct list_status *status, struct list_image **out);
+
+/* Write an image to a file, replacing it whole. ERR_IO. */
+MUST_CHECK enum err list_image_save(const struct list_image *image, const char *path);
+
+/* Open an image file. ERR_NOT_FOUND, ERR_CHECKSUM, ERR_VERSION, ERR_FORMAT, ERR_IO, ERR_MEMORY. */
+MUST_CHECK enum err list_image_open(const char *path, struct list_image **out);
+
+#endif
