@@ -48,8 +48,32 @@ enum query_reply {
     REPLY_COUNT
 };
 
+/* Question types, as Pi-hole's API counts them; the names are in names.h. */
+enum query_type {
+    TYPE_A,
+    TYPE_AAAA,
+    TYPE_ANY,
+    TYPE_SRV,
+    TYPE_SOA,
+    TYPE_PTR,
+    TYPE_TXT,
+    TYPE_NAPTR,
+    TYPE_MX,
+    TYPE_DS,
+    TYPE_RRSIG,
+    TYPE_DNSKEY,
+    TYPE_NS,
+    TYPE_SVCB,
+    TYPE_HTTPS,
+    TYPE_OTHER,
+    STATS_TYPE_COUNT
+};
+
 #define STATS_NO_UPSTREAM UINT16_MAX
 #define STATS_NO_LIST     UINT16_MAX
+
+#define STATS_UPSTREAMS_MAX 16  /* upstream indexes that are counted one by one; UPSTREAM_MAX of the resolver */
+#define STATS_LISTS_MAX     512 /* list indexes that are counted one by one; a higher one is not counted by list */
 
 struct stats_event {
     usec_t time;             /* arrival, monotonic */
@@ -72,7 +96,13 @@ enum stats_event_flag { STATS_TCP = 1, STATS_DO = 2, STATS_PREFETCH = 4, STATS_R
 
 struct stats_worker;
 
-/* Count and log one query. Cost: a few adds and one copy of under 320 octets in this worker's own memory; no lock, no atomic read-modify-write. */
+/*
+ * Count and log one query. An event with STATS_PREFETCH is no client's query: only `prefetches` and its upstream are counted.
+ * If the ring is full the event is counted (and in events_lost) but not logged.
+ * Cost: a few adds and one copy of 48 octets and the names, in this worker's own memory; no lock, no atomic read-modify-write.
+ */
 void stats_record(struct stats_worker *w, const struct stats_event *event);
+
+/* Other things worth counting have a row each in counters.def: stats_count(w, COUNTER_truncated, 1) in stats.h. */
 
 #endif

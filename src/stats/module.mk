@@ -1,2 +1,2 @@
 # Sources of src/stats, written out.
-stats_SRCS :=
+stats_SRCS := names.c worker.c

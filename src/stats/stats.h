@@ -17,13 +17,24 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "stats/counters.h"
 #include "stats/event.h"
 
 struct stats_worker_config {
     uint32_t ring_octets;    /* a power of two, >= 64 KiB; 1 MiB by default (about 10 000 events) */
 };
 size_t stats_worker_memory(const struct stats_worker_config *cfg);
+/* ERR_RANGE: ring_octets. ERR_SPACE: mem too small. The block is the worker's until the process ends. */
 MUST_CHECK enum err stats_worker_init(struct stats_worker **out, void *mem, size_t len, const struct stats_worker_config *cfg);
+
+/* Add to one row of counters.def; only the worker's own thread may. */
+void stats_count(struct stats_worker *w, enum stats_counter counter, uint64_t n);
+
+/* More than half of the ring is used: a worker that sees this after a batch wakes the collector. */
+bool stats_worker_is_filling(const struct stats_worker *w);
+
+/* The counting class of a question type. */
+enum query_type stats_type_of(uint16_t qtype);
 
 struct stats;
 
