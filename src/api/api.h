@@ -3,7 +3,8 @@
  * parses and sends; routes, authentication, sessions and JSON are here, and the same on both.
  * The contract is docs/api.md.
  *
- * api_handle is called by one thread at a time (the platform serialises), never by a worker.
+ * All functions here are called by one thread at a time, never by a worker, and not at the same time as stats_collect: a platform with
+ * threads takes one lock around each of them.
  */
 #ifndef SINKHOLE_API_API_H
 #define SINKHOLE_API_API_H
@@ -43,31 +44,76 @@ struct api_request {
     bool encrypted;            /* came over TLS */
 };
 
-/* More of a body that is made piece by piece. Writes up to cap octets; returns how many, 0 at the end, -1 for "nothing now, ask again later". */
+/*
+ * More of a body that is made piece by piece. Writes up to cap octets (cap is at least API_MORE_MIN); returns how many, API_MORE_END at the
+ * end, or API_MORE_LATER if there is nothing now: ask again after the next stats_collect. Serialised with api_handle.
+ */
 typedef long api_more(void *state, char *buf, size_t cap, usec_t now);
+#define API_MORE_END   0
+#define API_MORE_LATER (-1)
+#define API_MORE_MIN   8192
 
-#define API_HEADERS_MAX 12
+#define API_HEADERS_MAX 16
 
 struct api_header {
     const char *name;
-    char value[256];
+    char value[320];
 };
 
+/*
+ * A response. Either `body` (NULL with body_len 0: none) or `more`. A body that is not `body_static` lies in the API's own buffer and is
+ * overwritten by the next api_handle: a platform with threads copies it before it lets go of the lock. Content-Length, Transfer-Encoding,
+ * Date and Connection are the platform's to send, all other headers stand here.
+ */
 struct api_response {
     int status;
     struct api_header headers[API_HEADERS_MAX];
     uint32_t header_count;
-    const void *body;          /* NULL if there is none or `more` is set */
+    const void *body;
     size_t body_len;
-    void (*release)(struct api_response *); /* call when sent, may be NULL; frees body or state */
-    void *release_arg;
-    api_more *more;            /* a streamed body (chunked); serialised with api_handle like everything here */
+    bool body_static;          /* the body is a constant of the program */
+    api_more *more;
     void *more_state;
-    bool event_stream;         /* stays open; more() is polled when stats were collected */
+    void (*release)(void *more_state); /* call once when the stream is over or broken; serialised like the rest */
+    bool event_stream;         /* stays open until the client goes */
+};
+
+/*
+ * Names under which the page may be asked for besides IP literals, "localhost", "pi.hole", "sinkhole", and names below ".local",
+ * ".home.arpa", ".lan" and ".internal"; against DNS rebinding.
+ */
+struct api_config {
+    const char *version;       /* "v0.1.0" */
+    const char *commit;        /* hash of the source, "" if unknown */
+    const char *date;          /* of the build, "" if unknown */
+    const char *const *hosts;  /* further names allowed in Host */
+    uint32_t host_count;
+    const char *const *cors_origins; /* origins that may read by script ("http://homer.lan:8080"), "*" for all; none by default */
+    uint32_t cors_count;
+    uint16_t dns_port, http_port;
+    uint32_t session_validity_s; /* 0: 1800 */
+    uint32_t response_octets;    /* room for one response that is not streamed, 0: 1 MiB, at least 64 KiB */
 };
 
 struct api;
+struct api_backend; /* backend.h */
+struct rules;       /* rules.h */
+struct stats;
 
-MUST_CHECK enum err api_handle(struct api *a, usec_t now, const struct api_request *request, struct api_response *response);
+/* Octets that api_init wants, aligned to CACHE_LINE. */
+size_t api_memory(const struct api_config *cfg);
+
+/*
+ * cfg, backend and stats are kept (not copied) until the end; *cfg's texts too. `rules` becomes the API's: it changes the document in place after
+ * backend->rules_apply succeeded. ERR_SPACE: mem too small. ERR_RANGE: a field of cfg.
+ */
+MUST_CHECK enum err api_init(struct api **out, void *mem, size_t len, const struct api_config *cfg, const struct api_backend *backend, struct stats *stats,
+                             struct rules *rules, const uint8_t seed[32], usec_t now);
+
+/* Answer one request. Always fills *response; errors of the client and of the backend are responses too. */
+void api_handle(struct api *a, usec_t now, const struct api_request *request, struct api_response *response);
+
+/* Once a second or so: timed rules and pauses that end, sessions that expire. */
+void api_tick(struct api *a, usec_t now);
 
 #endif

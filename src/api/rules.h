@@ -1,0 +1,104 @@
+/*
+ * The rules document (rules.json): what a person decided. Own allow and deny rules, lists added or switched off, groups and clients, local
+ * records, pause, settings. It is the backup format and the thing to copy between two appliances.
+ *
+ * Held as one JSON value with checked content; the functions here are its only users. Text is UTF-8; names are in presentation format,
+ * lower case, without trailing dot.
+ */
+#ifndef SINKHOLE_API_RULES_H
+#define SINKHOLE_API_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "base/time.h"
+#include "dns/name.h"
+
+#define RULES_VERSION      1
+#define RULES_TEXT_MAX     (8 * 1024 * 1024) /* octets of a document */
+#define RULES_OWN_MAX      10000             /* entries; more are refused */
+#define RULES_LISTS_MAX    256
+#define RULES_GROUPS_MAX   64
+#define RULES_CLIENTS_MAX  1024
+#define RULES_LOCAL_MAX    4096              /* hosts and cnames together */
+#define RULES_COMMENT_MAX  512               /* octets */
+#define RULES_PATTERN_MAX  1024              /* octets of a regular expression */
+
+/* A document. Zero-initialise, then rules_clear or rules_parse; rules_free at the end. */
+struct rules {
+    json_t *doc;
+};
+
+enum rule_kind {
+    RULE_EXACT,   /* this name */
+    RULE_SUBTREE, /* this name and all below */
+    RULE_REGEX    /* kept, but not in force until a regex engine is built in */
+};
+
+/* One own rule. The texts are borrowed from the document. */
+struct rule_view {
+    int64_t id;
+    bool allow;
+    enum rule_kind kind;
+    const char *domain;  /* a name, or the regular expression */
+    const char *comment; /* may be NULL */
+    bool enabled;
+    int64_t added_unix, modified_unix;
+    int64_t until_unix;  /* ends by itself; 0: never */
+    const char *client;  /* only for this client (address or prefix); NULL: everybody */
+};
+
+struct list_view {
+    uint32_t id;
+    const char *url;
+    bool allow;
+    bool enabled;
+    bool configured_off; /* an entry that only switches off a list of the configuration */
+    const char *comment; /* may be NULL */
+    int64_t added_unix, modified_unix;
+};
+
+/* An empty document. ERR_MEMORY. */
+MUST_CHECK enum err rules_clear(struct rules *r);
+void rules_free(struct rules *r);
+
+/*
+ * Text to document; *r is replaced only on ERR_OK. On errors `what` (cap octets, may be NULL) gets one line naming the field: "own[3].domain: not a
+ * domain name". ERR_FORMAT, ERR_VERSION, ERR_LIMIT, ERR_MEMORY.
+ */
+MUST_CHECK enum err rules_parse(struct rules *r, struct span text, char *what, size_t cap);
+
+/* Document to text, piece by piece; `put` returns 0 to go on. ERR_IO if put stopped it. */
+typedef int rules_put(const char *text, size_t len, void *arg);
+MUST_CHECK enum err rules_print(const struct rules *r, rules_put *put, void *arg);
+
+/* Own rules, in the order they were added. */
+uint32_t rules_own_count(const struct rules *r);
+bool rules_own_at(const struct rules *r, uint32_t i, struct rule_view *out);
+
+/* Is the rule one that the matcher can take now: enabled, not ended, not a regex? */
+bool rules_own_active(const struct rule_view *v, int64_t now_unix);
+
+/* Lists added by the person, and configured ones switched off. */
+uint32_t rules_list_count(const struct rules *r);
+bool rules_list_at(const struct rules *r, uint32_t i, struct list_view *out);
+
+/* The number by which the API, the log and the statistics know a list: 1..2^31-1, from its URL and kind, the same after each start. */
+uint32_t rules_list_id(const char *url, bool allow);
+
+/* Local records as text: "192.168.1.9 nas.home.arpa" and "alias,target[,ttl]". NULL beyond the end. */
+const char *rules_host_at(const struct rules *r, uint32_t i);
+const char *rules_cname_at(const struct rules *r, uint32_t i);
+
+/*
+ * Pause. Kept in wall time so that it survives a restart; as a deadline it is monotonic: 0 not paused, USEC_NEVER until resumed (snapshot.h).
+ */
+usec_t rules_pause_until(const struct rules *r, usec_t now, int64_t now_unix);
+
+#endif
