@@ -6,27 +6,21 @@
 #ifndef SINKHOLE_HOST_DAEMON_H
 #define SINKHOLE_HOST_DAEMON_H
 
-#include <stdbool.h>
+#include "config/config.h"
 
-struct config;
-
-/*
- * Read the configuration again, as at start (file, environment, arguments), for SIGHUP. NULL after logging what is wrong: the old one
- * stays in force. The new configuration belongs to the daemon until it calls `release`.
- */
-typedef const struct config *daemon_reread(void *arg);
-typedef void daemon_release(void *arg, const struct config *config);
+/* Frees what the loader made; called once for each loaded configuration. */
+typedef void daemon_unload(void *arg, struct config *config);
 
 struct daemon_start {
-    const struct config *config; /* checked; kept until daemon_run returns */
-    daemon_reread *reread;       /* NULL: SIGHUP rereads the lists only */
-    daemon_release *release;     /* NULL: nothing to free */
-    void *arg;                   /* for both */
+    cfg_loader *load; /* called at start and at SIGHUP; the daemon adds the settings of rules.json and finishes it */
+    daemon_unload *unload;
+    void *arg; /* for both */
 };
 
 /*
- * Run until SIGTERM or SIGINT. Binds, drops privileges, answers from the saved image, refreshes the lists behind it. Blocks the signals that
- * it handles. Returns the exit status: 0 stopped as told, 1 failed at work (the log says why), 2 the configuration cannot be used.
+ * Run until SIGTERM or SIGINT. Binds, drops privileges, answers from the saved image, refreshes the lists behind it. Call it before there is
+ * any other thread: it blocks the signals that it handles. Errors go to the log and to standard error. Returns the exit status: 0 stopped
+ * as told, 1 failed at work, 2 the configuration cannot be used.
  */
 int daemon_run(const struct daemon_start *start);
 

@@ -1,4 +1,8 @@
 # Sources of src/host, written out.
 host_SRCS := \
-    store.c
+    mailbox.c \
+    publish.c \
+    sockaddr.c \
+    store.c \
+    sys.c
 host_CFLAGS := $(HOST_CFLAGS)
