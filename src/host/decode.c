@@ -1,0 +1,214 @@
+/*
+ * Streaming decompression. One buffer of output a decoder; the sink sees it after each step, so that nothing grows with the input,
+ * however well it was compressed.
+ */
+#include "host/decode.h"
+
+#define ZLIB_CONST /* const input in zlib.h */
+
+#include <brotli/decode.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#define OUTPUT_OCTETS 32768
+
+static const uint8_t gzip_magic[2] = {0x1f, 0x8b};
+
+struct decoder {
+    enum decode_kind kind;
+    enum err error; /* sticky */
+    bool started;   /* zlib is set up, or some brotli input was read */
+    bool ended;     /* the stream is complete */
+    uint64_t octets, octets_max;
+    decode_sink *sink;
+    void *arg;
+    uint8_t sniffed[2]; /* the first octets, while DECODE_SNIFF has not seen two */
+    unsigned sniffed_len;
+    z_stream z;
+    BrotliDecoderState *brotli;
+    uint8_t out[OUTPUT_OCTETS];
+};
+
+enum err decode_open(enum decode_kind kind, uint64_t octets_max, decode_sink *sink, void *arg, struct decoder **out)
+{
+    struct decoder *d = calloc(1, sizeof *d);
+    if (!d) {
+        return ERR_MEMORY;
+    }
+    d->kind = kind;
+    d->octets_max = octets_max;
+    d->sink = sink;
+    d->arg = arg;
+    if (kind == DECODE_BROTLI) {
+        d->brotli = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+        if (!d->brotli) {
+            free(d);
+            return ERR_MEMORY;
+        }
+    }
+    *out = d;
+    return ERR_OK;
+}
+
+void decode_close(struct decoder *d)
+{
+    if (!d) {
+        return;
+    }
+    if (d->kind == DECODE_GZIP && d->started) {
+        (void)inflateEnd(&d->z);
+    }
+    if (d->brotli) {
+        BrotliDecoderDestroyInstance(d->brotli);
+    }
+    free(d);
+}
+
+uint64_t decode_octets(const struct decoder *d)
+{
+    return d->octets;
+}
+
+static enum err give(struct decoder *d, struct span data)
+{
+    if (data.len == 0) {
+        return ERR_OK;
+    }
+    if (data.len > d->octets_max - d->octets) {
+        return ERR_LIMIT;
+    }
+    d->octets += data.len;
+    return d->sink(d->arg, data) ? ERR_OK : ERR_STATE;
+}
+
+/* Between two gzip members, or after the last: zero padding is skipped (RFC 1952 2.2 knows members only; tape users pad). */
+static bool is_padding(struct span data)
+{
+    for (size_t i = 0; i < data.len; i++) {
+        if (data.ptr[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum err feed_gzip(struct decoder *d, struct span data)
+{
+    if (!d->started) {
+        if (inflateInit2(&d->z, 15 + 16) != Z_OK) { /* 16: gzip header and trailer are required and checked */
+            return ERR_MEMORY;
+        }
+        d->started = true;
+    }
+    d->z.next_in = data.ptr;
+    d->z.avail_in = (uInt)data.len;
+    while (d->z.avail_in > 0) {
+        if (d->ended) {
+            if (is_padding(span_of(d->z.next_in, d->z.avail_in))) {
+                return ERR_OK;
+            }
+            if (inflateReset(&d->z) != Z_OK) {
+                return ERR_FORMAT;
+            }
+            d->ended = false;
+        }
+        int status;
+        do {
+            d->z.next_out = d->out;
+            d->z.avail_out = OUTPUT_OCTETS;
+            status = inflate(&d->z, Z_NO_FLUSH);
+            if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
+                return status == Z_MEM_ERROR ? ERR_MEMORY : ERR_FORMAT;
+            }
+            enum err e = give(d, span_of(d->out, OUTPUT_OCTETS - d->z.avail_out));
+            if (e != ERR_OK) {
+                return e;
+            }
+        } while (status == Z_OK && d->z.avail_out == 0);
+        d->ended = status == Z_STREAM_END;
+        if (!d->ended) {
+            return d->z.avail_in == 0 ? ERR_OK : ERR_FORMAT;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err feed_brotli(struct decoder *d, struct span data)
+{
+    const uint8_t *in = data.ptr;
+    size_t in_left = data.len;
+    if (d->ended) {
+        return data.len == 0 ? ERR_OK : ERR_FORMAT;
+    }
+    for (;;) {
+        uint8_t *out = d->out;
+        size_t out_left = OUTPUT_OCTETS;
+        BrotliDecoderResult r = BrotliDecoderDecompressStream(d->brotli, &in_left, &in, &out_left, &out, NULL);
+        if (r == BROTLI_DECODER_RESULT_ERROR) {
+            return ERR_FORMAT;
+        }
+        enum err e = give(d, span_of(d->out, OUTPUT_OCTETS - out_left));
+        if (e != ERR_OK) {
+            return e;
+        }
+        if (r == BROTLI_DECODER_RESULT_SUCCESS) {
+            d->ended = true;
+            return in_left == 0 ? ERR_OK : ERR_FORMAT;
+        }
+        if (r == BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT) {
+            return ERR_OK;
+        }
+    }
+}
+
+static enum err feed(struct decoder *d, struct span data);
+
+/* Two octets tell; the first may have come alone. */
+static enum err feed_sniff(struct decoder *d, struct span data)
+{
+    while (d->sniffed_len < 2 && data.len > 0) {
+        d->sniffed[d->sniffed_len++] = data.ptr[0];
+        data = span_of(data.ptr + 1, data.len - 1);
+    }
+    if (d->sniffed_len < 2) {
+        return ERR_OK;
+    }
+    d->kind = memcmp(d->sniffed, gzip_magic, 2) == 0 ? DECODE_GZIP : DECODE_PLAIN;
+    enum err e = feed(d, span_of(d->sniffed, 2));
+    return e == ERR_OK ? feed(d, data) : e;
+}
+
+static enum err feed(struct decoder *d, struct span data)
+{
+    switch (d->kind) {
+    case DECODE_GZIP:
+        return feed_gzip(d, data);
+    case DECODE_BROTLI:
+        return feed_brotli(d, data);
+    case DECODE_SNIFF:
+        return feed_sniff(d, data);
+    case DECODE_PLAIN:
+        break;
+    }
+    return give(d, data);
+}
+
+enum err decode_feed(struct decoder *d, struct span data)
+{
+    if (d->error == ERR_OK && data.len > 0) {
+        d->error = feed(d, data);
+    }
+    return d->error;
+}
+
+enum err decode_finish(struct decoder *d)
+{
+    if (d->error == ERR_OK && d->kind == DECODE_SNIFF) {
+        d->kind = DECODE_PLAIN; /* one octet or none */
+        d->error = feed(d, span_of(d->sniffed, d->sniffed_len));
+    }
+    if (d->error == ERR_OK && (d->kind == DECODE_GZIP || d->kind == DECODE_BROTLI) && !d->ended) {
+        d->error = ERR_SHORT;
+    }
+    return d->error;
+}
