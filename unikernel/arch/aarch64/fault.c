@@ -1,0 +1,59 @@
+/*
+ * What happens when the processor faults: say where and why on the console, then restart the board. A probe of a device that may be absent is
+ * the only fault that is survived.
+ */
+#include <stdio.h>
+
+#include "arch/aarch64/cpu.h"
+#include "board/board.h"
+
+extern char probe_read32_access[], probe_read32_failed[];
+uint64_t fault_report(uint64_t vector, const uint64_t *regs);
+
+static const char *class_name(uint64_t esr)
+{
+    switch (esr >> 26 & 0x3f) {
+    case 0x00:
+        return "unknown instruction";
+    case 0x15:
+        return "supervisor call";
+    case 0x20:
+    case 0x21:
+        return "instruction abort";
+    case 0x22:
+        return "misaligned program counter";
+    case 0x24:
+    case 0x25:
+        return "data abort";
+    case 0x26:
+        return "misaligned stack";
+    case 0x2f:
+        return "system error";
+    case 0x3c:
+        return "trap";
+    default:
+        return "exception";
+    }
+}
+
+uint64_t fault_report(uint64_t vector, const uint64_t *regs)
+{
+    uint64_t esr, elr, far;
+    __asm__ volatile("mrs %0, esr_el1; mrs %1, elr_el1; mrs %2, far_el1" : "=r"(esr), "=r"(elr), "=r"(far));
+    if (elr == (uintptr_t)probe_read32_access) {
+        return (uintptr_t)probe_read32_failed;
+    }
+    printf("\nFAULT: %s at %lx, address %lx, esr %lx, vector %lu\n", class_name(esr), elr, far, esr, vector);
+    for (int i = 0; i < 31; i++) {
+        printf("x%-2d %016lx%s", i, regs[i], i % 4 == 3 ? "\n" : "  ");
+    }
+    /* Frame pointers lead to the callers: x29 points at {caller's x29, return address}. */
+    const uint64_t *frame = (const uint64_t *)regs[29];
+    printf("\ncalled from");
+    for (int depth = 0; depth < 12 && (uintptr_t)frame >= BOARD_RAM_BASE && (uintptr_t)frame < BOARD_RAM_BASE + BOARD_RAM_MAX && ((uintptr_t)frame & 15) == 0; depth++) {
+        printf(" %lx", frame[1]);
+        frame = (const uint64_t *)frame[0];
+    }
+    printf("\n");
+    board_restart(BOARD_RESTART_FAULT);
+}
