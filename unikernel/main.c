@@ -1,0 +1,101 @@
+/*
+ * The image's start and its one loop: take in packets, run what is due, sleep until something is pending.
+ */
+#include <stdio.h>
+
+#include "arch/aarch64/cpu.h"
+#include "base/log.h"
+#include "base/require.h"
+#include "base/rng.h"
+#include "base/siphash.h"
+#include "board/board.h"
+#include "drivers/nic.h"
+#include "lib/boot_args.h"
+#include "lib/heap.h"
+#include "net/net.h"
+
+enum { SLEEP_MAX_US = 100000 };
+
+void kernel_main(uintptr_t firmware, uint64_t level);
+
+extern char _heap_start[], _image_start[], _image_end[];
+
+static struct rng random_source;
+
+static void console_line(enum log_area area, enum log_level level, const char *line)
+{
+    uint64_t ms = clock_now() / USEC_PER_MSEC;
+    printf("[%5lu.%03lu] %s %s: %s\n", ms / 1000, ms % 1000, log_level_name(level), log_area_name(area), line);
+}
+
+static void broken(const char *file, int line, const char *expression)
+{
+    printf("\nBROKEN: %s:%d: %s\n", file, line, expression);
+    board_restart(BOARD_RESTART_FAULT);
+}
+
+/* Everything after the image belongs to the heap, but for what the firmware put there. */
+static void start_heap(void)
+{
+    uintptr_t start = (uintptr_t)_heap_start;
+    uintptr_t end = BOARD_RAM_BASE + board_ram_octets();
+    struct span initrd = boot_args()->initrd;
+    if (initrd.len > 0 && (uintptr_t)initrd.ptr >= start && (uintptr_t)initrd.ptr < end) {
+        uintptr_t after = (uintptr_t)initrd.ptr + initrd.len;
+        /* Two pieces are left: take the larger. */
+        if ((uintptr_t)initrd.ptr - start > end - after) {
+            end = (uintptr_t)initrd.ptr;
+        } else {
+            start = after;
+        }
+    }
+    heap_init((void *)start, end - start);
+}
+
+static void start_random(void)
+{
+    uint8_t seed[RNG_SEED_OCTETS];
+    if (!board_entropy(seed, sizeof seed)) {
+        /* Predictable question IDs and ports would let anybody forge answers: better no service than that. */
+        printf("\nNO ENTROPY: the hardware random generator is missing or unhealthy; refusing to start.\n");
+        for (;;) {
+            cpu_sleep(1000000);
+        }
+    }
+    rng_init(&random_source, seed);
+}
+
+void kernel_main(uintptr_t firmware, uint64_t level)
+{
+    board_early(firmware);
+    require_set_handler(broken);
+    log_set_sink(console_line);
+    start_heap();
+    struct heap_gauges heap;
+    heap_get_gauges(&heap);
+    log_info(MAIN, "sinkhole %s on %s, image %u KiB, heap %u MiB, entered at EL%u", SINKHOLE_VERSION, BOARD_NAME, (unsigned)((_image_end - _image_start) / 1024),
+             (unsigned)(heap.total >> 20), (unsigned)level);
+    start_random();
+
+    struct nic *nic = board_nic();
+    board_irq_enable();
+    if (!nic) {
+        log_error(NET, "no network device");
+        board_restart(BOARD_RESTART_FAULT);
+    }
+    log_info(NET, "%s, %02x:%02x:%02x:%02x:%02x:%02x", nic->name, nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5]);
+    static const struct net_config net = {.use_dhcp = true, .hostname = "sinkhole"};
+    net_start(nic, &net, &random_source);
+
+    for (;;) {
+        if (!net_poll()) {
+            uint32_t us = net_sleep_us();
+            if (us > 0) {
+                cpu_sleep(us < SLEEP_MAX_US ? us : SLEEP_MAX_US);
+            }
+        }
+        if (nic->woken) {
+            nic->woken(nic);
+        }
+    }
+}

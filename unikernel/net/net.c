@@ -1,0 +1,185 @@
+/* lwIP on one network device: frames in, frames out, timers, addresses. */
+#include "net/net.h"
+
+#include <string.h>
+
+#include "arch/aarch64/cpu.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "base/time.h"
+#include "drivers/nic.h"
+#include "lib/wallclock.h"
+#include "net/lwip.h"
+
+enum { BATCH = 64, LINK_POLL_US = 1000000, MTU = 1500 };
+
+static struct nic *device;
+static struct netif interface;
+static struct rng *random_source;
+static usec_t link_checked;
+
+u32_t sys_now(void)
+{
+    return (u32_t)(clock_now() / USEC_PER_MSEC);
+}
+
+uint32_t net_random(void)
+{
+    return rng_u32(random_source);
+}
+
+void net_time_known(uint32_t unix_seconds)
+{
+    if (!wallclock_known()) {
+        log_info(NET, "time is known: %u seconds since 1970", (unsigned)unix_seconds);
+    }
+    wallclock_set((int64_t)unix_seconds * 1000000);
+}
+
+static err_t frame_out(struct netif *n, struct pbuf *p)
+{
+    (void)n;
+    if (!p->next) {
+        return device->send(device, p->payload, p->len) ? (err_t)LWIP_ERR_OK : (err_t)ERR_MEM;
+    }
+    static uint8_t whole[NIC_FRAME_MAX];
+    if (p->tot_len > sizeof whole) {
+        return (err_t)ERR_BUF;
+    }
+    pbuf_copy_partial(p, whole, p->tot_len, 0);
+    return device->send(device, whole, p->tot_len) ? (err_t)LWIP_ERR_OK : (err_t)ERR_MEM;
+}
+
+static err_t interface_init(struct netif *n)
+{
+    n->name[0] = 'e';
+    n->name[1] = 'n';
+    n->mtu = MTU;
+    n->hwaddr_len = sizeof device->mac;
+    memcpy(n->hwaddr, device->mac, sizeof device->mac);
+    n->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+    n->output = etharp_output;
+    n->linkoutput = frame_out;
+    n->output_ip6 = ethip6_output;
+    return LWIP_ERR_OK;
+}
+
+static void status_changed(struct netif *n)
+{
+    char text[128];
+    (void)n;
+    if (net_has_address()) {
+        net_describe(text, sizeof text);
+        log_info(NET, "address %s", text);
+    }
+}
+
+static void to_lwip(const struct ip_addr *from, ip4_addr_t *out)
+{
+    IP4_ADDR(out, from->b[12], from->b[13], from->b[14], from->b[15]);
+}
+
+static void check_link(void)
+{
+    struct nic_link link;
+    device->link(device, &link);
+    if (link.up && !netif_is_link_up(&interface)) {
+        log_info(NET, "link is up%s", link.mbit == 1000 ? ", 1000 Mb/s" : link.mbit == 100 ? ", 100 Mb/s" : "");
+        netif_set_link_up(&interface);
+    } else if (!link.up && netif_is_link_up(&interface)) {
+        log_warning(NET, "link is down");
+        netif_set_link_down(&interface);
+    }
+    link_checked = clock_now();
+}
+
+void net_start(struct nic *nic, const struct net_config *cfg, struct rng *rng)
+{
+    device = nic;
+    random_source = rng;
+    lwip_init();
+    netif_add(&interface, NULL, NULL, NULL, NULL, interface_init, ethernet_input);
+    netif_set_hostname(&interface, cfg->hostname);
+    netif_set_status_callback(&interface, status_changed);
+    netif_create_ip6_linklocal_address(&interface, 1);
+    interface.ip6_autoconfig_enabled = 1;
+    netif_set_default(&interface);
+    netif_set_up(&interface);
+    check_link();
+    if (cfg->use_dhcp) {
+        dhcp_start(&interface);
+        return;
+    }
+    ip4_addr_t address, mask, gateway;
+    to_lwip(&cfg->address, &address);
+    to_lwip(&cfg->mask, &mask);
+    to_lwip(&cfg->gateway, &gateway);
+    netif_set_addr(&interface, &address, &mask, &gateway);
+    ip_addr_t server;
+    to_lwip(&cfg->nameserver, ip_2_ip4(&server));
+    IP_SET_TYPE_VAL(server, IPADDR_TYPE_V4);
+    dns_setserver(0, &server);
+}
+
+static void frame_in(const uint8_t *frame, size_t len)
+{
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_POOL);
+    if (!p) {
+        device->counters.rx_dropped++;
+        return;
+    }
+    pbuf_take(p, frame, (u16_t)len);
+    if (interface.input(p, &interface) != LWIP_ERR_OK) {
+        pbuf_free(p);
+    }
+}
+
+bool net_poll(void)
+{
+    size_t len;
+    const uint8_t *frame;
+    int taken = 0;
+    while (taken < BATCH && (frame = device->receive(device, &len)) != NULL) {
+        if (len <= NIC_FRAME_MAX) {
+            frame_in(frame, len);
+        } else {
+            device->counters.rx_errors++;
+        }
+        device->receive_done(device);
+        taken++;
+    }
+    if (clock_now() - link_checked >= LINK_POLL_US) {
+        check_link();
+    }
+    sys_check_timeouts();
+    return taken > 0;
+}
+
+uint32_t net_sleep_us(void)
+{
+    u32_t ms = sys_timeouts_sleeptime();
+    return ms > LINK_POLL_US / 1000 ? LINK_POLL_US : ms * 1000;
+}
+
+bool net_has_address(void)
+{
+    return !ip4_addr_isany(netif_ip4_addr(&interface));
+}
+
+bool net_link_up(void)
+{
+    return netif_is_link_up(&interface);
+}
+
+void net_describe(char *text, uint32_t cap)
+{
+    struct strbuf s;
+    strbuf_init(&s, text, cap);
+    strbuf_str(&s, ip4addr_ntoa(netif_ip4_addr(&interface)));
+    for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+        if (ip6_addr_isvalid(netif_ip6_addr_state(&interface, i))) {
+            strbuf_char(&s, ' ');
+            strbuf_str(&s, ip6addr_ntoa(netif_ip6_addr(&interface, i)));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+# The bare-metal image: the same core modules, cross-compiled, under start-up code, drivers and lwIP.
+#
+#   make unikernel BOARD=virt|raspi3|raspi4    build/unikernel-BOARD/kernel8.img (raw) and kernel8.elf
+
+BOARDS := virt raspi3 raspi4
+BOARD  ?= virt
+ifeq ($(filter $(BOARD),$(BOARDS)),)
+$(error BOARD=$(BOARD) is not known; expected one of: $(BOARDS))
+endif
+
+UK := build/unikernel-$(BOARD)
+UK_CROSS   ?= aarch64-linux-gnu-
+UK_CC      := $(UK_CROSS)gcc
+UK_OBJCOPY := $(UK_CROSS)objcopy
+UK_THIRD   := build/third_party
+
+UK_LOAD_virt   := 0x40080000
+UK_LOAD_raspi3 := 0x80000
+UK_LOAD_raspi4 := 0x80000
+UK_CPU_virt    := cortex-a53
+UK_CPU_raspi3  := cortex-a53
+UK_CPU_raspi4  := cortex-a72
+
+# -mstrict-align: device memory faults on unaligned access. -fno-pic: the image runs where it is linked.
+UK_MACHINE := -specs=picolibc.specs -ffreestanding -fno-pic -fno-pie -mno-outline-atomics -mcpu=$(UK_CPU_$(BOARD)) -mstrict-align \
+              -ffunction-sections -fdata-sections -fno-stack-protector -fno-omit-frame-pointer
+UK_DEFS    := -DSINKHOLE_VERSION='"$(VERSION)"' -DBUILD_UNIX=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || date +%s)) \
+              -DMBEDTLS_CONFIG_FILE='"net/mbedtls_config.h"'
+UK_INC     := -Iunikernel -Iunikernel/board/$(BOARD) -Isrc -Iunikernel/net -isystem $(UK_THIRD)/lwip/src/include -isystem $(UK_THIRD)/mbedtls/include -I$(UK)/gen
+UK_CFLAGS  := -std=gnu17 -O2 -g $(filter-out -Wpedantic,$(WARN)) $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
+UK_THIRD_CFLAGS := -std=gnu17 -O2 -g -w -fno-strict-aliasing $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
+UK_LDFLAGS := -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,-Map=$(UK)/kernel8.map
+
+UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
+           board/$(BOARD)/board.c \
+           drivers/uart_pl011.c $(UK_SRCS_$(BOARD)) \
+           lib/boot_args.c lib/fdt.c lib/heap.c lib/libc.c lib/wallclock.c \
+           net/net.c main.c
+UK_SRCS_virt := drivers/gicv2.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
+UK_SRCS += $(UK_SRCS_$(BOARD))
+
+UK_LWIP := core/init core/def core/dns core/inet_chksum core/ip core/mem core/memp core/netif core/pbuf core/raw core/stats core/sys core/altcp \
+           core/altcp_alloc core/altcp_tcp core/tcp core/tcp_in core/tcp_out core/timeouts core/udp \
+           core/ipv4/dhcp core/ipv4/etharp core/ipv4/icmp core/ipv4/igmp core/ipv4/ip4_frag core/ipv4/ip4 core/ipv4/ip4_addr \
+           core/ipv6/ethip6 core/ipv6/icmp6 core/ipv6/inet6 core/ipv6/ip6 core/ipv6/ip6_addr core/ipv6/ip6_frag core/ipv6/mld6 core/ipv6/nd6 \
+           netif/ethernet apps/sntp/sntp apps/mdns/mdns
+
+# The image has the core modules that need nothing from the host; api with jansson follows from its own list.
+UK_CORE := config resolver blocklist stats dns base
+
+UK_OBJS := $(UK)/uk/arch/aarch64/start.o $(UK_SRCS:%.c=$(UK)/uk/%.o) \
+           $(foreach m,$(UK_CORE),$(addprefix $(UK)/core/$(m)/,$($(m)_SRCS:.c=.o))) \
+           $(UK_LWIP:%=$(UK)/lwip/%.o)
+
+.PHONY: unikernel unikernel-sources
+unikernel: $(UK)/kernel8.img
+
+unikernel-sources: $(UK_THIRD)/.fetched
+$(UK_THIRD)/.fetched: tools/fetch-sources.sh
+	$(Q)tools/fetch-sources.sh
+	$(Q)touch $@
+
+$(UK)/link.ld: unikernel/arch/aarch64/link.ld.S
+	@mkdir -p $(@D)
+	$(Q)$(UK_CC) -E -P -x c -DLOAD_ADDRESS=$(UK_LOAD_$(BOARD)) $< -o $@
+
+$(UK)/uk/%.o: unikernel/%.S
+	@mkdir -p $(@D)
+	$(Q)$(UK_CC) $(UK_MACHINE) -DIMAGE_TEXT_OFFSET=0x80000 -c -o $@ $<
+$(UK)/uk/%.o: unikernel/%.c | $(UK_THIRD)/.fetched
+	@mkdir -p $(@D)
+	@echo "  CC      $< ($(BOARD))"
+	$(Q)$(UK_CC) $(UK_CFLAGS) -MMD -MP -c -o $@ $<
+$(UK)/core/%.o: src/%.c
+	@mkdir -p $(@D)
+	@echo "  CC      $< ($(BOARD))"
+	$(Q)$(UK_CC) $(UK_CFLAGS) -std=c17 -MMD -MP -c -o $@ $<
+$(UK)/lwip/%.o: | $(UK_THIRD)/.fetched
+	@mkdir -p $(@D)
+	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -MMD -MP -c -o $@ $(UK_THIRD)/lwip/src/$*.c
+
+$(UK)/kernel8.elf: $(UK_OBJS) $(UK)/link.ld
+	@echo "  LINK    $@"
+	$(Q)$(UK_CC) $(UK_LDFLAGS) -o $@ $(UK_OBJS)
+$(UK)/kernel8.img: $(UK)/kernel8.elf
+	$(Q)$(UK_OBJCOPY) -O binary $< $@
+	@echo "  IMAGE   $@ ($$(stat -c %s $@) octets)"
+
+-include $(UK_OBJS:.o=.d)
