@@ -8,6 +8,7 @@ HOST_LAYERS := cli host
 CORE_LAYERS := api config resolver blocklist stats dns base
 LAYERS      := $(HOST_LAYERS) $(CORE_LAYERS)
 
+MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 include mk/config.mk
 $(foreach m,$(LAYERS),$(eval include src/$(m)/module.mk))

@@ -14,6 +14,11 @@
 #include "lib/heap.h"
 #include "lib/wallclock.h"
 
+/* Called by the library, declared in headers that a freestanding build leaves out. */
+void _exit(int code);
+int kill(pid_t pid, int signal);
+pid_t getpid(void);
+
 static int console_put(char c, FILE *f)
 {
     (void)f;

@@ -1,12 +1,13 @@
 /*
- * lwIP's headers, included through here only: two of its error constants have the names of ours (base/err.h), so they are given others
- * while its headers are read.
+ * lwIP's headers, included through here only: two of its error constants and a structure have the names of ours
+ * (base/err.h, base/ip.h), so they are given others while its headers are read.
  */
 #ifndef UNIKERNEL_LWIP_H
 #define UNIKERNEL_LWIP_H
 
 #define ERR_OK      LWIP_ERR_OK
 #define ERR_TIMEOUT LWIP_ERR_TIMEOUT
+#define ip_addr     lwip_ip_addr
 
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
@@ -16,12 +17,20 @@
 #include "lwip/memp.h"
 #include "lwip/netif.h"
 #include "lwip/stats.h"
+#include "lwip/sys.h"
 #include "lwip/tcp.h"
 #include "lwip/timeouts.h"
 #include "lwip/udp.h"
 #include "netif/ethernet.h"
 
+/* While the names are still lwIP's: its accessor macro uses one of them. */
+static inline const ip4_addr_t *lwip_netif_ipv4(const struct netif *n)
+{
+    return netif_ip4_addr(n);
+}
+
 #undef ERR_OK
 #undef ERR_TIMEOUT
+#undef ip_addr
 
 #endif

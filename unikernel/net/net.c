@@ -163,7 +163,7 @@ uint32_t net_sleep_us(void)
 
 bool net_has_address(void)
 {
-    return !ip4_addr_isany(netif_ip4_addr(&interface));
+    return !ip4_addr_isany(lwip_netif_ipv4(&interface));
 }
 
 bool net_link_up(void)
@@ -175,7 +175,7 @@ void net_describe(char *text, uint32_t cap)
 {
     struct strbuf s;
     strbuf_init(&s, text, cap);
-    strbuf_str(&s, ip4addr_ntoa(netif_ip4_addr(&interface)));
+    strbuf_str(&s, ip4addr_ntoa(lwip_netif_ipv4(&interface)));
     for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
         if (ip6_addr_isvalid(netif_ip6_addr_state(&interface, i))) {
             strbuf_char(&s, ' ');
