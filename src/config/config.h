@@ -105,7 +105,6 @@ enum cfg_log_format { CFG_LOG_TEXT, CFG_LOG_JSON };
 #define CFG_TYPE_PATH       const char *
 #define CFG_TYPE_NAME       const struct dns_name *
 #define CFG_TYPE_SOURCES    struct cfg_texts
-#define CFG_TYPE_TEXTS      struct cfg_texts
 #define CFG_TYPE_PATHS      struct cfg_texts
 #define CFG_TYPE_RECORDS    struct cfg_texts
 #define CFG_TYPE_NAMES      struct cfg_names
@@ -124,11 +123,10 @@ enum cfg_option {
 };
 #undef OPT
 
-/* Where the value of an option comes from, and what stood there, as a person wrote it. */
+/* Where the value of an option comes from. */
 struct cfg_origin {
     enum cfg_source source;
-    uint32_t line;       /* of its (last) value in a file, 0 elsewhere */
-    const char *written; /* repeatable: one value a line; NUL-terminated */
+    uint32_t line; /* of its (last) value in a file, 0 elsewhere */
 };
 
 /* One field for each row of options.def, named as its second column says. */
@@ -196,7 +194,6 @@ enum cfg_type {
     CFG_PATH,
     CFG_NAME,
     CFG_SOURCES,
-    CFG_TEXTS,
     CFG_PATHS,
     CFG_RECORDS,
     CFG_NAMES,
