@@ -170,16 +170,12 @@ MUST_CHECK enum err cfg_apply_pair(struct config *c, enum cfg_source source, con
                                    uint32_t line, struct span name, struct span value,
                                    struct cfg_error *error);
 
-/* Check what must hold between options; nothing may be applied afterwards. ERR_RANGE, ERR_FORMAT.
- */
+/* Check what must hold between options, and sort allow_from. May be called again after applying
+ * more. ERR_LIMIT. */
 MUST_CHECK enum err cfg_finish(struct config *c, struct cfg_error *error);
 
 /* Sort entries as struct cfg_cidr wants it, for a platform that has put in its own networks. */
 void cfg_cidrs_sort(struct cfg_cidr *item, uint32_t count);
-
-/* Makes a fresh configuration out of all sources of this process, for start and SIGHUP; not yet
- * finished (cfg_finish). */
-typedef enum err cfg_loader(void *arg, struct config **out, struct cfg_error *error);
 
 /* ---- Options as data: for printing, documents and the settings page. ---- */
 
@@ -208,7 +204,7 @@ enum cfg_reload { CFG_START, CFG_RELOAD };
 
 /* A row of options.def. */
 struct cfg_row {
-    const char *name, *section;
+    const char *name;
     enum cfg_type type;
     uint64_t min, max;
     const char *def, *words, *unit;
@@ -218,9 +214,13 @@ struct cfg_row {
 };
 
 const struct cfg_row *cfg_row(enum cfg_option option);
+/* The heading that the row stands under: "Lists", "Upstream" ... */
+const char *cfg_section(enum cfg_option option);
+
 bool cfg_is_repeatable(enum cfg_type type);
-const char *cfg_source_name(
-    enum cfg_source source); /* "default", "file", "rules", "environment", "command line" */
+
+/* "default", "file", "rules", "environment", "command line" */
+const char *cfg_source_name(enum cfg_source source);
 
 /* The option of that name, or ERR_NOT_FOUND. Underscores count as hyphens. */
 MUST_CHECK enum err cfg_find(struct span name, enum cfg_option *out);
