@@ -44,8 +44,9 @@ void dns_build_record(struct dns_build *b, enum dns_section section, const struc
 void dns_build_soa(struct dns_build *b, uint32_t ttl_s);
 
 /*
- * Write OPT (only if the request had one; reply NULL for a bare one), counts and flags. Returns the
- * length of the message.
+ * Write OPT (only if the request had one; reply NULL for a bare one), counts and flags. Of reply,
+ * dnssec_ok and ext_rcode are not read (request and rcode tell them), and udp_size 0 means
+ * DNS_UDP_MAX. Returns the length of the message.
  */
 size_t dns_build_end(struct dns_build *b, const struct dns_edns_reply *reply);
 

@@ -12,9 +12,11 @@
 #include "base/attr.h"
 #include "base/cursor.h"
 #include "base/err.h"
+#include "dns/proto.h"
 
 #define DNS_COOKIE_CLIENT     8
 #define DNS_COOKIE_SERVER_MAX 32
+#define DNS_EDNS_OPTIONS_MAX  256 /* options in one OPT; more are ERR_FORMAT */
 
 struct dns_edns {
     bool present;
@@ -30,6 +32,17 @@ struct dns_edns {
     bool has_nsid;
     int16_t ede; /* first EDE info code of a response, DNS_EDE_NONE if none */
 };
+
+/* No OPT at all. The octets of the cookie stay as they are. */
+static inline void dns_edns_none(struct dns_edns *e)
+{
+    e->present = e->dnssec_ok = false;
+    e->version = e->ext_rcode = 0;
+    e->udp_size = DNS_UDP_MIN;
+    e->cookie_len = 0;
+    e->has_ecs = e->has_keepalive = e->has_nsid = false;
+    e->ede = DNS_EDE_NONE;
+}
 
 /*
  * Read an OPT record whose fields the walk already has: klass is the size, ttl the flags, then
@@ -51,8 +64,10 @@ struct dns_edns_reply {
     int32_t keepalive; /* TCP idle time in units of 100 ms, -1: do not send (RFC 7828) */
 };
 
-/* Append an OPT record. If it does not fit, first the EDE text, then EDE goes; w->bad only if a
- * bare OPT has no room. */
+/*
+ * Append an OPT record. If it does not fit, first the EDE text, then EDE, then the other options
+ * go; w->bad only if a bare OPT has no room. A text is cut between UTF-8 sequences.
+ */
 void dns_edns_write(struct writer *w, const struct dns_edns_reply *reply);
 
 /*
@@ -62,7 +77,8 @@ void dns_edns_write(struct writer *w, const struct dns_edns_reply *reply);
 struct dns_cookie_key {
     uint8_t key[16];
 };
-/* out: 8 client octets of `client` followed by 16 of ours. */
+/* addr_len is 4 or 16: RFC 9018 4.4 hashes IPv4 addresses as four octets. out: 8 client octets of
+ * `client` followed by 16 of ours. */
 void dns_cookie_make(const struct dns_cookie_key *key, const uint8_t client[DNS_COOKIE_CLIENT],
                      const void *addr, size_t addr_len, uint32_t now_unix, uint8_t out[24]);
 /* Is the 24-octet cookie one of ours, for this address, not older than an hour nor more than five

@@ -21,8 +21,14 @@ enum dns_request_status {
     DNS_REQUEST_BADVERS  /* EDNS version other than 0; the question and edns are filled */
 };
 
-/* A request. After NOTIMP only id and flags are set; after FORMERR also question_len where the
- * question was readable, else 0. */
+/* Records of all sections together that a request may have; real ones have one or two. */
+#define DNS_REQUEST_RECORDS_MAX 64
+
+/*
+ * A request. After FORMERR and NOTIMP only id, flags, question_len (0 where the question was not
+ * readable) and edns.present and .dnssec_ok mean something: what dns_build_error needs. After DROP
+ * nothing is set.
+ */
 struct dns_request {
     uint16_t id;
     uint16_t flags; /* as received: DNS_RD, DNS_CD, DNS_AD, opcode */
@@ -36,8 +42,9 @@ struct dns_request {
 
 /*
  * Parse a request. `out` is filled as told above. Records in answer and authority sections of a
- * query, and additional records but OPT, are walked for form and ignored (a TSIG makes it FORMERR).
- * Cost: O(len).
+ * query, and additional records but OPT, are walked for form and ignored (a TSIG makes it FORMERR,
+ * and so do more than DNS_REQUEST_RECORDS_MAX of them). A name in the question is never compressed.
+ * TC, AA, Z and rcode of a query are ignored. Cost: O(len).
  */
 enum dns_request_status dns_request_parse(const uint8_t *msg, size_t len, struct dns_request *out);
 
@@ -69,6 +76,15 @@ MUST_CHECK enum err dns_walk_begin(const uint8_t *msg, size_t len, struct dns_wa
 
 /* The next record; false at the end or when bad is set. */
 bool dns_walk_next(struct dns_walk *walk, struct dns_record *out);
+
+/*
+ * Strict verdict over a whole message, for responses before they are cached or passed on: all
+ * counted questions and records are there with good names and good rdata, at most one OPT, with
+ * root owner and in the additional section, and no octets after the last record. A message whose
+ * names cost more to expand than any honest one (a compression bomb) is malformed too. Cost:
+ * O(len), independent of how names are compressed. ERR_SHORT or ERR_FORMAT.
+ */
+MUST_CHECK enum err dns_msg_check(const uint8_t *msg, size_t len);
 
 /* Has rdata the length and inner names that its type asks for (A, AAAA, NS, CNAME, PTR, DNAME, MX,
  * SOA, SRV, …)? Unknown types pass. */

@@ -64,11 +64,20 @@ static ALWAYS_INLINE enum err label_next(struct label_walk *w, size_t *label, un
     }
 }
 
-/* Judges a name; its offset after and its size when expanded. */
-static enum err name_check(const uint8_t *msg, size_t len, size_t pos, size_t *after, size_t *size)
+/* What a judged name is like. */
+struct measure {
+    size_t after;    /* offset after the name as it stands */
+    size_t size;     /* octets when expanded, 1..255 */
+    unsigned labels; /* the root included */
+    unsigned hops;   /* pointers followed */
+};
+
+static ALWAYS_INLINE enum err name_measure(const uint8_t *msg, size_t len, size_t pos,
+                                           struct measure *out)
 {
     struct label_walk w = label_walk_at(msg, len, pos);
-    size_t total = 0;
+    size_t size = 0;
+    unsigned labels = 0;
     unsigned octets;
     do {
         size_t label;
@@ -76,17 +85,20 @@ static enum err name_check(const uint8_t *msg, size_t len, size_t pos, size_t *a
         if (e != ERR_OK) {
             return e;
         }
-        total += octets + 1;
-        if (total > DNS_NAME_MAX) {
+        size += octets + 1;
+        labels++;
+        if (size > DNS_NAME_MAX) {
             return ERR_FORMAT;
         }
     } while (octets > 0);
-    *after = w.after != 0 ? w.after : w.pos;
-    *size = total;
+    out->after = w.after != 0 ? w.after : w.pos;
+    out->size = size;
+    out->labels = labels;
+    out->hops = DNS_NAME_HOPS - w.hops;
     return ERR_OK;
 }
 
-/* Copies a compressed name that name_check found good. */
+/* Copies a compressed name that name_measure found good. */
 static void name_expand(const uint8_t *msg, size_t len, size_t pos, struct dns_name *out)
 {
     struct label_walk w = label_walk_at(msg, len, pos);
@@ -113,50 +125,111 @@ static void name_expand(const uint8_t *msg, size_t len, size_t pos, struct dns_n
 
 enum err dns_name_read(const uint8_t *msg, size_t len, size_t *pos, struct dns_name *out)
 {
-    size_t after, size;
-    enum err e = name_check(msg, len, *pos, &after, &size);
+    struct measure m;
+    enum err e = name_measure(msg, len, *pos, &m);
     if (e != ERR_OK) {
         return e;
     }
-    if (after - *pos ==
-        size) { /* not compressed: what a pointer stands for never has its two octets */
-        (void)dns_labels_scan(msg + *pos, size, out->off, &out->labels);
-        dns_lower_copy(out->wire, msg + *pos, size);
-        out->len = (uint8_t)size;
+    if (m.after - *pos ==
+        m.size) { /* as it stands: what a pointer stands for never has two octets */
+        (void)dns_labels_scan(msg + *pos, m.size, out->off, &out->labels);
+        dns_lower_copy(out->wire, msg + *pos, m.size);
+        out->len = (uint8_t)m.size;
     } else {
         name_expand(msg, len, *pos, out);
     }
-    *pos = after;
+    *pos = m.after;
     return ERR_OK;
 }
 
-enum err dns_name_skip(const uint8_t *msg, size_t len, size_t *pos)
+/*
+ * Steps over the labels that stand at pos: the offset after them, and where the pointer at their
+ * end leads to, 0 if they end with the root.
+ */
+static ALWAYS_INLINE enum err name_run(const uint8_t *msg, size_t len, size_t pos, size_t *after,
+                                       size_t *target)
 {
-    size_t start = *pos;
-    size_t p = start;
+    size_t p = pos;
     while (p < len) {
         unsigned first = msg[p];
         if (first == 0) {
-            *pos = p + 1;
+            *after = p + 1;
+            *target = 0;
             return ERR_OK;
         }
         if (first >= POINTER_MARK) {
             if (len - p < 2) {
                 return ERR_SHORT;
             }
-            size_t target = be16_read(msg + p) & 0x3fff;
-            if (target >= start || target < DNS_HEADER_OCTETS) {
+            size_t to = be16_read(msg + p) & 0x3fff;
+            if (to >= pos || to < DNS_HEADER_OCTETS) {
                 return ERR_FORMAT;
             }
-            *pos = p + 2;
+            *after = p + 2;
+            *target = to;
             return ERR_OK;
         }
         p += first + 1;
-        if (first > DNS_LABEL_MAX || p - start >= DNS_NAME_MAX) {
+        if (first > DNS_LABEL_MAX || p - pos >= DNS_NAME_MAX) {
             return ERR_FORMAT;
         }
     }
     return ERR_SHORT;
+}
+
+enum err dns_name_skip(const uint8_t *msg, size_t len, size_t *pos)
+{
+    size_t target;
+    return name_run(msg, len, *pos, pos, &target);
+}
+
+/* The name that a pointer leads to, out of memory or by walking it. */
+static enum err memo_measure(const uint8_t *msg, size_t len, size_t target,
+                             struct dns_name_memo *memo, struct measure *out)
+{
+    size_t slot = target % DNS_MEMO_SLOTS;
+    if (memo->target[slot] == target) {
+        out->size = memo->size[slot];
+        out->hops = memo->hops[slot];
+        return ERR_OK;
+    }
+    enum err e = name_measure(msg, len, target, out);
+    if (e != ERR_OK) {
+        return e;
+    }
+    unsigned steps = out->labels + out->hops;
+    if (steps > memo->steps) {
+        return ERR_FORMAT;
+    }
+    memo->steps -= steps;
+    memo->target[slot] = (uint16_t)target;
+    memo->size[slot] = (uint8_t)out->size;
+    memo->hops[slot] = (uint8_t)out->hops;
+    return ERR_OK;
+}
+
+enum err dns_name_check(const uint8_t *msg, size_t len, size_t *pos, struct dns_name_memo *memo)
+{
+    struct measure m = {.size = 0};
+    if (memo == NULL) {
+        enum err e = name_measure(msg, len, *pos, &m);
+        if (e == ERR_OK) {
+            *pos = m.after;
+        }
+        return e;
+    }
+    size_t after, target;
+    enum err e = name_run(msg, len, *pos, &after, &target);
+    if (e == ERR_OK && target != 0) {
+        e = memo_measure(msg, len, target, memo, &m);
+        if (e == ERR_OK && (after - *pos - 2 + m.size > DNS_NAME_MAX || m.hops >= DNS_NAME_HOPS)) {
+            e = ERR_FORMAT;
+        }
+    }
+    if (e == ERR_OK) {
+        *pos = after;
+    }
+    return e;
 }
 
 bool dns_name_matches(const uint8_t *msg, size_t len, size_t pos, const struct dns_name *name)

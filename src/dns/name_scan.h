@@ -78,4 +78,31 @@ static ALWAYS_INLINE size_t dns_labels_scan(const uint8_t *wire, size_t len,
     return 0;
 }
 
+/*
+ * What has been learnt about the names of one message: where pointers led to and how long the names
+ * there are, and how many steps behind pointers may still be taken. Real messages point at few
+ * places again and again; one that does not is a compression bomb and is called malformed once the
+ * steps are spent.
+ */
+#define DNS_MEMO_SLOTS 64    /* a power of two */
+#define DNS_MEMO_STEPS 16384 /* labels and pointers behind pointers in one message */
+
+struct dns_name_memo {
+    uint16_t target[DNS_MEMO_SLOTS]; /* offset pointed to; 0 is a free slot */
+    uint8_t size[DNS_MEMO_SLOTS];    /* octets of the expanded name there, 1..255 */
+    uint8_t hops[DNS_MEMO_SLOTS];    /* pointers followed from there */
+    unsigned steps;                  /* labels and pointers that may still be looked at */
+};
+
+static inline void dns_name_memo_init(struct dns_name_memo *memo)
+{
+    memset(memo->target, 0, sizeof memo->target);
+    memo->steps = DNS_MEMO_STEPS;
+}
+
+/* Judge the name at *pos as dns_name_read does and step over it, without reading it. memo may be
+ * NULL. */
+MUST_CHECK enum err dns_name_check(const uint8_t *msg, size_t len, size_t *pos,
+                                   struct dns_name_memo *memo);
+
 #endif
