@@ -177,6 +177,12 @@ MUST_CHECK enum err cfg_finish(struct config *c, struct cfg_error *error);
 /* Sort entries as struct cfg_cidr wants it, for a platform that has put in its own networks. */
 void cfg_cidrs_sort(struct cfg_cidr *item, uint32_t count);
 
+/*
+ * Makes a fresh configuration out of all sources of this process, for start and SIGHUP; not yet
+ * finished (cfg_finish), so that the rules document's settings can be added.
+ */
+typedef enum err cfg_loader(void *arg, struct config **out, struct cfg_error *error);
+
 /* ---- Options as data: for printing, documents and the settings page. ---- */
 
 enum cfg_type {
