@@ -23,7 +23,7 @@ UK_CPU_raspi4  := cortex-a72
 
 # -mstrict-align: device memory faults on unaligned access. -fno-pic: the image runs where it is linked.
 UK_MACHINE := -specs=picolibc.specs -ffreestanding -fno-pic -fno-pie -mno-outline-atomics -mcpu=$(UK_CPU_$(BOARD)) -mstrict-align \
-              -ffunction-sections -fdata-sections -fno-stack-protector -fno-omit-frame-pointer
+              -ffunction-sections -fdata-sections -fno-stack-protector -fno-omit-frame-pointer --param=min-pagesize=0
 UK_DEFS    := -DSINKHOLE_VERSION='"$(VERSION)"' -DBUILD_UNIX=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || date +%s)) \
               -DMBEDTLS_CONFIG_FILE='"net/mbedtls_config.h"'
 UK_INC     := -Iunikernel -Iunikernel/board/$(BOARD) -Isrc -Iunikernel/net -isystem $(UK_THIRD)/lwip/src/include -isystem $(UK_THIRD)/mbedtls/include -I$(UK)/gen
@@ -33,10 +33,11 @@ UK_LDFLAGS := -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.
 
 UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            board/$(BOARD)/board.c \
-           drivers/uart_pl011.c $(UK_SRCS_$(BOARD)) \
+           drivers/uart_pl011.c \
            lib/boot_args.c lib/fdt.c lib/heap.c lib/libc.c lib/wallclock.c \
            net/net.c main.c
 UK_SRCS_virt := drivers/gicv2.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
+UK_SRCS_raspi3 := drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/usb.c drivers/usb_ecm.c
 UK_SRCS += $(UK_SRCS_$(BOARD))
 
 UK_LWIP := core/init core/def core/dns core/inet_chksum core/ip core/mem core/memp core/netif core/pbuf core/raw core/stats core/sys core/altcp \

@@ -36,6 +36,12 @@ static const char *class_name(uint64_t esr)
     }
 }
 
+/* A frame pointer worth following. Unsigned difference, so that a RAM base of 0 needs no special case. */
+static bool in_ram(const uint64_t *frame)
+{
+    return (uintptr_t)frame - BOARD_RAM_BASE < BOARD_RAM_MAX && frame != NULL && ((uintptr_t)frame & 15) == 0;
+}
+
 uint64_t fault_report(uint64_t vector, const uint64_t *regs)
 {
     uint64_t esr, elr, far;
@@ -50,7 +56,7 @@ uint64_t fault_report(uint64_t vector, const uint64_t *regs)
     /* Frame pointers lead to the callers: x29 points at {caller's x29, return address}. */
     const uint64_t *frame = (const uint64_t *)regs[29];
     printf("\ncalled from");
-    for (int depth = 0; depth < 12 && (uintptr_t)frame >= BOARD_RAM_BASE && (uintptr_t)frame < BOARD_RAM_BASE + BOARD_RAM_MAX && ((uintptr_t)frame & 15) == 0; depth++) {
+    for (int depth = 0; depth < 12 && in_ram(frame); depth++) {
         printf(" %lx", frame[1]);
         frame = (const uint64_t *)frame[0];
     }

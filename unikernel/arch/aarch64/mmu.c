@@ -26,7 +26,7 @@ static uint64_t level2[GIGABYTES][TABLE_ENTRIES] __attribute__((aligned(4096)));
 static uint64_t block(uint64_t address)
 {
     uint64_t d = address | DESC_BLOCK | DESC_ACCESSED;
-    bool ram = address >= BOARD_RAM_BASE && address < BOARD_RAM_BASE + BOARD_RAM_MAX;
+    bool ram = address - BOARD_RAM_BASE < BOARD_RAM_MAX;
     if (!ram) {
         return d | DESC_ATTR(ATTR_DEVICE) | DESC_NO_EXEC;
     }
