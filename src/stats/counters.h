@@ -1,5 +1,6 @@
 /*
- * Counters of one worker: one writer, any number of readers, no lock. A row of counters.def is one counter.
+ * Counters of one worker: one writer, any number of readers, no lock. A row of counters.def is one
+ * counter.
  */
 #ifndef SINKHOLE_STATS_COUNTERS_H
 #define SINKHOLE_STATS_COUNTERS_H
@@ -29,8 +30,9 @@ struct counters {
     counter_cell status[QUERY_STATUS_COUNT];
     counter_cell reply[REPLY_COUNT];
     counter_cell type[STATS_TYPE_COUNT];
-    counter_cell upstream[STATS_UPSTREAMS_MAX]; /* answers taken from it, by index in the snapshot */
-    counter_cell list[STATS_LISTS_MAX];         /* queries it decided, by index in the image */
+    counter_cell
+        upstream[STATS_UPSTREAMS_MAX];  /* answers taken from it, by index in the snapshot */
+    counter_cell list[STATS_LISTS_MAX]; /* queries it decided, by index in the image */
 };
 
 /* A plain load, add and store: the owner needs no read-modify-write. */

@@ -1,5 +1,6 @@
 /*
- * Tables of names. Pi-hole has fewer statuses than we count, so several of ours share one of its names.
+ * Tables of names. Pi-hole has fewer statuses than we count, so several of ours share one of its
+ * names.
  */
 #include "stats/names.h"
 
@@ -30,7 +31,8 @@ static const struct {
 };
 
 static const char *const reply_names[REPLY_COUNT] = {
-    "NONE", "NODATA", "NXDOMAIN", "CNAME", "IP", "DOMAIN", "SERVFAIL", "REFUSED", "NOTIMP", "BLOB", "OTHER",
+    "NONE",     "NODATA",  "NXDOMAIN", "CNAME", "IP",    "DOMAIN",
+    "SERVFAIL", "REFUSED", "NOTIMP",   "BLOB",  "OTHER",
 };
 
 static const char *const type_names[STATS_TYPE_COUNT] = {

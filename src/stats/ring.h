@@ -4,8 +4,9 @@
  *      0            tail              head            cap    cap+slack
  *      |  free      | r | record | r  |  free         |      |
  *
- * head and tail only grow; a position's place is its remainder by cap. A record always lies in one piece: one that starts before
- * cap may run into the slack behind it, and the same number of octets at the start of the ring then stay unused.
+ * head and tail only grow; a position's place is its remainder by cap. A record always lies in one
+ * piece: one that starts before cap may run into the slack behind it, and the same number of octets
+ * at the start of the ring then stay unused.
  */
 #ifndef SINKHOLE_STATS_RING_H
 #define SINKHOLE_STATS_RING_H
@@ -17,7 +18,8 @@
 
 #include "base/attr.h"
 
-/* One event in the ring; the names' wire forms follow it, qname first, padded to a multiple of 8. */
+/* One event in the ring; the names' wire forms follow it, qname first, padded to a multiple of 8.
+ */
 struct ring_record {
     uint64_t time;
     uint32_t latency_us;
@@ -32,18 +34,21 @@ struct ring_record {
     uint8_t qname_len; /* 0: none */
     uint8_t cname_len; /* 0: none */
     uint8_t client[16];
-    uint32_t reserved;
+    uint32_t list_id; /* in the log only: the collector's name of `list` */
 };
 
-_Static_assert(sizeof(struct ring_record) == 48, "the record's head is three quarters of a cache line");
+_Static_assert(sizeof(struct ring_record) == 48,
+               "the record's head is three quarters of a cache line");
 
 #define RING_RECORD_MAX 560 /* 48 + 2 names of 255 octets, padded */
-#define RING_CHUNK      32  /* names are copied in one piece of this size if they fit: a fixed size is a few instructions */
-#define RING_SLACK      (RING_RECORD_MAX + RING_CHUNK)
+#define RING_CHUNK                                                                      \
+    32 /* names are copied in one piece of this size if they fit: a fixed size is a few \
+          instructions */
+#define RING_SLACK (RING_RECORD_MAX + RING_CHUNK)
 
 struct ring {
-    uint8_t *data; /* cap + RING_SLACK octets, aligned to 8 */
-    uint64_t cap;  /* a power of two */
+    uint8_t *data;                              /* cap + RING_SLACK octets, aligned to 8 */
+    uint64_t cap;                               /* a power of two */
     _Alignas(CACHE_LINE) _Atomic uint64_t head; /* written by the writer */
     uint64_t tail_seen;                         /* the writer's last look at tail */
     _Alignas(CACHE_LINE) _Atomic uint64_t tail; /* written by the reader */

@@ -1,7 +1,8 @@
 /*
- * The packet path's side of the statistics: counters and the event ring of one worker. An event is counted here, exactly, and copied
- * as it stands; everything that costs more (hashing names, top lists, series) is the collector's work. What is full is the
- * collector's fault, so a full ring loses the event's details but never its count.
+ * The packet path's side of the statistics: counters and the event ring of one worker. An event is
+ * counted here, exactly, and copied as it stands; everything that costs more (hashing names, top
+ * lists, series) is the collector's work. What is full is the collector's fault, so a full ring
+ * loses the event's details but never its count.
  */
 #include "stats/worker.h"
 

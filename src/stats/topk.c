@@ -1,0 +1,281 @@
+/*
+ * Space-Saving on a hash index and a binary heap of estimates. Most events hit keys that are far
+ * up, whose place in the heap does not change, so an event usually costs the look-up and three
+ * adds. Counts by the hour stand in columns, so that the column in use is dense; the end of an hour
+ * visits all entries once and makes the heap anew.
+ */
+#include "stats/topk.h"
+
+#include <string.h>
+
+#include "base/require.h"
+
+size_t topk_memory(uint32_t entries, uint32_t key_max)
+{
+    size_t each =
+        sizeof(struct topk_entry) + 2 * sizeof(uint32_t) + TOPK_HOURS * sizeof(uint32_t) + key_max;
+    return entries * each + index_slots(entries) * sizeof(struct index_slot) +
+           (TOPK_HOURS + 5) * CACHE_LINE;
+}
+
+bool topk_init(struct topk *t, struct arena *a, uint32_t entries, uint32_t key_max)
+{
+    *t = (struct topk){.cap = entries, .key_max = key_max};
+    t->entry = ARENA_ARRAY(a, struct topk_entry, entries);
+    t->heap = ARENA_ARRAY(a, uint32_t, entries);
+    t->free = ARENA_ARRAY(a, uint32_t, entries);
+    t->keys = arena_alloc(a, (size_t)entries * key_max, 1);
+    bool ok = t->entry && t->heap && t->free && t->keys && index_init(&t->index, a, entries);
+    for (uint32_t h = 0; ok && h < TOPK_HOURS; h++) {
+        t->column[h] = ARENA_ARRAY(a, uint32_t, entries);
+        ok = t->column[h] != NULL;
+    }
+    for (uint32_t i = 0; ok && i < entries; i++) {
+        t->free[i] = entries - 1 - i;
+    }
+    return ok;
+}
+
+static uint8_t *key_of(const struct topk *t, uint32_t e)
+{
+    return t->keys + (size_t)e * t->key_max;
+}
+
+static uint64_t estimate(const struct topk *t, uint32_t e)
+{
+    return t->entry[e].total + t->entry[e].err;
+}
+
+static uint32_t find(const struct topk *t, uint64_t hash, const uint8_t *key, size_t len)
+{
+    uint32_t e;
+    for (uint32_t at = index_first(&t->index, hash);
+         (e = index_next(&t->index, hash, &at)) != INDEX_NONE;) {
+        const struct topk_entry *entry = &t->entry[e];
+        if (entry->hash == hash && entry->key_len == len && memcmp(key_of(t, e), key, len) == 0) {
+            return e;
+        }
+    }
+    return INDEX_NONE;
+}
+
+static void heap_put(struct topk *t, uint32_t pos, uint32_t e)
+{
+    t->heap[pos] = e;
+    t->entry[e].heap_pos = pos;
+}
+
+static void sift_down(struct topk *t, uint32_t pos)
+{
+    uint32_t e = t->heap[pos];
+    uint64_t value = estimate(t, e);
+    for (;;) {
+        uint32_t child = 2 * pos + 1;
+        if (child >= t->count) {
+            break;
+        }
+        if (child + 1 < t->count && estimate(t, t->heap[child + 1]) < estimate(t, t->heap[child])) {
+            child++;
+        }
+        if (estimate(t, t->heap[child]) >= value) {
+            break;
+        }
+        heap_put(t, pos, t->heap[child]);
+        pos = child;
+    }
+    heap_put(t, pos, e);
+}
+
+static void sift_up(struct topk *t, uint32_t pos)
+{
+    uint32_t e = t->heap[pos];
+    uint64_t value = estimate(t, e);
+    while (pos > 0) {
+        uint32_t parent = (pos - 1) / 2;
+        if (estimate(t, t->heap[parent]) <= value) {
+            break;
+        }
+        heap_put(t, pos, t->heap[parent]);
+        pos = parent;
+    }
+    heap_put(t, pos, e);
+}
+
+static void clear_hours(struct topk *t, uint32_t e)
+{
+    for (uint32_t h = 0; h < TOPK_HOURS; h++) {
+        t->column[h][e] = 0;
+    }
+}
+
+static void set_key(struct topk *t, uint32_t e, uint64_t hash, const uint8_t *key, size_t len)
+{
+    memcpy(key_of(t, e), key, len);
+    t->entry[e].hash = hash;
+    t->entry[e].key_len = (uint8_t)len;
+    index_insert(&t->index, hash, e);
+}
+
+/* An entry for a new key: a free one, or the place of the least. It stands in the heap with count
+ * 0. */
+static uint32_t take_entry(struct topk *t, uint64_t hash, const uint8_t *key, size_t len)
+{
+    uint32_t e;
+    if (t->count < t->cap) {
+        e = t->free[t->cap - t->count - 1];
+        t->entry[e].total = 0;
+        t->entry[e].err = 0;
+        heap_put(t, t->count, e);
+        t->count++;
+        sift_up(t, t->count - 1);
+    } else {
+        e = t->heap[0];
+        uint64_t least = estimate(t, e);
+        index_remove(&t->index, t->entry[e].hash, e);
+        clear_hours(t, e);
+        t->entry[e].total = 0;
+        t->entry[e].err = least;
+        t->entry[e].err_hour = t->hour;
+    }
+    set_key(t, e, hash, key, len);
+    return e;
+}
+
+void topk_add(struct topk *t, uint64_t hash, const uint8_t *key, size_t len)
+{
+    REQUIRE(len <= t->key_max);
+    uint32_t e = find(t, hash, key, len);
+    if (UNLIKELY(e == INDEX_NONE)) {
+        e = take_entry(t, hash, key, len);
+    }
+    t->column[t->hour % TOPK_HOURS][e]++;
+    t->entry[e].total++;
+    sift_down(t, t->entry[e].heap_pos);
+}
+
+static void make_heap(struct topk *t)
+{
+    for (uint32_t i = t->count / 2; i-- > 0;) {
+        sift_down(t, i);
+    }
+}
+
+/* Forget entries whose estimate has come to nothing. */
+static void drop_empty(struct topk *t)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < t->count; i++) {
+        uint32_t e = t->heap[i];
+        if (estimate(t, e) > 0) {
+            heap_put(t, kept++, e);
+        } else {
+            index_remove(&t->index, t->entry[e].hash, e);
+            t->free[t->cap - t->count + (i - kept)] = e;
+        }
+    }
+    t->count = kept;
+}
+
+static void end_hour(struct topk *t)
+{
+    t->hour++;
+    uint32_t *column = t->column[t->hour % TOPK_HOURS];
+    for (uint32_t i = 0; i < t->count; i++) {
+        uint32_t e = t->heap[i];
+        t->entry[e].total -= column[e];
+        column[e] = 0;
+        if (t->entry[e].err > 0 && t->hour - t->entry[e].err_hour >= TOPK_HOURS) {
+            t->entry[e].err = 0;
+        }
+    }
+}
+
+void topk_next_hour(struct topk *t, uint32_t hours)
+{
+    if (hours > TOPK_HOURS) {
+        hours = TOPK_HOURS; /* all columns are empty then */
+    }
+    if (hours == 0) {
+        return;
+    }
+    while (hours-- > 0) {
+        end_hour(t);
+    }
+    drop_empty(t);
+    make_heap(t);
+}
+
+static bool row_before(const struct topk_row *a, const struct topk_row *b)
+{
+    if (a->count != b->count) {
+        return a->count > b->count;
+    }
+    size_t n = a->key_len < b->key_len ? a->key_len : b->key_len;
+    int order = memcmp(a->key, b->key, n);
+    return order != 0 ? order < 0 : a->key_len < b->key_len;
+}
+
+/* Put a row into the sorted out[0..count-1] if it belongs there; keeps at most n. Returns the new
+ * count. */
+static uint32_t insert_row(struct topk_row *out, uint32_t count, uint32_t n,
+                           const struct topk_row *r)
+{
+    if (count == n && !row_before(r, &out[n - 1])) {
+        return count;
+    }
+    uint32_t lo = 0, hi = count;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (row_before(r, &out[mid])) {
+            hi = mid;
+        } else {
+            lo = mid + 1;
+        }
+    }
+    uint32_t tail = (count < n ? count : n - 1) - lo;
+    memmove(&out[lo + 1], &out[lo], tail * sizeof *out);
+    out[lo] = *r;
+    return count < n ? count + 1 : n;
+}
+
+uint32_t topk_read(const struct topk *t, struct topk_row *out, uint32_t n)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; n > 0 && i < t->count; i++) {
+        uint32_t e = t->heap[i];
+        struct topk_row row = {.key = key_of(t, e),
+                               .key_len = t->entry[e].key_len,
+                               .count = t->entry[e].total,
+                               .err = t->entry[e].err};
+        if (row.count > 0) {
+            count = insert_row(out, count, n, &row);
+        }
+    }
+    return count;
+}
+
+void topk_hours(const struct topk *t, const struct topk_row *row, uint32_t hours[TOPK_HOURS])
+{
+    size_t e = (size_t)(row->key - t->keys) / t->key_max;
+    REQUIRE(e < t->cap);
+    for (uint32_t h = 0; h < TOPK_HOURS; h++) {
+        hours[h] = t->column[(t->hour + 1 + h) % TOPK_HOURS][e];
+    }
+}
+
+void topk_restore(struct topk *t, uint64_t hash, const uint8_t *key, size_t len,
+                  const uint32_t hours[TOPK_HOURS])
+{
+    REQUIRE(len <= t->key_max);
+    uint32_t e = find(t, hash, key, len);
+    if (e == INDEX_NONE) {
+        e = take_entry(t, hash, key, len);
+    }
+    for (uint32_t h = 0; h < TOPK_HOURS; h++) {
+        uint32_t *cell = &t->column[(t->hour + 1 + h) % TOPK_HOURS][e];
+        uint32_t n = hours[h] < UINT32_MAX - *cell ? hours[h] : UINT32_MAX - *cell;
+        *cell += n;
+        t->entry[e].total += n;
+    }
+    sift_down(t, t->entry[e].heap_pos);
+}

@@ -1,0 +1,75 @@
+/*
+ * The most frequent keys of the last 24 hours, in bounded memory: Space-Saving (Metwally, Agrawal,
+ * El Abbadi, 2005) with counts kept by the hour.
+ *
+ * While there are no more different keys than entries all counts are exact. A new key that finds
+ * the table full takes the place of the key with the least estimate; that estimate is kept beside
+ * it as `err`, so that for every key: count <= true count <= count + err, and no key with more than
+ * (events / entries) occurrences is missing.
+ *
+ * The window is the current hour and the 23 before it; topk_next_hour drops the oldest.
+ * Memory: entries * (key_max + 24 * 4 + 48) octets and the index.
+ */
+#ifndef SINKHOLE_STATS_TOPK_H
+#define SINKHOLE_STATS_TOPK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "stats/index.h"
+
+#define TOPK_HOURS 24
+
+struct topk_entry {
+    uint64_t hash;
+    uint64_t total;    /* sum of its hours */
+    uint64_t err;      /* estimate of the key whose place it took */
+    uint32_t err_hour; /* number of the hour in which it did */
+    uint32_t heap_pos;
+    uint8_t key_len;
+};
+
+struct topk {
+    uint32_t cap, count;
+    uint32_t key_max;
+    uint32_t hour; /* number of the current hour; its column is hour % TOPK_HOURS */
+    struct index index;
+    struct topk_entry *entry;
+    uint32_t *heap;               /* entry numbers, the least estimate first */
+    uint32_t *free;               /* entry numbers not in use, as a stack */
+    uint32_t *column[TOPK_HOURS]; /* column[h][e]: count of entry e in that hour */
+    uint8_t *keys;                /* key_max octets each */
+};
+
+struct topk_row {
+    const uint8_t *key; /* borrowed until the next change */
+    uint32_t key_len;
+    uint64_t count;
+    uint64_t err;
+};
+
+size_t topk_memory(uint32_t entries, uint32_t key_max);
+
+/* false: the arena is used up. */
+bool topk_init(struct topk *t, struct arena *a, uint32_t entries, uint32_t key_max);
+
+/* Count one occurrence. len <= key_max. Cost: O(log entries) at worst, usually one look-up. */
+void topk_add(struct topk *t, uint64_t hash, const uint8_t *key, size_t len);
+
+/* `hours` hours have passed. */
+void topk_next_hour(struct topk *t, uint32_t hours);
+
+/* The n most frequent keys, most frequent first; equal counts by key. Returns how many. Cost:
+ * O(entries * log n). */
+uint32_t topk_read(const struct topk *t, struct topk_row *out, uint32_t n);
+
+/* For saving: the counts by hour of the entry that row i of topk_read came from, oldest first; and
+ * back: add a whole key. */
+void topk_hours(const struct topk *t, const struct topk_row *row, uint32_t hours[TOPK_HOURS]);
+void topk_restore(struct topk *t, uint64_t hash, const uint8_t *key, size_t len,
+                  const uint32_t hours[TOPK_HOURS]);
+
+#endif
