@@ -1,5 +1,6 @@
 /*
- * The image's start and its one loop: take in packets, run what is due, sleep until something is pending.
+ * The image's start and its one loop: take in packets, run what is due, sleep until something is
+ * pending.
  */
 #include <stdio.h>
 
@@ -25,7 +26,8 @@ static struct rng random_source;
 static void console_line(enum log_area area, enum log_level level, const char *line)
 {
     uint64_t ms = clock_now() / USEC_PER_MSEC;
-    printf("[%5lu.%03lu] %s %s: %s\n", ms / 1000, ms % 1000, log_level_name(level), log_area_name(area), line);
+    printf("[%5lu.%03lu] %s %s: %s\n", ms / 1000, ms % 1000, log_level_name(level),
+           log_area_name(area), line);
 }
 
 static void broken(const char *file, int line, const char *expression)
@@ -56,8 +58,10 @@ static void start_random(void)
 {
     uint8_t seed[RNG_SEED_OCTETS];
     if (!board_entropy(seed, sizeof seed)) {
-        /* Predictable question IDs and ports would let anybody forge answers: better no service than that. */
-        printf("\nNO ENTROPY: the hardware random generator is missing or unhealthy; refusing to start.\n");
+        /* Predictable question IDs and ports would let anybody forge answers: better no service
+         * than that. */
+        printf("\nNO ENTROPY: the hardware random generator is missing or unhealthy; refusing to "
+               "start.\n");
         for (;;) {
             cpu_sleep(1000000);
         }
@@ -73,7 +77,8 @@ void kernel_main(uintptr_t firmware, uint64_t level)
     start_heap();
     struct heap_gauges heap;
     heap_get_gauges(&heap);
-    log_info(MAIN, "sinkhole %s on %s, image %u KiB, heap %u MiB, entered at EL%u", SINKHOLE_VERSION, BOARD_NAME, (unsigned)((_image_end - _image_start) / 1024),
+    log_info(MAIN, "sinkhole %s on %s, image %u KiB, heap %u MiB, entered at EL%u",
+             SINKHOLE_VERSION, BOARD_NAME, (unsigned)((_image_end - _image_start) / 1024),
              (unsigned)(heap.total >> 20), (unsigned)level);
     start_random();
 
@@ -83,7 +88,8 @@ void kernel_main(uintptr_t firmware, uint64_t level)
         log_error(NET, "no network device");
         board_restart(BOARD_RESTART_FAULT);
     }
-    log_info(NET, "%s, %02x:%02x:%02x:%02x:%02x:%02x", nic->name, nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5]);
+    log_info(NET, "%s, %02x:%02x:%02x:%02x:%02x:%02x", nic->name, nic->mac[0], nic->mac[1],
+             nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5]);
     static const struct net_config net = {.use_dhcp = true, .hostname = "sinkhole"};
     net_start(nic, &net, &random_source);
 

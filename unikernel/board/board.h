@@ -1,5 +1,6 @@
 /*
- * What a board is: a memory map (board/NAME/map.h, constants) and the few functions that differ (board/NAME/board.c).
+ * What a board is: a memory map (board/NAME/map.h, constants) and the few functions that differ
+ * (board/NAME/board.c).
  */
 #ifndef UNIKERNEL_BOARD_H
 #define UNIKERNEL_BOARD_H
@@ -15,7 +16,8 @@ struct nic;
 
 enum board_restart_reason { BOARD_RESTART_FAULT, BOARD_RESTART_ASKED, BOARD_POWER_OFF };
 
-/* Clocks, pins and the console, before anything prints. `firmware` is what the firmware left in x0 (device tree, ATAGs, or 0). */
+/* Clocks, pins and the console, before anything prints. `firmware` is what the firmware left in x0
+ * (device tree, ATAGs, or 0). */
 void board_early(uintptr_t firmware);
 
 /* Lines of the timer and of the network device become pending when they have something. */
@@ -24,7 +26,8 @@ void board_irq_enable(void);
 /* Octets of RAM that are ours, from BOARD_RAM_BASE. */
 uint64_t board_ram_octets(void);
 
-/* Fill with octets of a hardware generator. False: there is none, or it does not pass its health test. */
+/* Fill with octets of a hardware generator. False: there is none, or it does not pass its health
+ * test. */
 bool board_entropy(void *out, size_t len);
 
 /* The network device that is there, started; NULL with a message on the console if none is. */

@@ -7,7 +7,14 @@
 
 enum { WORD_TIMEOUT_US = 100000, SAMPLE_WORDS = 32 };
 enum { RNG_CTRL = 0x00, RNG_STATUS = 0x04, RNG_DATA = 0x08, RNG_WARM_UP = 0x40000 };
-enum { RNG200_CTRL = 0x00, RNG200_SOFT_RESET = 0x04, RNG200_RBG_RESET = 0x08, RNG200_STATUS = 0x18, RNG200_FIFO = 0x20, RNG200_COUNT = 0x24 };
+enum {
+    RNG200_CTRL = 0x00,
+    RNG200_SOFT_RESET = 0x04,
+    RNG200_RBG_RESET = 0x08,
+    RNG200_STATUS = 0x18,
+    RNG200_FIFO = 0x20,
+    RNG200_COUNT = 0x24
+};
 #define RNG200_FAILED (1U << 31 | 1U << 5)
 
 bool rng_sample_healthy(const uint32_t *words, size_t count)

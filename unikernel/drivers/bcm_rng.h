@@ -11,7 +11,8 @@ bool bcm2835_rng_read(uintptr_t base, void *out, size_t len);
 /* False too if nothing answers at base, as under emulators. */
 bool rng200_read(uintptr_t base, void *out, size_t len);
 
-/* Is this sample plausible? Repeated words mean a stuck generator (SP 800-90B 4.4.1, repetition count test). */
+/* Is this sample plausible? Repeated words mean a stuck generator (SP 800-90B 4.4.1, repetition
+ * count test). */
 bool rng_sample_healthy(const uint32_t *words, size_t count);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include "base/attr.h"
 
-/* Restart in `us` (at most 15 s) unless called again. QEMU restarts at once, so the loop arms it on hardware only. */
+/* Restart in `us` (at most 15 s) unless called again. QEMU restarts at once, so the loop arms it on
+ * hardware only. */
 void bcm_watchdog_arm(uintptr_t base, uint32_t us);
 NORETURN void bcm_restart(uintptr_t base);
 

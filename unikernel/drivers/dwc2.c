@@ -1,8 +1,10 @@
 /*
  * DWC2 host. What is particular:
  * - The toggle is kept in software: real controllers update HCTSIZ.PID, QEMU's does not.
- * - NAK on bulk stays masked: the channel retries by itself (real ones in DMA mode, QEMU each 250 us).
- * - Buffers lie in non-cached memory and are given as bus addresses (RAM at 0xC0000000 as the VideoCore sees it).
+ * - NAK on bulk stays masked: the channel retries by itself (real ones in DMA mode, QEMU each 250
+ * us).
+ * - Buffers lie in non-cached memory and are given as bus addresses (RAM at 0xC0000000 as the
+ * VideoCore sees it).
  */
 #include "drivers/dwc2.h"
 
@@ -26,10 +28,37 @@ enum {
     HPRT = 0x440,
     PCGCTL = 0xe00
 };
-enum { HC_CHAR = 0x00, HC_SPLT = 0x04, HC_INT = 0x08, HC_INTMSK = 0x0c, HC_TSIZ = 0x10, HC_DMA = 0x14 };
-enum { INT_COMPLETE = 1 << 0, INT_HALTED = 1 << 1, INT_STALL = 1 << 3, INT_XACT_ERROR = 1 << 7, INT_ERRORS = 0x784, INT_ALL = 0x3fff };
-enum { PORT_CONNECTED = 1 << 0, PORT_ENABLED = 1 << 2, PORT_RESET = 1 << 8, PORT_POWER = 1 << 12, PORT_WRITE_CLEARS = 0x2e };
-enum { AHB_DMA = 1 << 5, AHB_INTERRUPT = 1 << 0, RESET_CORE = 1 << 0, RESET_IDLE = 1U << 31, INT_HOST_CHANNEL = 1 << 25, USBCFG_FORCE_DEVICE = 1 << 30 };
+enum {
+    HC_CHAR = 0x00,
+    HC_SPLT = 0x04,
+    HC_INT = 0x08,
+    HC_INTMSK = 0x0c,
+    HC_TSIZ = 0x10,
+    HC_DMA = 0x14
+};
+enum {
+    INT_COMPLETE = 1 << 0,
+    INT_HALTED = 1 << 1,
+    INT_STALL = 1 << 3,
+    INT_XACT_ERROR = 1 << 7,
+    INT_ERRORS = 0x784,
+    INT_ALL = 0x3fff
+};
+enum {
+    PORT_CONNECTED = 1 << 0,
+    PORT_ENABLED = 1 << 2,
+    PORT_RESET = 1 << 8,
+    PORT_POWER = 1 << 12,
+    PORT_WRITE_CLEARS = 0x2e
+};
+enum {
+    AHB_DMA = 1 << 5,
+    AHB_INTERRUPT = 1 << 0,
+    RESET_CORE = 1 << 0,
+    RESET_IDLE = 1U << 31,
+    INT_HOST_CHANNEL = 1 << 25,
+    USBCFG_FORCE_DEVICE = 1 << 30
+};
 enum { TYPE_CONTROL = 0, TYPE_BULK = 2, PID_DATA0 = 0, PID_DATA1 = 2, PID_SETUP = 3 };
 enum { CHANNEL_CONTROL = 0, CHANNEL_IN = 1, CHANNEL_OUT = 2, FIFO_WORDS = 1024 };
 enum { CONTROL_TIMEOUT_US = 500000, CONNECT_TIMEOUT_US = 3000000, TRIES = 3 };
@@ -43,7 +72,7 @@ static uint8_t setup_buffer[64] DMA_MEMORY;
 static uint8_t control_buffer[USB_CONTROL_MAX] DMA_MEMORY;
 static uint8_t in_buffer[2][USB_BULK_MAX + 64] DMA_MEMORY;
 static uint8_t out_buffer[USB_BULK_MAX] DMA_MEMORY;
-static unsigned in_current;  /* the buffer that the armed transfer fills */
+static unsigned in_current; /* the buffer that the armed transfer fills */
 static bool out_busy;
 static size_t out_len;
 
@@ -80,8 +109,9 @@ static void transfer_start(const struct transfer *t)
     set(channel(t->channel, HC_TSIZ), t->len | packets << 19 | (uint32_t)t->pid << 29);
     set(channel(t->channel, HC_DMA), dma_bus_address(t->data));
     barrier();
-    set(channel(t->channel, HC_CHAR), (uint32_t)t->max_packet | (uint32_t)t->endpoint << 11 | (uint32_t)t->in << 15 | (uint32_t)t->type << 18 | 1U << 20 |
-                                          (uint32_t)t->device->address << 22 | CHANNEL_ON);
+    set(channel(t->channel, HC_CHAR),
+        (uint32_t)t->max_packet | (uint32_t)t->endpoint << 11 | (uint32_t)t->in << 15 |
+            (uint32_t)t->type << 18 | 1U << 20 | (uint32_t)t->device->address << 22 | CHANNEL_ON);
 }
 
 static enum err transfer_result(uint32_t interrupts)
@@ -118,7 +148,8 @@ static enum err transfer_wait(unsigned c)
     return transfer_result(interrupts);
 }
 
-/* One stage of a control transfer; transaction errors on the wire are tried again, as USB 2.0 10.2.6 asks. */
+/* One stage of a control transfer; transaction errors on the wire are tried again, as
+ * USB 2.0 10.2.6 asks. */
 static enum err stage(struct transfer *t)
 {
     enum err e = ERR_IO;
@@ -129,13 +160,23 @@ static enum err stage(struct transfer *t)
     return e;
 }
 
-static enum err dwc2_control(struct usb_host *h, const struct usb_device *d, const struct usb_request *rq, void *data, uint16_t *moved)
+static enum err dwc2_control(struct usb_host *h, const struct usb_device *d,
+                             const struct usb_request *rq, void *data, uint16_t *moved)
 {
     (void)h;
-    const uint8_t setup[8] = {rq->type, rq->request, (uint8_t)rq->value, (uint8_t)(rq->value >> 8), (uint8_t)rq->index, (uint8_t)(rq->index >> 8), (uint8_t)rq->len, (uint8_t)(rq->len >> 8)};
+    const uint8_t setup[8] = {rq->type,           rq->request,
+                              (uint8_t)rq->value, (uint8_t)(rq->value >> 8),
+                              (uint8_t)rq->index, (uint8_t)(rq->index >> 8),
+                              (uint8_t)rq->len,   (uint8_t)(rq->len >> 8)};
     bool in = (rq->type & USB_IN) != 0;
     memcpy(setup_buffer, setup, sizeof setup);
-    struct transfer t = {.channel = CHANNEL_CONTROL, .device = d, .type = TYPE_CONTROL, .pid = PID_SETUP, .max_packet = d->max_packet0, .data = setup_buffer, .len = sizeof setup};
+    struct transfer t = {.channel = CHANNEL_CONTROL,
+                         .device = d,
+                         .type = TYPE_CONTROL,
+                         .pid = PID_SETUP,
+                         .max_packet = d->max_packet0,
+                         .data = setup_buffer,
+                         .len = sizeof setup};
     enum err e = stage(&t);
     *moved = 0;
     if (e == ERR_OK && rq->len > 0) {
@@ -170,12 +211,20 @@ static enum err dwc2_control(struct usb_host *h, const struct usb_device *d, con
 static void dwc2_bulk_in_arm(struct usb_host *h, struct usb_pipe *p)
 {
     (void)h;
-    struct transfer t = {.channel = CHANNEL_IN, .device = p->device, .endpoint = p->endpoint, .type = TYPE_BULK, .pid = p->odd ? PID_DATA1 : PID_DATA0, .max_packet = p->max_packet, .in = true,
-                         .data = in_buffer[in_current], .len = USB_BULK_MAX};
+    struct transfer t = {.channel = CHANNEL_IN,
+                         .device = p->device,
+                         .endpoint = p->endpoint,
+                         .type = TYPE_BULK,
+                         .pid = p->odd ? PID_DATA1 : PID_DATA0,
+                         .max_packet = p->max_packet,
+                         .in = true,
+                         .data = in_buffer[in_current],
+                         .len = USB_BULK_MAX};
     transfer_start(&t);
 }
 
-static enum err dwc2_bulk_in_poll(struct usb_host *h, struct usb_pipe *p, const uint8_t **data, size_t *len)
+static enum err dwc2_bulk_in_poll(struct usb_host *h, struct usb_pipe *p, const uint8_t **data,
+                                  size_t *len)
 {
     uint32_t interrupts = get(channel(CHANNEL_IN, HC_INT));
     if (!(interrupts & INT_HALTED)) {
@@ -183,8 +232,11 @@ static enum err dwc2_bulk_in_poll(struct usb_host *h, struct usb_pipe *p, const 
     }
     set(channel(CHANNEL_IN, HC_INT), INT_ALL);
     enum err e = transfer_result(interrupts);
-    if (e == ERR_UNSUPPORTED) { /* a stalled endpoint is opened again, which also resets its toggle */
-        struct usb_request rq = {.type = USB_TO_ENDPOINT, .request = USB_CLEAR_FEATURE, .index = (uint16_t)(p->endpoint | USB_IN)};
+    if (e ==
+        ERR_UNSUPPORTED) { /* a stalled endpoint is opened again, which also resets its toggle */
+        struct usb_request rq = {.type = USB_TO_ENDPOINT,
+                                 .request = USB_CLEAR_FEATURE,
+                                 .index = (uint16_t)(p->endpoint | USB_IN)};
         uint16_t moved;
         (void)dwc2_control(h, p->device, &rq, NULL, &moved);
         p->odd = false;
@@ -205,8 +257,14 @@ static enum err dwc2_bulk_in_poll(struct usb_host *h, struct usb_pipe *p, const 
 
 static void out_start(struct usb_pipe *p, size_t len)
 {
-    struct transfer t = {.channel = CHANNEL_OUT, .device = p->device, .endpoint = p->endpoint, .type = TYPE_BULK, .pid = p->odd ? PID_DATA1 : PID_DATA0,
-                         .max_packet = p->quirk_packet ? p->quirk_packet : p->max_packet, .data = out_buffer, .len = (uint32_t)len};
+    struct transfer t = {.channel = CHANNEL_OUT,
+                         .device = p->device,
+                         .endpoint = p->endpoint,
+                         .type = TYPE_BULK,
+                         .pid = p->odd ? PID_DATA1 : PID_DATA0,
+                         .max_packet = p->quirk_packet ? p->quirk_packet : p->max_packet,
+                         .data = out_buffer,
+                         .len = (uint32_t)len};
     out_len = len;
     out_busy = true;
     transfer_start(&t);
@@ -222,7 +280,8 @@ static uint8_t *dwc2_bulk_out_buffer(struct usb_host *h, struct usb_pipe *p)
     if (!(interrupts & INT_HALTED)) {
         return NULL;
     }
-    set(channel(CHANNEL_OUT, HC_INT), INT_ALL); /* or its line would stay pending and keep the core awake */
+    set(channel(CHANNEL_OUT, HC_INT),
+        INT_ALL); /* or its line would stay pending and keep the core awake */
     out_busy = false;
     size_t packets = out_len ? (out_len + p->max_packet - 1) / p->max_packet : 1;
     p->odd ^= packets & 1;

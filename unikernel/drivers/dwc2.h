@@ -1,5 +1,6 @@
 /*
- * Synopsys DesignWare USB 2.0 host (the Pi's), internal DMA, polled. Channel 0 carries control transfers, 1 bulk in, 2 bulk out.
+ * Synopsys DesignWare USB 2.0 host (the Pi's), internal DMA, polled. Channel 0 carries control
+ * transfers, 1 bulk in, 2 bulk out.
  */
 #ifndef UNIKERNEL_DWC2_H
 #define UNIKERNEL_DWC2_H

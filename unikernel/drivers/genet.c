@@ -1,7 +1,10 @@
 /*
- * GENET v5. Descriptors live in the device's own registers, frames in non-cached memory. Two things are easy to get wrong:
- * - RX PROD and TX CONS belong to the hardware and survive a warm start: the software's index starts from what they say.
- * - The board wires RGMII with the delay on the receive side only ("rgmii-rxid"): ID_MODE_DIS must be set or the link is flaky.
+ * GENET v5. Descriptors live in the device's own registers, frames in non-cached memory. Two things
+ * are easy to get wrong:
+ * - RX PROD and TX CONS belong to the hardware and survive a warm start: the software's index
+ * starts from what they say.
+ * - The board wires RGMII with the delay on the receive side only ("rgmii-rxid"): ID_MODE_DIS must
+ * be set or the link is flaky.
  */
 #include "drivers/genet.h"
 
@@ -39,16 +42,73 @@ enum {
     TX_DMA = 0x5040
 };
 /* In a ring: what hardware calls WRITE_PTR, PROD, CONS, … differs by direction. */
-enum { RX_WRITE_PTR = 0x00, RX_PROD = 0x08, RX_CONS = 0x0c, RX_READ_PTR = 0x2c, RX_XON_XOFF = 0x28 };
-enum { TX_READ_PTR = 0x00, TX_CONS = 0x08, TX_PROD = 0x0c, TX_MBUF_DONE = 0x24, TX_FLOW = 0x28, TX_WRITE_PTR = 0x2c };
+enum {
+    RX_WRITE_PTR = 0x00,
+    RX_PROD = 0x08,
+    RX_CONS = 0x0c,
+    RX_READ_PTR = 0x2c,
+    RX_XON_XOFF = 0x28
+};
+enum {
+    TX_READ_PTR = 0x00,
+    TX_CONS = 0x08,
+    TX_PROD = 0x0c,
+    TX_MBUF_DONE = 0x24,
+    TX_FLOW = 0x28,
+    TX_WRITE_PTR = 0x2c
+};
 enum { RING_BUF_SIZE = 0x10, RING_START = 0x14, RING_END = 0x1c };
 enum { DMA_RING_CFG = 0x00, DMA_CTRL = 0x04, DMA_BURST = 0x0c };
-enum { CMD_TX = 1 << 0, CMD_RX = 1 << 1, CMD_SPEED_SHIFT = 2, CMD_PROMISCUOUS = 1 << 4, CMD_IGNORE_RX_PAUSE = 1 << 8, CMD_HALF_DUPLEX = 1 << 10, CMD_RESET = 1 << 13, CMD_LOOPBACK = 1 << 15, CMD_IGNORE_TX_PAUSE = 1 << 28 };
-enum { OOB_RGMII_LINK = 1 << 4, OOB_DISABLE = 1 << 5, OOB_RGMII_MODE = 1 << 6, OOB_ID_MODE_DISABLE = 1 << 16 };
-enum { DESC_OWN = 0x8000, DESC_EOP = 0x4000, DESC_SOP = 0x2000, DESC_CRC = 0x0040, DESC_QTAG = 0x3f << 7, DESC_RX_ERRORS = 0x1f };
-enum { MDIO_READ = 2 << 26, MDIO_WRITE = 1 << 26, MDIO_FAILED = 1 << 28, MDIO_BUSY = 1 << 29, PHY_ADDRESS = 1, MDIO_POLLS = 1000 };
-enum { MII_STATUS = 1, MII_ID1 = 2, MII_ID2 = 3, MII_ADVERTISE = 4, MII_PARTNER = 5, MII_CTRL1000 = 9, MII_STAT1000 = 10 };
-enum { INT_RX_DONE = 1 << 13, DMA_ON = 1 | 1 << 17, VERSION_5 = 6, SPEED_10 = 0, SPEED_100 = 1, SPEED_1000 = 2 };
+enum {
+    CMD_TX = 1 << 0,
+    CMD_RX = 1 << 1,
+    CMD_SPEED_SHIFT = 2,
+    CMD_PROMISCUOUS = 1 << 4,
+    CMD_IGNORE_RX_PAUSE = 1 << 8,
+    CMD_HALF_DUPLEX = 1 << 10,
+    CMD_RESET = 1 << 13,
+    CMD_LOOPBACK = 1 << 15,
+    CMD_IGNORE_TX_PAUSE = 1 << 28
+};
+enum {
+    OOB_RGMII_LINK = 1 << 4,
+    OOB_DISABLE = 1 << 5,
+    OOB_RGMII_MODE = 1 << 6,
+    OOB_ID_MODE_DISABLE = 1 << 16
+};
+enum {
+    DESC_OWN = 0x8000,
+    DESC_EOP = 0x4000,
+    DESC_SOP = 0x2000,
+    DESC_CRC = 0x0040,
+    DESC_QTAG = 0x3f << 7,
+    DESC_RX_ERRORS = 0x1f
+};
+enum {
+    MDIO_READ = 2 << 26,
+    MDIO_WRITE = 1 << 26,
+    MDIO_FAILED = 1 << 28,
+    MDIO_BUSY = 1 << 29,
+    PHY_ADDRESS = 1,
+    MDIO_POLLS = 1000
+};
+enum {
+    MII_STATUS = 1,
+    MII_ID1 = 2,
+    MII_ID2 = 3,
+    MII_ADVERTISE = 4,
+    MII_PARTNER = 5,
+    MII_CTRL1000 = 9,
+    MII_STAT1000 = 10
+};
+enum {
+    INT_RX_DONE = 1 << 13,
+    DMA_ON = 1 | 1 << 17,
+    VERSION_5 = 6,
+    SPEED_10 = 0,
+    SPEED_100 = 1,
+    SPEED_1000 = 2
+};
 
 static struct genet {
     struct nic nic;
@@ -88,7 +148,8 @@ static int phy_read(uint32_t reg)
 
 static uint32_t link_speed(bool *full)
 {
-    /* IEEE 802.3 clause 28 and 40: what both sides can; the partner's gigabit bits stand two to the left of ours. */
+    /* IEEE 802.3 clause 28 and 40: what both sides can; the partner's gigabit bits stand two to the
+     * left of ours. */
     int gigabit = phy_read(MII_STAT1000) & phy_read(MII_CTRL1000) << 2;
     int lower = phy_read(MII_PARTNER) & phy_read(MII_ADVERTISE);
     if (gigabit & 0xc00) {
@@ -105,9 +166,11 @@ static uint32_t link_speed(bool *full)
 
 static void mac_follow_link(uint32_t speed, bool full)
 {
-    set(EXT_RGMII_OOB, (get(EXT_RGMII_OOB) & ~(uint32_t)OOB_DISABLE) | OOB_RGMII_LINK | OOB_RGMII_MODE | OOB_ID_MODE_DISABLE);
+    set(EXT_RGMII_OOB, (get(EXT_RGMII_OOB) & ~(uint32_t)OOB_DISABLE) | OOB_RGMII_LINK |
+                           OOB_RGMII_MODE | OOB_ID_MODE_DISABLE);
     uint32_t cmd = get(UMAC_CMD) & ~(3U << CMD_SPEED_SHIFT | CMD_HALF_DUPLEX);
-    set(UMAC_CMD, cmd | speed << CMD_SPEED_SHIFT | (full ? 0 : CMD_HALF_DUPLEX) | CMD_IGNORE_RX_PAUSE | CMD_IGNORE_TX_PAUSE);
+    set(UMAC_CMD, cmd | speed << CMD_SPEED_SHIFT | (full ? 0 : CMD_HALF_DUPLEX) |
+                      CMD_IGNORE_RX_PAUSE | CMD_IGNORE_TX_PAUSE);
 }
 
 static void genet_link(struct nic *nic, struct nic_link *out)
@@ -121,7 +184,8 @@ static void genet_link(struct nic *nic, struct nic_link *out)
         uint32_t speed = link_speed(&out->full_duplex);
         out->up = true;
         out->mbit = mbit[speed];
-        if (!genet.last.up || genet.last.mbit != out->mbit || genet.last.full_duplex != out->full_duplex) {
+        if (!genet.last.up || genet.last.mbit != out->mbit ||
+            genet.last.full_duplex != out->full_duplex) {
             mac_follow_link(speed, out->full_duplex);
         }
     }
@@ -208,13 +272,15 @@ static void reset_mac(const uint8_t mac[6])
     set(UMAC_MIB_CTRL, 7);
     set(UMAC_MIB_CTRL, 0);
     set(UMAC_MAX_FRAME, 1536);
-    set(RBUF_CTRL, get(RBUF_CTRL) | 2); /* two octets before each frame, so that the IP header is aligned */
+    set(RBUF_CTRL,
+        get(RBUF_CTRL) | 2); /* two octets before each frame, so that the IP header is aligned */
     set(RBUF_TBUF_SIZE, 1);
     set(INTRL2_0 + INT_MASK_SET, ~0U);
     set(INTRL2_0 + INT_CLEAR, ~0U);
     set(INTRL2_1 + INT_MASK_SET, ~0U);
     set(INTRL2_1 + INT_CLEAR, ~0U);
-    set(UMAC_MAC0, (uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 | (uint32_t)mac[2] << 8 | mac[3]);
+    set(UMAC_MAC0,
+        (uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 | (uint32_t)mac[2] << 8 | mac[3]);
     set(UMAC_MAC1, (uint32_t)mac[4] << 8 | mac[5]);
 }
 
@@ -280,7 +346,9 @@ struct nic *genet_start(uintptr_t base, const uint8_t mac[6])
     log_debug(NET, "genet: revision %08x, PHY %04x:%04x", revision, (unsigned)id1, (unsigned)id2);
     struct nic_link link;
     genet_link(&genet.nic, &link);
-    set(UMAC_CMD, get(UMAC_CMD) | CMD_TX | CMD_RX | CMD_PROMISCUOUS); /* promiscuous for multicast (mDNS, IPv6); lwIP sorts out the rest */
+    set(UMAC_CMD,
+        get(UMAC_CMD) | CMD_TX | CMD_RX |
+            CMD_PROMISCUOUS); /* promiscuous for multicast (mDNS, IPv6); lwIP sorts out the rest */
     set(INTRL2_0 + INT_MASK_CLEAR, INT_RX_DONE);
 
     genet.nic.name = "GENET v5";

@@ -1,4 +1,5 @@
-/* Broadcom GENET v5, the Pi 4's Ethernet, with its BCM54213PE PHY: one receive and one transmit ring (ring 16), polled. */
+/* Broadcom GENET v5, the Pi 4's Ethernet, with its BCM54213PE PHY: one receive and one transmit
+ * ring (ring 16), polled. */
 #ifndef UNIKERNEL_GENET_H
 #define UNIKERNEL_GENET_H
 

@@ -1,9 +1,16 @@
-/* GICv2. Interrupts stay masked at the core (cpu.h), so nothing is ever acknowledged here: a level source stops being pending when its device does. */
+/* GICv2. Interrupts stay masked at the core (cpu.h), so nothing is ever acknowledged here: a level
+ * source stops being pending when its device does. */
 #include "drivers/gicv2.h"
 
 #include "arch/aarch64/cpu.h"
 
-enum { GICD_CTLR = 0x000, GICD_ISENABLER = 0x100, GICD_ITARGETSR = 0x800, GICC_CTLR = 0x000, GICC_PMR = 0x004 };
+enum {
+    GICD_CTLR = 0x000,
+    GICD_ISENABLER = 0x100,
+    GICD_ITARGETSR = 0x800,
+    GICC_CTLR = 0x000,
+    GICC_PMR = 0x004
+};
 
 static uintptr_t dist;
 

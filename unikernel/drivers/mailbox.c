@@ -4,7 +4,14 @@
 #include "arch/aarch64/cpu.h"
 #include "drivers/dma.h"
 
-enum { READ = 0x00, READ_STATUS = 0x18, WRITE = 0x20, WRITE_STATUS = 0x38, CHANNEL_PROPERTY = 8, TIMEOUT_US = 100000 };
+enum {
+    READ = 0x00,
+    READ_STATUS = 0x18,
+    WRITE = 0x20,
+    WRITE_STATUS = 0x38,
+    CHANNEL_PROPERTY = 8,
+    TIMEOUT_US = 100000
+};
 #define STATUS_FULL      0x80000000U
 #define STATUS_EMPTY     0x40000000U
 #define RESPONSE_OK      0x80000000U

@@ -18,7 +18,8 @@ enum mailbox_tag {
 
 enum { MAILBOX_VALUES_MAX = 8, MAILBOX_CLOCK_UART = 2, MAILBOX_POWER_USB = 3 };
 
-/* One tag; `values` go in and come back. False: the firmware does not answer (a tenth of a second) or does not know the tag. */
+/* One tag; `values` go in and come back. False: the firmware does not answer (a tenth of a second)
+ * or does not know the tag. */
 bool mailbox_property(uintptr_t base, enum mailbox_tag tag, uint32_t *values, uint32_t count);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * A network device: a row of functions. A driver knows one device and no protocol; net/ knows no device.
+ * A network device: a row of functions. A driver knows one device and no protocol; net/ knows no
+ * device.
  */
 #ifndef UNIKERNEL_NIC_H
 #define UNIKERNEL_NIC_H
@@ -38,7 +39,8 @@ struct nic {
     /* The state of the wire; cheap enough for once a second. */
     void (*link)(struct nic *nic, struct nic_link *out);
 
-    /* Called after the loop woke up, before it polls: clears the device's interrupt line. May be NULL. */
+    /* Called after the loop woke up, before it polls: clears the device's interrupt line. May be
+     * NULL. */
     void (*woken)(struct nic *nic);
 };
 

@@ -1,10 +1,27 @@
-/* Arm PL011 UART: the console. Writing waits for room in the FIFO, so a line costs at most its own time on the wire. */
+/* Arm PL011 UART: the console. Writing waits for room in the FIFO, so a line costs at most its own
+ * time on the wire. */
 #include "drivers/uart_pl011.h"
 
 #include "arch/aarch64/cpu.h"
 
-enum { UART_DR = 0x00, UART_FR = 0x18, UART_IBRD = 0x24, UART_FBRD = 0x28, UART_LCRH = 0x2c, UART_CR = 0x30, UART_IMSC = 0x38, UART_ICR = 0x44 };
-enum { FR_TX_FULL = 1 << 5, LCRH_8BIT = 3 << 5, LCRH_FIFO = 1 << 4, CR_ENABLE = 1, CR_TX = 1 << 8, CR_RX = 1 << 9 };
+enum {
+    UART_DR = 0x00,
+    UART_FR = 0x18,
+    UART_IBRD = 0x24,
+    UART_FBRD = 0x28,
+    UART_LCRH = 0x2c,
+    UART_CR = 0x30,
+    UART_IMSC = 0x38,
+    UART_ICR = 0x44
+};
+enum {
+    FR_TX_FULL = 1 << 5,
+    LCRH_8BIT = 3 << 5,
+    LCRH_FIFO = 1 << 4,
+    CR_ENABLE = 1,
+    CR_TX = 1 << 8,
+    CR_RX = 1 << 9
+};
 enum { BAUD = 115200 };
 
 static uintptr_t uart;

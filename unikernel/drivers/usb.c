@@ -1,4 +1,5 @@
-/* Enumeration, hubs, descriptors. Devices are not trusted: every length they tell is checked against what came. */
+/* Enumeration, hubs, descriptors. Devices are not trusted: every length they tell is checked
+ * against what came. */
 #include "drivers/usb.h"
 
 #include <string.h>
@@ -6,15 +7,24 @@
 #include "arch/aarch64/cpu.h"
 #include "base/log.h"
 
-enum { PORT_CONNECTION = 1, PORT_RESET_CHANGE = 16, FEATURE_PORT_RESET = 4, FEATURE_PORT_POWER = 8, FEATURE_C_CONNECTION = 16, FEATURE_C_RESET = 20 };
+enum {
+    PORT_CONNECTION = 1,
+    PORT_RESET_CHANGE = 16,
+    FEATURE_PORT_RESET = 4,
+    FEATURE_PORT_POWER = 8,
+    FEATURE_C_CONNECTION = 16,
+    FEATURE_C_RESET = 20
+};
 enum { DEVICE_DESC_LEN = 18, HUB_DEPTH_MAX = 5, ADDRESS_MAX = 127, HUB_PORTS_MAX = 15 };
 enum { SETTLE_ADDRESS_US = 10000, RESET_POLL_US = 2000, RESET_POLLS = 50 };
 
 static uint8_t next_address;
 
-enum err usb_control(struct usb_device *d, uint8_t type, uint8_t request, uint16_t value, uint16_t index, void *data, uint16_t len, uint16_t *moved)
+enum err usb_control(struct usb_device *d, uint8_t type, uint8_t request, uint16_t value,
+                     uint16_t index, void *data, uint16_t len, uint16_t *moved)
 {
-    struct usb_request rq = {.type = type, .request = request, .value = value, .index = index, .len = len};
+    struct usb_request rq = {
+        .type = type, .request = request, .value = value, .index = index, .len = len};
     uint16_t count = 0;
     if (len > USB_CONTROL_MAX) {
         return ERR_RANGE;
@@ -31,7 +41,8 @@ enum err usb_configure(struct usb_device *d, uint8_t config_value)
     return usb_control(d, 0, USB_SET_CONFIGURATION, config_value, 0, NULL, 0, NULL);
 }
 
-bool usb_desc_next(const uint8_t *config, size_t len, size_t *pos, uint8_t type, const uint8_t **desc)
+bool usb_desc_next(const uint8_t *config, size_t len, size_t *pos, uint8_t type,
+                   const uint8_t **desc)
 {
     while (*pos + 2 <= len) {
         const uint8_t *d = config + *pos;
@@ -56,7 +67,8 @@ static enum err address_device(struct usb_host *h, struct usb_device *out)
     if (next_address >= ADDRESS_MAX) {
         return ERR_LIMIT;
     }
-    enum err e = usb_control(&d, USB_IN, USB_GET_DESCRIPTOR, USB_DEVICE_DESC << 8, 0, desc, 8, &got);
+    enum err e =
+        usb_control(&d, USB_IN, USB_GET_DESCRIPTOR, USB_DEVICE_DESC << 8, 0, desc, 8, &got);
     if (e != ERR_OK || got < 8) {
         return e != ERR_OK ? e : ERR_SHORT;
     }
@@ -71,7 +83,8 @@ static enum err address_device(struct usb_host *h, struct usb_device *out)
     }
     clock_delay(SETTLE_ADDRESS_US);
     d.address = address;
-    e = usb_control(&d, USB_IN, USB_GET_DESCRIPTOR, USB_DEVICE_DESC << 8, 0, desc, sizeof desc, &got);
+    e = usb_control(&d, USB_IN, USB_GET_DESCRIPTOR, USB_DEVICE_DESC << 8, 0, desc, sizeof desc,
+                    &got);
     if (e != ERR_OK || got < sizeof desc) {
         return e != ERR_OK ? e : ERR_SHORT;
     }
@@ -79,21 +92,26 @@ static enum err address_device(struct usb_host *h, struct usb_device *out)
     d.vendor = (uint16_t)(desc[8] | desc[9] << 8);
     d.product = (uint16_t)(desc[10] | desc[11] << 8);
     d.configs = desc[17];
-    log_debug(NET, "usb: device %u is %04x:%04x class %02x", address, d.vendor, d.product, d.device_class);
+    log_debug(NET, "usb: device %u is %04x:%04x class %02x", address, d.vendor, d.product,
+              d.device_class);
     *out = d;
     return ERR_OK;
 }
 
-static enum err hub_feature(struct usb_device *hub, uint8_t request, uint16_t feature, uint16_t port)
+static enum err hub_feature(struct usb_device *hub, uint8_t request, uint16_t feature,
+                            uint16_t port)
 {
-    return usb_control(hub, USB_CLASS_REQUEST | USB_TO_OTHER, request, feature, port, NULL, 0, NULL);
+    return usb_control(hub, USB_CLASS_REQUEST | USB_TO_OTHER, request, feature, port, NULL, 0,
+                       NULL);
 }
 
 static bool hub_port_status(struct usb_device *hub, uint16_t port, uint32_t *status)
 {
     uint8_t b[4];
     uint16_t got;
-    if (usb_control(hub, USB_IN | USB_CLASS_REQUEST | USB_TO_OTHER, USB_GET_STATUS, 0, port, b, sizeof b, &got) != ERR_OK || got < sizeof b) {
+    if (usb_control(hub, USB_IN | USB_CLASS_REQUEST | USB_TO_OTHER, USB_GET_STATUS, 0, port, b,
+                    sizeof b, &got) != ERR_OK ||
+        got < sizeof b) {
         return false;
     }
     *status = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
@@ -109,24 +127,29 @@ static bool hub_reset_port(struct usb_device *hub, uint16_t port)
     for (int i = 0; i < RESET_POLLS; i++) {
         clock_delay(RESET_POLL_US);
         if (hub_port_status(hub, port, &status) && (status & 1U << (16 + 4))) {
-            return hub_feature(hub, USB_CLEAR_FEATURE, FEATURE_C_RESET, port) == ERR_OK && hub_feature(hub, USB_CLEAR_FEATURE, FEATURE_C_CONNECTION, port) == ERR_OK;
+            return hub_feature(hub, USB_CLEAR_FEATURE, FEATURE_C_RESET, port) == ERR_OK &&
+                   hub_feature(hub, USB_CLEAR_FEATURE, FEATURE_C_CONNECTION, port) == ERR_OK;
         }
     }
     return false;
 }
 
-static enum err search(struct usb_host *h, usb_wanted *wanted, unsigned depth, struct usb_device *out);
+static enum err search(struct usb_host *h, usb_wanted *wanted, unsigned depth,
+                       struct usb_device *out);
 
-static enum err search_hub(struct usb_device *hub, usb_wanted *wanted, unsigned depth, struct usb_device *out)
+static enum err search_hub(struct usb_device *hub, usb_wanted *wanted, unsigned depth,
+                           struct usb_device *out)
 {
     uint8_t config[9], desc[9] = {0};
     uint16_t got;
-    enum err e = usb_control(hub, USB_IN, USB_GET_DESCRIPTOR, USB_CONFIG_DESC << 8, 0, config, sizeof config, &got);
+    enum err e = usb_control(hub, USB_IN, USB_GET_DESCRIPTOR, USB_CONFIG_DESC << 8, 0, config,
+                             sizeof config, &got);
     if (e == ERR_OK) {
         e = usb_configure(hub, config[5]);
     }
     if (e == ERR_OK) {
-        e = usb_control(hub, USB_IN | USB_CLASS_REQUEST, USB_GET_DESCRIPTOR, USB_HUB_DESC << 8, 0, desc, sizeof desc, &got);
+        e = usb_control(hub, USB_IN | USB_CLASS_REQUEST, USB_GET_DESCRIPTOR, USB_HUB_DESC << 8, 0,
+                        desc, sizeof desc, &got);
     }
     if (e != ERR_OK) {
         return e;
@@ -140,14 +163,16 @@ static enum err search_hub(struct usb_device *hub, usb_wanted *wanted, unsigned 
     clock_delay(2000U * desc[5] + 10000); /* bPwrOn2PwrGood is in units of 2 ms */
     for (uint16_t p = 1; p <= ports; p++) {
         uint32_t status;
-        if (hub_port_status(hub, p, &status) && (status & PORT_CONNECTION) && hub_reset_port(hub, p) && search(hub->host, wanted, depth + 1, out) == ERR_OK) {
+        if (hub_port_status(hub, p, &status) && (status & PORT_CONNECTION) &&
+            hub_reset_port(hub, p) && search(hub->host, wanted, depth + 1, out) == ERR_OK) {
             return ERR_OK;
         }
     }
     return ERR_NOT_FOUND;
 }
 
-static enum err search(struct usb_host *h, usb_wanted *wanted, unsigned depth, struct usb_device *out)
+static enum err search(struct usb_host *h, usb_wanted *wanted, unsigned depth,
+                       struct usb_device *out)
 {
     struct usb_device d;
     enum err e = address_device(h, &d);

@@ -5,7 +5,15 @@
 
 #include "base/log.h"
 
-enum { CS_INTERFACE = 0x24, ETHERNET_FUNCTION = 0x0f, SUBCLASS_ECM = 6, SET_PACKET_FILTER = 0x43, FILTER_ALL_MULTICAST = 2, FILTER_DIRECTED = 4, FILTER_BROADCAST = 8 };
+enum {
+    CS_INTERFACE = 0x24,
+    ETHERNET_FUNCTION = 0x0f,
+    SUBCLASS_ECM = 6,
+    SET_PACKET_FILTER = 0x43,
+    FILTER_ALL_MULTICAST = 2,
+    FILTER_DIRECTED = 4,
+    FILTER_BROADCAST = 8
+};
 enum { CONFIG_MAX = 512, LANGUAGE_ENGLISH_US = 0x0409, FRAME_MIN = 60 };
 enum { QEMU_VENDOR = 0x0525, QEMU_PRODUCT = 0xa4a2, QEMU_PACKET = 1600 };
 
@@ -69,7 +77,8 @@ static const uint8_t *ecm_receive(struct nic *nic, size_t *len)
 {
     struct usb_host *h = ecm.device.host;
     const uint8_t *data;
-    (void)h->bulk_out_buffer(h, &ecm.out); /* collects a finished transmit, so that its line does not keep us awake */
+    (void)h->bulk_out_buffer(
+        h, &ecm.out); /* collects a finished transmit, so that its line does not keep us awake */
     enum err e = h->bulk_in_poll(h, &ecm.in, &data, len);
     if (e == ERR_OK && *len > 0) {
         nic->counters.rx_frames++;
@@ -81,7 +90,8 @@ static const uint8_t *ecm_receive(struct nic *nic, size_t *len)
 
 static void ecm_receive_done(struct nic *nic)
 {
-    (void)nic; /* two buffers take turns: the one lent out is not armed again before the next receive */
+    (void)nic; /* two buffers take turns: the one lent out is not armed again before the next
+                  receive */
 }
 
 static bool ecm_send(struct nic *nic, const void *frame, size_t len)
@@ -104,7 +114,8 @@ static bool ecm_send(struct nic *nic, const void *frame, size_t len)
 
 static void ecm_link(struct nic *nic, struct nic_link *out)
 {
-    (void)nic; /* told on the interrupt endpoint, which QEMU floods: an adapter that is there counts as linked */
+    (void)nic; /* told on the interrupt endpoint, which QEMU floods: an adapter that is there counts
+                  as linked */
     *out = (struct nic_link){.up = true, .full_duplex = true};
 }
 
@@ -126,7 +137,9 @@ static bool read_mac(struct usb_device *d, uint8_t index, uint8_t mac[6])
 {
     uint8_t text[64] = {0};
     uint16_t got;
-    if (usb_control(d, USB_IN, USB_GET_DESCRIPTOR, (uint16_t)(USB_STRING_DESC << 8 | index), LANGUAGE_ENGLISH_US, text, sizeof text, &got) != ERR_OK || got < 26) {
+    if (usb_control(d, USB_IN, USB_GET_DESCRIPTOR, (uint16_t)(USB_STRING_DESC << 8 | index),
+                    LANGUAGE_ENGLISH_US, text, sizeof text, &got) != ERR_OK ||
+        got < 26) {
         return false;
     }
     for (int i = 0; i < 12; i++) {
@@ -145,11 +158,13 @@ static bool find_layout(struct usb_device *d, struct usb_ecm_layout *layout)
     for (uint8_t c = 0; c < d->configs; c++) {
         uint16_t got;
         uint16_t select = (uint16_t)(USB_CONFIG_DESC << 8 | c);
-        if (usb_control(d, USB_IN, USB_GET_DESCRIPTOR, select, 0, config, 9, &got) != ERR_OK || got < 9) {
+        if (usb_control(d, USB_IN, USB_GET_DESCRIPTOR, select, 0, config, 9, &got) != ERR_OK ||
+            got < 9) {
             continue;
         }
         uint16_t total = le16(config + 2) < CONFIG_MAX ? le16(config + 2) : CONFIG_MAX;
-        if (usb_control(d, USB_IN, USB_GET_DESCRIPTOR, select, 0, config, total, &got) == ERR_OK && usb_ecm_parse(config, got, layout)) {
+        if (usb_control(d, USB_IN, USB_GET_DESCRIPTOR, select, 0, config, total, &got) == ERR_OK &&
+            usb_ecm_parse(config, got, layout)) {
             return true;
         }
     }
@@ -166,15 +181,21 @@ struct nic *usb_ecm_start(struct usb_device *device)
         return NULL;
     }
     uint16_t filter = FILTER_ALL_MULTICAST | FILTER_DIRECTED | FILTER_BROADCAST;
-    if (usb_configure(d, l.config_value) != ERR_OK || usb_control(d, USB_TO_INTERFACE, USB_SET_INTERFACE, l.data_alternate, l.data_interface, NULL, 0, NULL) != ERR_OK ||
-        usb_control(d, USB_CLASS_REQUEST | USB_TO_INTERFACE, SET_PACKET_FILTER, filter, l.control_interface, NULL, 0, NULL) != ERR_OK) {
+    if (usb_configure(d, l.config_value) != ERR_OK ||
+        usb_control(d, USB_TO_INTERFACE, USB_SET_INTERFACE, l.data_alternate, l.data_interface,
+                    NULL, 0, NULL) != ERR_OK ||
+        usb_control(d, USB_CLASS_REQUEST | USB_TO_INTERFACE, SET_PACKET_FILTER, filter,
+                    l.control_interface, NULL, 0, NULL) != ERR_OK) {
         log_error(NET, "usb: %04x:%04x refuses its configuration", d->vendor, d->product);
         return NULL;
     }
-    ecm.in = (struct usb_pipe){.device = d, .endpoint = l.endpoint_in, .max_packet = l.max_packet_in};
-    ecm.out = (struct usb_pipe){.device = d, .endpoint = l.endpoint_out, .max_packet = l.max_packet_out};
+    ecm.in =
+        (struct usb_pipe){.device = d, .endpoint = l.endpoint_in, .max_packet = l.max_packet_in};
+    ecm.out =
+        (struct usb_pipe){.device = d, .endpoint = l.endpoint_out, .max_packet = l.max_packet_out};
     if (d->vendor == QEMU_VENDOR && d->product == QEMU_PRODUCT) {
-        ecm.out.quirk_packet = QEMU_PACKET; /* QEMU moves one packet each 250 us otherwise; its device joins packets to frames anyway */
+        ecm.out.quirk_packet = QEMU_PACKET; /* QEMU moves one packet each 250 us otherwise; its
+                                               device joins packets to frames anyway */
     }
     ecm.nic.name = "usb CDC-ECM";
     ecm.nic.receive = ecm_receive;

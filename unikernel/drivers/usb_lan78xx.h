@@ -1,4 +1,5 @@
-/* Microchip LAN7515 (the Pi 3B+'s Ethernet, a LAN7800 behind hubs): 0424:7800. Registers by vendor requests, as in the LAN9514, with another map. */
+/* Microchip LAN7515 (the Pi 3B+'s Ethernet, a LAN7800 behind hubs): 0424:7800. Registers by vendor
+ * requests, as in the LAN9514, with another map. */
 #ifndef UNIKERNEL_USB_LAN78XX_H
 #define UNIKERNEL_USB_LAN78XX_H
 

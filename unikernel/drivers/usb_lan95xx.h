@@ -1,4 +1,5 @@
-/* Microchip LAN9514 (the Pi 3B's Ethernet behind its USB hub): 0424:ec00. Data sheet DS00002306, registers by vendor requests. */
+/* Microchip LAN9514 (the Pi 3B's Ethernet behind its USB hub): 0424:ec00. Data sheet DS00002306,
+ * registers by vendor requests. */
 #ifndef UNIKERNEL_USB_LAN95XX_H
 #define UNIKERNEL_USB_LAN95XX_H
 

@@ -1,4 +1,5 @@
-/* virtio-mmio transport and split queues. Devices are trusted with memory but not with numbers: what they write into rings is range-checked. */
+/* virtio-mmio transport and split queues. Devices are trusted with memory but not with numbers:
+ * what they write into rings is range-checked. */
 #include "drivers/virtio_mmio.h"
 
 #include <string.h>
@@ -45,7 +46,8 @@ bool virtio_find(enum virtio_device_id id, unsigned nth, struct virtio_device *o
             continue;
         }
         if (nth-- == 0) {
-            *out = (struct virtio_device){.base = base, .version = read32(base + REG_VERSION), .slot = (uint16_t)slot};
+            *out = (struct virtio_device){
+                .base = base, .version = read32(base + REG_VERSION), .slot = (uint16_t)slot};
             return true;
         }
     }
@@ -84,9 +86,14 @@ static void write_address(uintptr_t reg, const volatile void *memory)
 
 bool virtio_queue_setup(struct virtio_device *dev, uint16_t index, struct virtio_queue *q)
 {
-    _Static_assert(offsetof(struct virtio_queue, avail) == 16 * VIRTIO_QUEUE_SIZE, "legacy layout: avail follows desc");
-    _Static_assert(offsetof(struct virtio_queue, used) % PAGE == 0, "legacy layout: used on a page of its own");
-    _Static_assert(offsetof(struct virtio_queue, used) == (16 * VIRTIO_QUEUE_SIZE + 6 + 2 * VIRTIO_QUEUE_SIZE + PAGE - 1) / PAGE * PAGE, "legacy layout");
+    _Static_assert(offsetof(struct virtio_queue, avail) == 16 * VIRTIO_QUEUE_SIZE,
+                   "legacy layout: avail follows desc");
+    _Static_assert(offsetof(struct virtio_queue, used) % PAGE == 0,
+                   "legacy layout: used on a page of its own");
+    _Static_assert(offsetof(struct virtio_queue, used) ==
+                       (16 * VIRTIO_QUEUE_SIZE + 6 + 2 * VIRTIO_QUEUE_SIZE + PAGE - 1) / PAGE *
+                           PAGE,
+                   "legacy layout");
     memset(q, 0, sizeof *q);
     write32(dev->base + REG_QUEUE_SEL, index);
     if (read32(dev->base + REG_QUEUE_MAX) < VIRTIO_QUEUE_SIZE) {
@@ -110,7 +117,8 @@ bool virtio_queue_setup(struct virtio_device *dev, uint16_t index, struct virtio
 void virtio_ready(struct virtio_device *dev)
 {
     barrier();
-    write32(dev->base + REG_STATUS, STATUS_ACK | STATUS_DRIVER | STATUS_OK | (dev->version >= 2 ? STATUS_FEATURES_OK : 0));
+    write32(dev->base + REG_STATUS,
+            STATUS_ACK | STATUS_DRIVER | STATUS_OK | (dev->version >= 2 ? STATUS_FEATURES_OK : 0));
 }
 
 void virtio_queue_put(struct virtio_queue *q, uint16_t head)

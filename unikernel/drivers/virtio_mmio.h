@@ -1,6 +1,6 @@
 /*
- * virtio over memory-mapped registers, legacy (version 1) and modern (version 2): finding a device, feature negotiation, and split queues.
- * Virtual I/O Device (VIRTIO) 1.1, sections 2.6 and 4.2.
+ * virtio over memory-mapped registers, legacy (version 1) and modern (version 2): finding a device,
+ * feature negotiation, and split queues. Virtual I/O Device (VIRTIO) 1.1, sections 2.6 and 4.2.
  */
 #ifndef UNIKERNEL_VIRTIO_MMIO_H
 #define UNIKERNEL_VIRTIO_MMIO_H
@@ -32,7 +32,8 @@ struct virtio_used {
     uint16_t avail_event;
 };
 
-/* One queue's memory, in the layout that the legacy interface asks for (used ring on a page of its own). */
+/* One queue's memory, in the layout that the legacy interface asks for (used ring on a page of its
+ * own). */
 struct virtio_queue {
     struct virtio_desc desc[VIRTIO_QUEUE_SIZE];
     struct virtio_avail avail;
@@ -43,7 +44,7 @@ struct virtio_queue {
 
 struct virtio_device {
     uintptr_t base;
-    uint32_t version;  /* 1 or 2 */
+    uint32_t version; /* 1 or 2 */
     uint16_t slot;
     uint64_t features; /* negotiated */
 };
@@ -56,11 +57,13 @@ bool virtio_negotiate(struct virtio_device *dev, uint64_t wanted);
 bool virtio_queue_setup(struct virtio_device *dev, uint16_t index, struct virtio_queue *q);
 void virtio_ready(struct virtio_device *dev);
 
-/* Put a descriptor chain that starts at `head` into the available ring, and tell the device if it wants to hear. */
+/* Put a descriptor chain that starts at `head` into the available ring, and tell the device if it
+ * wants to hear. */
 void virtio_queue_put(struct virtio_queue *q, uint16_t head);
 void virtio_queue_notify(struct virtio_device *dev, uint16_t index, const struct virtio_queue *q);
 
-/* The next chain that the device is done with; false if there is none. id is checked to be < size. */
+/* The next chain that the device is done with; false if there is none. id is checked to be < size.
+ */
 bool virtio_queue_get(struct virtio_queue *q, uint16_t *head, uint32_t *len);
 
 void virtio_ack(struct virtio_device *dev); /* clear the interrupt line */

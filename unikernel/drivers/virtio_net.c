@@ -18,10 +18,10 @@ enum { HEADER_LEGACY = 10, HEADER_MODERN = 12 };
 struct virtio_net {
     struct nic nic;
     struct virtio_device dev;
-    size_t header;       /* octets before each frame */
-    uint16_t current;    /* receive buffer that is lent out */
-    uint16_t returned;   /* since the device was told */
-    uint16_t tx_next;    /* next transmit buffer, used in order */
+    size_t header;     /* octets before each frame */
+    uint16_t current;  /* receive buffer that is lent out */
+    uint16_t returned; /* since the device was told */
+    uint16_t tx_next;  /* next transmit buffer, used in order */
     uint16_t tx_free;
 };
 
@@ -99,15 +99,18 @@ static void net_woken(struct nic *nic)
 
 static bool start_queues(void)
 {
-    if (!virtio_queue_setup(&net.dev, QUEUE_RX, &rx) || !virtio_queue_setup(&net.dev, QUEUE_TX, &tx)) {
+    if (!virtio_queue_setup(&net.dev, QUEUE_RX, &rx) ||
+        !virtio_queue_setup(&net.dev, QUEUE_TX, &tx)) {
         return false;
     }
     for (uint16_t i = 0; i < VIRTIO_QUEUE_SIZE; i++) {
-        rx.desc[i] = (struct virtio_desc){.addr = (uintptr_t)rx_buffers[i], .len = BUFFER_OCTETS, .flags = VIRTIO_DESC_WRITE};
+        rx.desc[i] = (struct virtio_desc){
+            .addr = (uintptr_t)rx_buffers[i], .len = BUFFER_OCTETS, .flags = VIRTIO_DESC_WRITE};
         tx.desc[i] = (struct virtio_desc){.addr = (uintptr_t)tx_buffers[i]};
         virtio_queue_put(&rx, i);
     }
-    tx.avail.flags = 1; /* sent buffers are collected when a new frame is sent: no interrupt for them */
+    tx.avail.flags =
+        1; /* sent buffers are collected when a new frame is sent: no interrupt for them */
     net.tx_free = VIRTIO_QUEUE_SIZE;
     virtio_ready(&net.dev);
     virtio_queue_notify(&net.dev, QUEUE_RX, &rx);
@@ -116,7 +119,8 @@ static bool start_queues(void)
 
 struct nic *virtio_net_start(unsigned *slot)
 {
-    if (!virtio_find(VIRTIO_ID_NET, 0, &net.dev) || !virtio_negotiate(&net.dev, FEATURE_MAC | FEATURE_STATUS)) {
+    if (!virtio_find(VIRTIO_ID_NET, 0, &net.dev) ||
+        !virtio_negotiate(&net.dev, FEATURE_MAC | FEATURE_STATUS)) {
         return NULL;
     }
     net.header = net.dev.version >= 2 ? HEADER_MODERN : HEADER_LEGACY;

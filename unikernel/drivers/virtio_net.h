@@ -4,7 +4,8 @@
 
 #include "drivers/nic.h"
 
-/* The first network device, started; NULL if there is none or it refuses. *slot tells its interrupt. */
+/* The first network device, started; NULL if there is none or it refuses. *slot tells its
+ * interrupt. */
 struct nic *virtio_net_start(unsigned *slot);
 
 #endif

@@ -18,7 +18,8 @@ static bool started;
 
 bool virtio_rng_start(void)
 {
-    started = virtio_find(VIRTIO_ID_RNG, 0, &dev) && virtio_negotiate(&dev, 0) && virtio_queue_setup(&dev, 0, &queue);
+    started = virtio_find(VIRTIO_ID_RNG, 0, &dev) && virtio_negotiate(&dev, 0) &&
+              virtio_queue_setup(&dev, 0, &queue);
     if (started) {
         virtio_ready(&dev);
     }
@@ -27,7 +28,8 @@ bool virtio_rng_start(void)
 
 static bool read_chunk(uint32_t *got)
 {
-    queue.desc[0] = (struct virtio_desc){.addr = (uintptr_t)chunk, .len = CHUNK, .flags = VIRTIO_DESC_WRITE};
+    queue.desc[0] =
+        (struct virtio_desc){.addr = (uintptr_t)chunk, .len = CHUNK, .flags = VIRTIO_DESC_WRITE};
     virtio_queue_put(&queue, 0);
     virtio_queue_notify(&dev, 0, &queue);
     usec_t end = clock_now() + USEC_PER_SEC;

@@ -1,11 +1,19 @@
-/* Device tree (/memory, /chosen) or ATAGs (the older list of tagged words that QEMU's Pi boards leave at 0x100). */
+/* Device tree (/memory, /chosen) or ATAGs (the older list of tagged words that QEMU's Pi boards
+ * leave at 0x100). */
 #include "lib/boot_args.h"
 
 #include <string.h>
 
 #include "lib/fdt.h"
 
-enum { ATAG_MAX_WORDS = 16384, ATAG_NONE = 0, ATAG_CORE = 0x54410001, ATAG_MEM = 0x54410002, ATAG_INITRD2 = 0x54420005, ATAG_CMDLINE = 0x54410009 };
+enum {
+    ATAG_MAX_WORDS = 16384,
+    ATAG_NONE = 0,
+    ATAG_CORE = 0x54410001,
+    ATAG_MEM = 0x54410002,
+    ATAG_INITRD2 = 0x54420005,
+    ATAG_CMDLINE = 0x54410009
+};
 
 static struct boot_args args;
 
@@ -34,7 +42,8 @@ void boot_args_from_fdt(const struct fdt *fdt, struct boot_args *out)
     if (fdt_property(fdt, "chosen", "bootargs", &v)) {
         set_cmdline(out, v.ptr, v.len);
     }
-    if (fdt_property(fdt, "chosen", "linux,initrd-start", &v) && fdt_number(v, &start) && fdt_property(fdt, "chosen", "linux,initrd-end", &v) && fdt_number(v, &end) && end > start) {
+    if (fdt_property(fdt, "chosen", "linux,initrd-start", &v) && fdt_number(v, &start) &&
+        fdt_property(fdt, "chosen", "linux,initrd-end", &v) && fdt_number(v, &end) && end > start) {
         out->initrd = span_of((const void *)(uintptr_t)start, (size_t)(end - start));
     }
     if (fdt_property(fdt, "chosen", "rng-seed", &v)) {
@@ -46,7 +55,8 @@ void boot_args_from_fdt(const struct fdt *fdt, struct boot_args *out)
 void boot_args_from_atags(const uint32_t *tags, size_t words, struct boot_args *out)
 {
     size_t at = 0;
-    while (words - at >= 2 && tags[at] >= 2 && tags[at] <= words - at && tags[at + 1] != ATAG_NONE) {
+    while (words - at >= 2 && tags[at] >= 2 && tags[at] <= words - at &&
+           tags[at + 1] != ATAG_NONE) {
         const uint32_t *tag = tags + at;
         if (tag[1] == ATAG_MEM && tag[0] >= 4) {
             out->ram_octets = tag[2];

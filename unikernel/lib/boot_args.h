@@ -1,6 +1,7 @@
 /*
- * What the firmware or boot loader told us: memory, command line, an initial RAM disk (the list image), a random seed. Read from
- * a device tree or from ATAGs, whichever stands at the given address.
+ * What the firmware or boot loader told us: memory, command line, an initial RAM disk (the list
+ * image), a random seed. Read from a device tree or from ATAGs, whichever stands at the given
+ * address.
  */
 #ifndef UNIKERNEL_BOOT_ARGS_H
 #define UNIKERNEL_BOOT_ARGS_H
@@ -18,7 +19,7 @@ struct boot_args {
     char cmdline[BOOT_CMDLINE_MAX]; /* "" if none; NUL-terminated, cut if longer */
     size_t cmdline_len;
     uint8_t seed[BOOT_SEED_MAX];
-    size_t seed_len;                /* octets not yet used */
+    size_t seed_len; /* octets not yet used */
 };
 
 void boot_args_read(uintptr_t address);

@@ -1,9 +1,18 @@
-/* A walk over the structure block, once per question: a tree has a few hundred nodes and is asked a handful of times at start. */
+/* A walk over the structure block, once per question: a tree has a few hundred nodes and is asked a
+ * handful of times at start. */
 #include "lib/fdt.h"
 
 #include <string.h>
 
-enum { FDT_MAGIC = (int)0xd00dfeed, FDT_BEGIN_NODE = 1, FDT_END_NODE = 2, FDT_PROP = 3, FDT_NOP = 4, FDT_HEADER = 40, FDT_DEPTH_MAX = 16 };
+enum {
+    FDT_MAGIC = (int)0xd00dfeed,
+    FDT_BEGIN_NODE = 1,
+    FDT_END_NODE = 2,
+    FDT_PROP = 3,
+    FDT_NOP = 4,
+    FDT_HEADER = 40,
+    FDT_DEPTH_MAX = 16
+};
 
 static bool inside(size_t off, size_t need, size_t len)
 {
@@ -16,8 +25,14 @@ bool fdt_open(const void *blob, size_t room, struct fdt *out)
     if (!b || room < FDT_HEADER || be32_read(b) != (uint32_t)FDT_MAGIC) {
         return false;
     }
-    struct fdt f = {.blob = b, .len = be32_read(b + 4), .structs = be32_read(b + 8), .strings = be32_read(b + 12), .strings_len = be32_read(b + 32), .structs_len = be32_read(b + 36)};
-    if (f.len > room || f.len > FDT_MAX || !inside(f.structs, f.structs_len, f.len) || !inside(f.strings, f.strings_len, f.len)) {
+    struct fdt f = {.blob = b,
+                    .len = be32_read(b + 4),
+                    .structs = be32_read(b + 8),
+                    .strings = be32_read(b + 12),
+                    .strings_len = be32_read(b + 32),
+                    .structs_len = be32_read(b + 36)};
+    if (f.len > room || f.len > FDT_MAX || !inside(f.structs, f.structs_len, f.len) ||
+        !inside(f.strings, f.strings_len, f.len)) {
         return false;
     }
     *out = f;
@@ -53,7 +68,8 @@ bool fdt_property(const struct fdt *fdt, const char *node, const char *name, str
             size_t len = (size_t)(end - (s + pos));
             if (depth == 0) {
                 matched = 1;
-            } else if (matched == depth && *rest[depth - 1] && component_matches(rest[depth - 1], s + pos, len)) {
+            } else if (matched == depth && *rest[depth - 1] &&
+                       component_matches(rest[depth - 1], s + pos, len)) {
                 const char *p = rest[depth - 1] + strcspn(rest[depth - 1], "/");
                 rest[depth] = *p == '/' ? p + 1 : p;
                 matched++;
@@ -76,7 +92,8 @@ bool fdt_property(const struct fdt *fdt, const char *node, const char *name, str
                 return false;
             }
             const char *label = (const char *)fdt->blob + fdt->strings + at;
-            if (depth > 0 && matched == depth && *rest[depth - 1] == '\0' && strncmp(label, name, fdt->strings_len - at) == 0) {
+            if (depth > 0 && matched == depth && *rest[depth - 1] == '\0' &&
+                strncmp(label, name, fdt->strings_len - at) == 0) {
                 *out = span_of(s + pos, len);
                 return true;
             }

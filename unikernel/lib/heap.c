@@ -1,7 +1,7 @@
 /*
- * Two-level segregated fit. Free blocks hang in lists by size: first level by power of two, second level 16 linear steps of it. Two
- * bitmaps find the first list with a block that surely fits. Each block knows its neighbour below if that is free, so that
- * blocks join again when freed.
+ * Two-level segregated fit. Free blocks hang in lists by size: first level by power of two, second
+ * level 16 linear steps of it. Two bitmaps find the first list with a block that surely fits. Each
+ * block knows its neighbour below if that is free, so that blocks join again when freed.
  *
  *      block:  | below (only valid if that is free) | size, flags | payload … |
  */
@@ -12,12 +12,19 @@
 
 #include "base/require.h"
 
-enum { ALIGN = 16, STEP_BITS = 4, STEPS = 1 << STEP_BITS, FIRST_SHIFT = 8, SMALL = 1 << FIRST_SHIFT, CLASSES = 34 - FIRST_SHIFT };
+enum {
+    ALIGN = 16,
+    STEP_BITS = 4,
+    STEPS = 1 << STEP_BITS,
+    FIRST_SHIFT = 8,
+    SMALL = 1 << FIRST_SHIFT,
+    CLASSES = 34 - FIRST_SHIFT
+};
 enum { FLAG_FREE = 1, FLAG_BELOW_FREE = 2, FLAGS = 15 };
 
 struct block {
-    struct block *below;      /* the block before this one in memory; kept up only while it is free */
-    size_t size_flags;        /* payload octets (a multiple of ALIGN) and flags */
+    struct block *below; /* the block before this one in memory; kept up only while it is free */
+    size_t size_flags;   /* payload octets (a multiple of ALIGN) and flags */
     struct block *next, *prev; /* in its list, only while free; the payload otherwise */
 };
 
@@ -25,10 +32,10 @@ struct block {
 enum { PAYLOAD_MIN = 16 };
 
 static struct {
-    uint32_t classes;             /* bit c: some list of class c is not empty */
-    uint32_t steps[CLASSES];      /* bit s: list[c][s] is not empty */
+    uint32_t classes;        /* bit c: some list of class c is not empty */
+    uint32_t steps[CLASSES]; /* bit s: list[c][s] is not empty */
     struct block *list[CLASSES][STEPS];
-    uint8_t *low, *high;          /* bounds of the memory */
+    uint8_t *low, *high; /* bounds of the memory */
     struct heap_gauges gauges;
 } heap;
 
@@ -47,7 +54,8 @@ static unsigned top_bit(size_t v)
     return 63U - (unsigned)__builtin_clzll(v);
 }
 
-/* The list that a block of this size belongs to. Sizes under SMALL are spread linearly in class 0. */
+/* The list that a block of this size belongs to. Sizes under SMALL are spread linearly in class 0.
+ */
 static void place(size_t size, unsigned *class, unsigned *step)
 {
     if (size < SMALL) {
@@ -124,7 +132,8 @@ void heap_init(void *memory, size_t len)
     list_insert(first);
 }
 
-/* The first free block that surely has `size` octets: the size is rounded up to the next list's least. */
+/* The first free block that surely has `size` octets: the size is rounded up to the next list's
+ * least. */
 static struct block *find(size_t size)
 {
     unsigned c, s;

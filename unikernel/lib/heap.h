@@ -1,7 +1,8 @@
 /*
- * The heap behind malloc on bare metal: two-level segregated fit (Masmano, Ripoll, Crespo, Real, 2004). Allocate and free take a bounded number of
- * steps however fragmented the memory is; picolibc's own allocator walks a sorted free list, which takes minutes with some
- * hundred thousand objects. Only jansson and mbedTLS use it: the core has its memory given at start.
+ * The heap behind malloc on bare metal: two-level segregated fit (Masmano, Ripoll, Crespo, Real,
+ * 2004). Allocate and free take a bounded number of steps however fragmented the memory is;
+ * picolibc's own allocator walks a sorted free list, which takes minutes with some hundred thousand
+ * objects. Only jansson and mbedTLS use it: the core has its memory given at start.
  */
 #ifndef UNIKERNEL_HEAP_H
 #define UNIKERNEL_HEAP_H
@@ -18,10 +19,12 @@ struct heap_gauges {
 };
 
 void heap_init(void *memory, size_t len);
-void *heap_alloc(size_t size);                 /* 16-octet aligned; NULL when there is no block; size 0 gives a block */
-void *heap_resize(void *block, size_t size);   /* as realloc */
-void heap_free(void *block);                   /* NULL allowed; a double free or a foreign pointer stops the machine */
-size_t heap_block_size(const void *block);     /* usable octets */
+void *
+heap_alloc(size_t size); /* 16-octet aligned; NULL when there is no block; size 0 gives a block */
+void *heap_resize(void *block, size_t size); /* as realloc */
+void heap_free(
+    void *block); /* NULL allowed; a double free or a foreign pointer stops the machine */
+size_t heap_block_size(const void *block); /* usable octets */
 void heap_get_gauges(struct heap_gauges *out);
 
 #endif

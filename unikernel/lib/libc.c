@@ -1,5 +1,6 @@
 /*
- * What picolibc asks of the machine: a console, a heap, a clock, an end. Overrides of malloc and its kin lead to heap.c.
+ * What picolibc asks of the machine: a console, a heap, a clock, an end. Overrides of malloc and
+ * its kin lead to heap.c.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 bool wallclock_known(void);
-int64_t wallclock_unix_us(void);          /* while unknown: the time of the build, which is a floor for certificate dates */
+int64_t wallclock_unix_us(
+    void); /* while unknown: the time of the build, which is a floor for certificate dates */
 void wallclock_set(int64_t unix_us);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * lwIP's headers, included through here only: two of its error constants and a structure have the names of ours
- * (base/err.h, base/ip.h), so they are given others while its headers are read.
+ * lwIP's headers, included through here only: two of its error constants and a structure have the
+ * names of ours (base/err.h, base/ip.h), so they are given others while its headers are read.
  */
 #ifndef UNIKERNEL_LWIP_H
 #define UNIKERNEL_LWIP_H

@@ -57,7 +57,8 @@ static err_t interface_init(struct netif *n)
     n->mtu = MTU;
     n->hwaddr_len = sizeof device->mac;
     memcpy(n->hwaddr, device->mac, sizeof device->mac);
-    n->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+    n->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP |
+               NETIF_FLAG_MLD6;
     n->output = etharp_output;
     n->linkoutput = frame_out;
     n->output_ip6 = ethip6_output;
@@ -84,7 +85,10 @@ static void check_link(void)
     struct nic_link link;
     device->link(device, &link);
     if (link.up && !netif_is_link_up(&interface)) {
-        log_info(NET, "link is up%s", link.mbit == 1000 ? ", 1000 Mb/s" : link.mbit == 100 ? ", 100 Mb/s" : "");
+        log_info(NET, "link is up%s",
+                 link.mbit == 1000  ? ", 1000 Mb/s"
+                 : link.mbit == 100 ? ", 100 Mb/s"
+                                    : "");
         netif_set_link_up(&interface);
     } else if (!link.up && netif_is_link_up(&interface)) {
         log_warning(NET, "link is down");

@@ -1,5 +1,6 @@
 /*
- * The network of the image: one Ethernet device under lwIP, addresses by DHCP and router advertisements or as configured.
+ * The network of the image: one Ethernet device under lwIP, addresses by DHCP and router
+ * advertisements or as configured.
  */
 #ifndef UNIKERNEL_NET_H
 #define UNIKERNEL_NET_H
@@ -16,13 +17,14 @@ struct net_config {
     bool use_dhcp;
     struct ip_addr address, mask, gateway, nameserver; /* when use_dhcp is false */
     const char *hostname;                              /* kept for ever */
-    bool probe_address;                                /* ARP before the offered address is used: a second later, but safe */
+    bool probe_address; /* ARP before the offered address is used: a second later, but safe */
 };
 
 /* Start lwIP on the device. The generator is borrowed for ever. */
 void net_start(struct nic *nic, const struct net_config *cfg, struct rng *rng);
 
-/* Take in what the device has (at most a batch), run timers that are due. True if anything was received. */
+/* Take in what the device has (at most a batch), run timers that are due. True if anything was
+ * received. */
 bool net_poll(void);
 
 /* How long the loop may sleep for lwIP's sake, in microseconds. */

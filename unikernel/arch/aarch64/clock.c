@@ -1,5 +1,6 @@
 /*
- * The generic timer (Arm ARM D11): a counter that starts with the machine, and one comparator that ends a sleep.
+ * The generic timer (Arm ARM D11): a counter that starts with the machine, and one comparator that
+ * ends a sleep.
  */
 #include "arch/aarch64/cpu.h"
 

@@ -1,9 +1,10 @@
 /*
  * The processor: registers, barriers, the generic timer, sleeping.
  *
- * Interrupts stay masked in PSTATE for ever. Sources are enabled in the interrupt controller, so that a device's line becomes
- * pending, and WFI wakes on a pending line even when it is masked. One loop polls the devices; nothing runs between two
- * instructions of it. No handler, no acknowledge (all sources are level triggered), no lost wake-up.
+ * Interrupts stay masked in PSTATE for ever. Sources are enabled in the interrupt controller, so
+ * that a device's line becomes pending, and WFI wakes on a pending line even when it is masked. One
+ * loop polls the devices; nothing runs between two instructions of it. No handler, no acknowledge
+ * (all sources are level triggered), no lost wake-up.
  */
 #ifndef UNIKERNEL_CPU_H
 #define UNIKERNEL_CPU_H
@@ -32,8 +33,8 @@ static inline void barrier(void)
 /* A read of a device that may not be there: false instead of a fault. */
 bool probe_read32(uintptr_t address, uint32_t *out);
 
-usec_t clock_now(void);          /* since the counter started; CNTFRQ is read, never assumed */
-void clock_delay(uint32_t us);   /* spins; for devices that ask for short waits */
+usec_t clock_now(void);        /* since the counter started; CNTFRQ is read, never assumed */
+void clock_delay(uint32_t us); /* spins; for devices that ask for short waits */
 
 /* Sleep until a device's line is pending or `us` have passed, whichever is first. */
 void cpu_sleep(uint32_t us);

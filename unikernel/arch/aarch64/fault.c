@@ -1,6 +1,6 @@
 /*
- * What happens when the processor faults: say where and why on the console, then restart the board. A probe of a device that may be absent is
- * the only fault that is survived.
+ * What happens when the processor faults: say where and why on the console, then restart the board.
+ * A probe of a device that may be absent is the only fault that is survived.
  */
 #include <stdio.h>
 
@@ -36,20 +36,24 @@ static const char *class_name(uint64_t esr)
     }
 }
 
-/* A frame pointer worth following. Unsigned difference, so that a RAM base of 0 needs no special case. */
+/* A frame pointer worth following. Unsigned difference, so that a RAM base of 0 needs no special
+ * case. */
 static bool in_ram(const uint64_t *frame)
 {
-    return (uintptr_t)frame - BOARD_RAM_BASE < BOARD_RAM_MAX && frame != NULL && ((uintptr_t)frame & 15) == 0;
+    return (uintptr_t)frame - BOARD_RAM_BASE < BOARD_RAM_MAX && frame != NULL &&
+           ((uintptr_t)frame & 15) == 0;
 }
 
 uint64_t fault_report(uint64_t vector, const uint64_t *regs)
 {
     uint64_t esr, elr, far;
-    __asm__ volatile("mrs %0, esr_el1; mrs %1, elr_el1; mrs %2, far_el1" : "=r"(esr), "=r"(elr), "=r"(far));
+    __asm__ volatile("mrs %0, esr_el1; mrs %1, elr_el1; mrs %2, far_el1"
+                     : "=r"(esr), "=r"(elr), "=r"(far));
     if (elr == (uintptr_t)probe_read32_access) {
         return (uintptr_t)probe_read32_failed;
     }
-    printf("\nFAULT: %s at %lx, address %lx, esr %lx, vector %lu\n", class_name(esr), elr, far, esr, vector);
+    printf("\nFAULT: %s at %lx, address %lx, esr %lx, vector %lu\n", class_name(esr), elr, far, esr,
+           vector);
     for (int i = 0; i < 31; i++) {
         printf("x%-2d %016lx%s", i, regs[i], i % 4 == 3 ? "\n" : "  ");
     }

@@ -1,6 +1,7 @@
 /*
- * Identity map of the first 4 GiB in blocks of 2 MiB: RAM cached, the section .dma not cached (what devices read and write lives there, so no cache
- * maintenance is needed anywhere), everything else device memory that cannot be executed. Arm ARM D8.
+ * Identity map of the first 4 GiB in blocks of 2 MiB: RAM cached, the section .dma not cached (what
+ * devices read and write lives there, so no cache maintenance is needed anywhere), everything else
+ * device memory that cannot be executed. Arm ARM D8.
  */
 #include "arch/aarch64/cpu.h"
 #include "board/board.h"
@@ -45,7 +46,8 @@ void mmu_start(void)
         }
     }
     /* T0SZ 25 (39 bits), walks write-back inner shareable, TTBR1 off, 36-bit physical addresses. */
-    uint64_t tcr = UINT64_C(25) | UINT64_C(1) << 8 | UINT64_C(1) << 10 | UINT64_C(3) << 12 | UINT64_C(1) << 23 | UINT64_C(1) << 32;
+    uint64_t tcr = UINT64_C(25) | UINT64_C(1) << 8 | UINT64_C(1) << 10 | UINT64_C(3) << 12 |
+                   UINT64_C(1) << 23 | UINT64_C(1) << 32;
     barrier();
     mmu_enable((uintptr_t)level1, tcr);
 }

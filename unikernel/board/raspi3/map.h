@@ -1,12 +1,13 @@
 /*
- * Raspberry Pi 3B and 3B+ (BCM2837). BCM2835 ARM Peripherals with the base moved; QA7 for the core-local block.
+ * Raspberry Pi 3B and 3B+ (BCM2837). BCM2835 ARM Peripherals with the base moved; QA7 for the
+ * core-local block.
  */
 #ifndef UNIKERNEL_MAP_H
 #define UNIKERNEL_MAP_H
 
-#define BOARD_NAME      "raspi3"
-#define BOARD_RAM_BASE  0x0UL
-#define BOARD_RAM_MAX   0x3C000000UL
+#define BOARD_NAME     "raspi3"
+#define BOARD_RAM_BASE 0x0UL
+#define BOARD_RAM_MAX  0x3C000000UL
 
 #define PERIPHERAL_BASE 0x3F000000UL
 #define LOCAL_BASE      0x40000000UL /* per-core timers and mailboxes */

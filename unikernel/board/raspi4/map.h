@@ -4,9 +4,9 @@
 #ifndef UNIKERNEL_MAP_H
 #define UNIKERNEL_MAP_H
 
-#define BOARD_NAME      "raspi4"
-#define BOARD_RAM_BASE  0x0UL
-#define BOARD_RAM_MAX   0x3B000000UL
+#define BOARD_NAME     "raspi4"
+#define BOARD_RAM_BASE 0x0UL
+#define BOARD_RAM_MAX  0x3B000000UL
 
 #define PERIPHERAL_BASE 0xFE000000UL
 #define UART_BASE       (PERIPHERAL_BASE + 0x201000)

@@ -1,4 +1,5 @@
-/* QEMU's virt machine: PL011, GICv2, virtio. Everything that may vary is told by the device tree. */
+/* QEMU's virt machine: PL011, GICv2, virtio. Everything that may vary is told by the device tree.
+ */
 #include "board/board.h"
 
 #include <stdio.h>

@@ -21,8 +21,15 @@
 #define BYTE_ORDER LITTLE_ENDIAN
 #endif
 
-#define LWIP_PLATFORM_DIAG(x)   do { printf x; } while (0)
-#define LWIP_PLATFORM_ASSERT(x) do { printf("lwip: %s at %s:%d\n", x, __FILE__, __LINE__); abort(); } while (0)
+#define LWIP_PLATFORM_DIAG(x) \
+    do {                      \
+        printf x;             \
+    } while (0)
+#define LWIP_PLATFORM_ASSERT(x)                               \
+    do {                                                      \
+        printf("lwip: %s at %s:%d\n", x, __FILE__, __LINE__); \
+        abort();                                              \
+    } while (0)
 
 uint32_t net_random(void); /* net/net.c: from the generator seeded by hardware */
 #define LWIP_RAND() net_random()
