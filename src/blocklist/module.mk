@@ -1,2 +1,2 @@
 # Sources of src/blocklist, written out.
-blocklist_SRCS :=
+blocklist_SRCS := parse.c parse_name.c parse_text.c parse_hosts.c parse_domains.c parse_adblock.c parse_dnsmasq.c parse_unbound.c parse_rpz.c parse_one.c

@@ -78,21 +78,32 @@ struct bl_parse_config {
     void (*regex)(void *ctx, struct span pattern, uint8_t rank, uint32_t line);
 };
 
-/* A list being read. The fields but `stats` are private. About 6 kB: static, or inside something of
- * the caller's. */
+/* A name in a zone file: lower-case text without trailing dot; len 0: none, or the root. */
+struct bl_zone_name {
+    uint16_t len;
+    uint8_t text[256];
+};
+
+/* A list being read. The fields but `stats` are private. About 10 kB: static, or inside something of the caller's. */
 struct bl_parser {
     struct bl_parse_config cfg;
     struct bl_parse_stats stats;
-    enum err state;         /* sticky */
-    uint32_t line;          /* number of the line at hand */
-    bool began;             /* the first octets have been judged */
-    bool after_cr;          /* the last octet was CR: an LF now belongs to it */
-    bool skipping;          /* inside a line that is too long */
-    uint8_t hint;           /* enum bl_format that a header or earlier line showed */
-    int zone_depth;         /* RPZ: open parentheses */
-    struct dns_name origin; /* RPZ: $ORIGIN, or the zone's own name; len 0 if none */
-    struct dns_name owner;  /* RPZ: of the last record; len 0 if none */
-    struct bl_rule rule;    /* the rule being made */
+    enum err state;      /* sticky */
+    uint32_t line;       /* number of the line at hand */
+    bool began;          /* the first line has been judged */
+    bool after_cr;       /* the last octet was CR: an LF now belongs to it */
+    bool skipping;       /* inside a line that is too long */
+    bool zone;           /* a zone file by what earlier lines showed */
+    struct bl_rule rule; /* the rule being made */
+
+    /* RPZ */
+    bool zone_known;    /* by its SOA */
+    bool zone_inherits; /* the gathered line began with a blank */
+    unsigned zone_depth; /* open parentheses */
+    struct bl_zone_name zone_name, origin, owner;
+    size_t zone_len;
+    uint8_t zone_line[BL_PARSE_LINE_MAX + 8]; /* a record that goes over several lines */
+
     size_t carry_len;
     uint8_t carry[BL_PARSE_LINE_MAX + 8]; /* the start of a line whose end has not come yet */
 };
@@ -117,7 +128,7 @@ bool bl_parse_is_gzip(const void *data, size_t len);
  */
 MUST_CHECK enum err bl_parse_one(struct span text, struct bl_rule *out, enum bl_reason *why);
 
-const char *bl_reason_name(enum bl_reason reason); /* "bad_character", for machines */
+const char *bl_reason_name(enum bl_reason reason); /* "BAD_CHARACTER", for machines */
 const char *bl_reason_text(enum bl_reason reason); /* for people */
 const char *bl_format_name(enum bl_format format); /* "auto", "hosts", … */
 MUST_CHECK enum err bl_format_parse(struct span text, enum bl_format *out);

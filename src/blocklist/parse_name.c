@@ -1,0 +1,189 @@
+/*
+ * Names as lists write them: one pass that checks, lowers and turns text into wire format, eight octets a step.
+ *
+ * The text "ads.example" and the wire form 3 'a' 'd' 's' 7 'e' … 'e' 0 have every letter at the same place but for one: the octet of
+ * a dot becomes the length of the label after it. So the text is copied to wire + 1 and the lengths are put where dots were found.
+ */
+#include "base/attr.h"
+#include "blocklist/parse_int.h"
+#include "dns/name_scan.h"
+
+#define ONES     UINT64_C(0x0101010101010101)
+#define HIGHS    (ONES * 0x80)
+#define TEXT_MAX 253 /* characters of a name without trailing dot */
+
+/* Top bits of those octets of v (all below 128) that lie in lo..hi. */
+static ALWAYS_INLINE uint64_t octets_in(uint64_t v, unsigned lo, unsigned hi)
+{
+    return (v + ONES * (0x80 - lo)) & ~(v + ONES * (0x7f - hi)) & HIGHS;
+}
+
+/* Top bits of those octets of lowered text that cannot be in a name: all but a-z 0-9 '-' '.' '_'. */
+static ALWAYS_INLINE uint64_t octets_foreign(uint64_t v)
+{
+    uint64_t low = v & ~HIGHS;
+    uint64_t fine = octets_in(low, 'a', 'z') | (octets_in(low, '-', '9') & ~octets_in(low, '/', '/')) |
+                    octets_in(low, '_', '_');
+    return (~fine | v) & HIGHS;
+}
+
+/* Which octet the lowest of these top bits belongs to; 8 if there is none. */
+static ALWAYS_INLINE unsigned first_octet(uint64_t marks)
+{
+    return marks ? (unsigned)__builtin_ctzll(marks) / 8 : 8;
+}
+
+/* A name being copied. `prev` is where the length of the label at hand will stand. */
+struct scan {
+    struct dns_name *out;
+    unsigned labels, prev;
+    bool empty, wide;
+};
+
+static ALWAYS_INLINE void close_label(struct scan *s, unsigned at)
+{
+    unsigned octets = at - s->prev;
+    s->empty |= octets == 0;
+    s->wide |= octets > DNS_LABEL_MAX;
+    s->out->wire[s->prev] = (uint8_t)octets;
+    s->out->off[s->labels] = (uint8_t)s->prev;
+    s->labels += octets != 0; /* empty ones are not counted, so that off[] has room */
+    s->prev = at + 1;
+}
+
+/* Put a word of text at its place in the wire form; the last words of the longest names octet by octet. */
+static ALWAYS_INLINE void put_word(struct dns_name *out, unsigned at, uint64_t v, unsigned n)
+{
+    uint8_t octets[8];
+    le64_write(octets, v);
+    if (LIKELY(at + 9 <= DNS_NAME_MAX)) {
+        memcpy(out->wire + at + 1, octets, 8);
+    } else {
+        memcpy(out->wire + at + 1, octets, n);
+    }
+}
+
+static bool is_digits(const uint8_t *p, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (p[i] < '0' || p[i] > '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool label_is(const struct dns_name *n, unsigned label, const char *what)
+{
+    const uint8_t *p = n->wire + n->off[label];
+    return p[0] == strlen(what) && memcmp(p + 1, what, p[0]) == 0;
+}
+
+/* Names that machines give themselves and hosts files carry along. */
+static bool is_local_name(const struct dns_name *n)
+{
+    static const char *const local[] = {
+        "local",         "localhost",    "localhost4",     "localhost6",   "broadcasthost",  "ip6-loopback",
+        "ip6-localhost", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters", "ip6-allhosts"};
+    if (n->labels == 2) {
+        return label_is(n, 0, "localhost") && label_is(n, 1, "localdomain");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(local); i++) {
+        if (label_is(n, 0, local[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a whole name must be beyond its octets. */
+static ALWAYS_INLINE enum bl_reason judge(const struct dns_name *n, unsigned flags)
+{
+    const uint8_t *tld = n->wire + n->off[n->labels - 1] + 1;
+    unsigned octets = tld[-1];
+    if (UNLIKELY(n->labels == 1 || (n->labels == 2 && tld[0] == 'l')) && is_local_name(n)) {
+        return BL_REASON_LOCAL_NAME;
+    }
+    if (UNLIKELY(tld[0] == '-' || tld[octets - 1] == '-')) {
+        return BL_REASON_HYPHEN_TLD;
+    }
+    if (UNLIKELY(tld[0] <= '9') && is_digits(tld, octets)) {
+        return BL_REASON_NUMERIC_TLD;
+    }
+    if (UNLIKELY(n->labels == 1) && !(flags & NAME_SINGLE_OK)) {
+        return BL_REASON_SINGLE_LABEL;
+    }
+    return REASON_NONE;
+}
+
+/* Why text that is no name is none: tells apart what people mistake for names. */
+static enum bl_reason diagnose(struct text t)
+{
+    const uint8_t *colon = text_find(t, ':');
+    const uint8_t *slash = text_find(t, '/');
+    if (colon && t.end - colon > 2 && colon[1] == '/' && colon[2] == '/') {
+        return BL_REASON_URL;
+    }
+    if (slash) {
+        return bl_address((struct text){t.p, slash}) != ADDRESS_NOT ? BL_REASON_ADDRESS : BL_REASON_URL;
+    }
+    if (bl_address(t) != ADDRESS_NOT) {
+        return BL_REASON_ADDRESS;
+    }
+    if (colon && colon + 1 < t.end && is_digits(colon + 1, (unsigned)(t.end - colon - 1))) {
+        return BL_REASON_PORT;
+    }
+    if (text_find(t, '*')) {
+        return BL_REASON_GLOB;
+    }
+    for (const uint8_t *p = t.p; p < t.end; p++) {
+        if (*p >= 0x80) {
+            return BL_REASON_NOT_ASCII;
+        }
+    }
+    return BL_REASON_BAD_CHARACTER;
+}
+
+enum bl_reason bl_name_read(struct text t, unsigned flags, struct dns_name *out)
+{
+    struct scan s = {.out = out};
+    size_t total = text_len(t);
+    size_t stop = 0; /* octets of name found */
+    while (stop < total && stop <= TEXT_MAX) {
+        uint64_t v = dns_lower8(le64_read(t.p + stop));
+        unsigned n = first_octet(octets_foreign(v));
+        bool ends = n < 8;
+        if (n > total - stop) {
+            n = (unsigned)(total - stop);
+            ends = true;
+        }
+        if (stop + n > TEXT_MAX + 1) {
+            return BL_REASON_LONG_NAME;
+        }
+        put_word(out, (unsigned)stop, v, n);
+        uint64_t dots = octets_in(v & ~HIGHS, '.', '.') & (n == 8 ? ~UINT64_C(0) : (UINT64_C(1) << 8 * n) - 1);
+        for (; dots; dots &= dots - 1) {
+            close_label(&s, (unsigned)stop + first_octet(dots));
+        }
+        stop += n;
+        if (ends) {
+            break;
+        }
+    }
+    if (stop < total) {
+        return stop > TEXT_MAX ? BL_REASON_LONG_NAME : diagnose(t);
+    }
+    if (s.prev == stop && stop > 0) { /* a trailing dot, or no text after the last one */
+        stop--;
+    } else {
+        close_label(&s, (unsigned)stop);
+    }
+    if (UNLIKELY(s.empty || s.wide || stop > TEXT_MAX)) {
+        return s.empty ? BL_REASON_EMPTY_LABEL : s.wide ? BL_REASON_LONG_LABEL : BL_REASON_LONG_NAME;
+    }
+    out->labels = (uint8_t)s.labels;
+    out->off[s.labels] = (uint8_t)(stop + 1);
+    out->wire[stop + 1] = 0;
+    out->len = (uint8_t)(stop + 2);
+    return judge(out, flags);
+}
