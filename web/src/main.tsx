@@ -1,9 +1,114 @@
+// The page, from top to bottom.
 import { render } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import "uplot/dist/uPlot.min.css";
 import "./style.css";
+import { logout } from "./api.ts";
+import { duration } from "./format.ts";
+import { helpOpen, keyWords, startKeys } from "./keys.ts";
+import { Lists } from "./lists.tsx";
+import { Log, startLog } from "./log.tsx";
+import { Login } from "./login.tsx";
+import { Mark } from "./mark.tsx";
+import { Own } from "./own.tsx";
+import { Toasts } from "./parts.tsx";
+import { access, begin, checkSession, hasPassword, lists, loadAll, now, offlineSince, rules, status } from "./state.ts";
+import { Strip } from "./strip.tsx";
+import { Timeline } from "./timeline.tsx";
+import { Tops } from "./tops.tsx";
+import { Totals } from "./totals.tsx";
+import { Why } from "./why.tsx";
+
+function Offline() {
+  const since = offlineSince.value;
+  if (since === 0) return null;
+  return (
+    <div class="offline" role="alert">
+      <p><b>sinkhole does not answer</b> for {duration(Math.max(1, now.value - since))}. The numbers below are the last that were known.</p>
+      <button type="button" onClick={() => void loadAll()}>Try now</button>
+    </div>
+  );
+}
+
+async function leave(): Promise<void> {
+  await logout();
+  access.value = "out";
+  await checkSession();
+}
+
+function Top() {
+  return (
+    <header class="top">
+      <a class="brand" href="#top"><Mark /><span>sinkhole</span></a>
+      <nav aria-label="Parts of the page">
+        <a href="#timeline">Overview</a>
+        {!lists.absent.value && <a href="#lists">Lists</a>}
+        <a href="#log">Queries</a>
+        {!rules.absent.value && <a href="#rules">Rules</a>}
+      </nav>
+      {hasPassword.value && <button type="button" class="quiet" onClick={() => void leave()}>Log out</button>}
+    </header>
+  );
+}
+
+function Help() {
+  const box = useRef<HTMLDialogElement>(null);
+  const open = helpOpen.value;
+  useEffect(() => {
+    if (open) box.current?.showModal();
+    else box.current?.close();
+  }, [open]);
+  return (
+    <dialog ref={box} class="help" aria-labelledby="help-title" onClose={() => void (helpOpen.value = false)}
+      onClick={(e) => { if (e.target === e.currentTarget) helpOpen.value = false; }}>
+      <div>
+        <h2 id="help-title">Keys</h2>
+        <dl>{keyWords.map(([k, w]) => <div key={k}><dt><kbd>{k}</kbd></dt><dd>{w}</dd></div>)}</dl>
+        <button type="button" onClick={() => void (helpOpen.value = false)}>Close</button>
+      </div>
+    </dialog>
+  );
+}
+
+function Page() {
+  return (
+    <>
+      <a class="skip" href="#log">To the query log</a>
+      <Top />
+      <main id="top" class={offlineSince.value ? "stale" : ""}>
+        <Offline />
+        <Strip />
+        <Totals />
+        <Timeline />
+        <Tops />
+        <Lists />
+        <Log />
+        <Own />
+      </main>
+      <footer class="foot">
+        <p class="muted">sinkhole {status.data.value?.version ?? ""}</p>
+        <button type="button" class="quiet" onClick={() => void (helpOpen.value = true)}>Keys</button>
+      </footer>
+      <Why />
+      <Help />
+    </>
+  );
+}
 
 function App() {
-  return <h1>sinkhole</h1>;
+  const a = access.value;
+  return (
+    <>
+      {a === "in" ? <Page /> : a === "out" ? <Login /> : <p class="plain" role="status">{offlineSince.value ? "sinkhole does not answer. Trying again…" : "One moment…"}</p>}
+      <Toasts />
+    </>
+  );
 }
 
 const root = document.getElementById("app");
-if (root) render(<App />, root);
+if (root) {
+  render(<App />, root);
+  startKeys();
+  startLog();
+  void begin();
+}

@@ -1,0 +1,36 @@
+// Four numbers, each with the time that it covers.
+import { count, meanWords, percent, rate, windowWords } from "./format.ts";
+import { status, summary, totals } from "./state.ts";
+
+export function windowNote(): string {
+  const w = status.data.value?.window;
+  return w ? windowWords(w.from, w.until) : "in the last 24 hours";
+}
+
+function Number({ label, value, note, tone }: { label: string; value: string | null; note: string; tone?: string }) {
+  return (
+    <div class={"number" + (tone ? " " + tone : "")}>
+      <dt>{label}</dt>
+      <dd>
+        <span class="value">{value ?? <span class="skeleton-number" />}</span>
+        <span class="note">{note}</span>
+      </dd>
+    </div>
+  );
+}
+
+export function Totals() {
+  const t = totals.value;
+  const s = summary.data.value;
+  const note = windowNote();
+  const mean = status.data.value?.frequency_s;
+  const clients = s ? `${note}, by ${count(s.clients.active)} ${s.clients.active === 1 ? "device" : "devices"}` : note;
+  return (
+    <dl class="numbers" id="totals">
+      <Number label="Queries" value={t && count(t.total)} note={clients} />
+      <Number label="Blocked" value={t && count(t.blocked)} note={note} tone="blocked" />
+      <Number label="Share blocked" value={t && percent(t.blocked, t.total)} note={`of all queries ${note}`} />
+      <Number label="Queries a second" value={t && rate(t.frequency)} note={mean ? meanWords(mean) : "at present"} />
+    </dl>
+  );
+}

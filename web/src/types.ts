@@ -1,0 +1,158 @@
+// The shapes of the API's answers, as far as the page reads them.
+
+export interface Session {
+  valid: boolean;
+  totp: boolean;
+  sid: string | null;
+  csrf?: string | null;
+  validity: number;
+  message?: string | null;
+}
+
+export type BlockingState = "enabled" | "disabled" | "failed" | "unknown";
+
+export interface Blocking {
+  blocking: BlockingState;
+  timer: number | null;
+}
+
+export interface Summary {
+  queries: {
+    total: number;
+    blocked: number;
+    percent_blocked: number;
+    forwarded: number;
+    cached: number;
+    frequency: number;
+  };
+  clients: { active: number; total: number };
+  gravity: { domains_being_blocked: number; last_update: number };
+}
+
+/** What the events stream sends each second: the live part of Summary and Blocking. */
+export interface Totals extends Blocking {
+  total: number;
+  blocked: number;
+  percent_blocked: number;
+  frequency: number;
+}
+
+export interface Status {
+  version: string;
+  uptime: number;
+  window?: { from: number; until: number };
+  frequency_s?: number;
+  lists?: { count: number; failed: number; rules: number; updated: number; updating: boolean };
+  upstream?: { median_ms: number | null; p95_ms: number | null; answers: number; failures: number; window_s: number };
+  memory?: { resident: number; lists?: number };
+  spans?: Span[];
+  features?: string[];
+}
+
+export type Span = "1h" | "24h" | "7d" | "30d";
+
+export interface Slot {
+  timestamp: number;
+  total: number;
+  cached: number;
+  blocked: number;
+  forwarded: number;
+}
+
+export interface TopDomain {
+  domain: string;
+  count: number;
+}
+
+export interface TopClient {
+  ip: string;
+  name: string;
+  count: number;
+}
+
+export interface Upstream {
+  ip: string;
+  name: string;
+  port: number;
+  count: number;
+  statistics: { response: number; variance: number };
+}
+
+export interface Query {
+  id: number;
+  time: number;
+  type: string;
+  domain: string;
+  cname: string | null;
+  status: string | null;
+  client: { ip: string; name: string | null };
+  dnssec: string | null;
+  reply: { type: string | null; time: number };
+  list_id: number | null;
+  upstream: string | null;
+  ede: { code: number; text: string | null };
+}
+
+export interface QueryPage {
+  queries: Query[];
+  cursor: number;
+  recordsTotal: number;
+  recordsFiltered: number;
+}
+
+export interface List {
+  id: number;
+  address: string;
+  type: "block" | "allow";
+  enabled: boolean;
+  comment: string | null;
+  number: number;
+  invalid_domains: number;
+  date_updated: number;
+  status: number;
+  name?: string | null;
+  hits?: number;
+  unique_hits?: number;
+  shared?: number;
+  error?: string | null;
+}
+
+export type RuleType = "allow" | "deny";
+export type RuleKind = "exact" | "regex";
+
+export interface Rule {
+  id: number;
+  domain: string;
+  unicode: string;
+  type: RuleType;
+  kind: RuleKind;
+  comment: string | null;
+  enabled: boolean;
+  date_added: number;
+  expires?: number | null;
+}
+
+export interface Processed {
+  success: { item: string }[];
+  errors: { item: string; error: string }[];
+}
+
+export interface Decision {
+  source: "list" | "rule" | "local" | "special";
+  list_id: number | null;
+  list: string | null;
+  rule: string;
+  subtree: boolean;
+  line: number | null;
+  action: "block" | "allow";
+}
+
+export interface Check {
+  domain: string;
+  client: { ip: string; name: string | null; group: string | null } | null;
+  verdict: "blocked" | "allowed" | "local";
+  paused: boolean;
+  answer: string | null;
+  decided_by: Decision | null;
+  others: Decision[];
+}

@@ -1,0 +1,223 @@
+// Why a name was answered as it was: who asked, which rule decided and which others would have, the alias, the answer.
+import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { ApiError, get } from "./api.ts";
+import { count, dayOf, latency, timeExact } from "./format.ts";
+import { blockedByAlias, outcomeDetail, outcomeOf, outcomeWord } from "./outcome.ts";
+import { Name, Skeleton } from "./parts.tsx";
+import { addRule, removeRule, verb } from "./rules.ts";
+import { features, heard, lists, rules } from "./state.ts";
+import type { Check, Decision, Query, Rule, RuleType } from "./types.ts";
+
+export interface Asked {
+  domain: string;
+  query?: Query;
+}
+
+interface Verdicts {
+  name: Check | null;
+  alias: Check | null;
+  error: ApiError | null;
+}
+
+const asked = signal<Asked | null>(null);
+const verdicts = signal<Verdicts | null>(null);
+
+async function check(domain: string, client: string | undefined): Promise<Check> {
+  const p = new URLSearchParams({ domain });
+  if (client) p.set("client", client);
+  return heard(get<Check>("sinkhole/check?" + p.toString()));
+}
+
+async function lookUp(a: Asked): Promise<void> {
+  const v: Verdicts = { name: null, alias: null, error: null };
+  try {
+    v.name = await check(a.domain, a.query?.client.ip);
+    if (a.query?.cname) v.alias = await check(a.query.cname, a.query.client.ip);
+  } catch (e) {
+    v.error = e as ApiError;
+  }
+  if (asked.value === a) verdicts.value = v;
+}
+
+export function openWhy(a: Asked): void {
+  verdicts.value = null;
+  asked.value = a;
+  void lookUp(a);
+}
+
+function close(): void {
+  asked.value = null;
+}
+
+/** "StevenBlack, line 4,711: tracker.example and all below it" */
+function Says({ d }: { d: Decision }) {
+  return (
+    <>
+      {d.source === "list" && <b><Name text={d.list ?? "a list"} /></b>}
+      {d.source === "rule" && <b>your own rule</b>}
+      {d.source === "local" && <b>a local record</b>}
+      {d.source === "special" && <b>a special name</b>}
+      {d.line !== null && <span class="muted"> line {count(d.line)}</span>}
+      {": "}<Name text={d.rule} />{d.subtree && <span class="muted"> and all below it</span>}
+    </>
+  );
+}
+
+function Others({ of }: { of: Decision[] }) {
+  if (of.length === 0) return null;
+  return (
+    <details class="others">
+      <summary>{of.length === 1 ? "One more rule matches" : `${of.length} more rules match`}</summary>
+      <ul>{of.map((d, i) => <li key={i}>{d.action === "allow" ? "Allows: " : "Blocks: "}<Says d={d} /></li>)}</ul>
+    </details>
+  );
+}
+
+function Verdict({ c }: { c: Check }) {
+  const d = c.decided_by;
+  const word = c.verdict === "blocked" ? "Blocked" : c.verdict === "local" ? "Answered here" : "Allowed";
+  const tone = c.verdict === "blocked" ? "blocked" : "forwarded";
+  return (
+    <>
+      <p>
+        <span class={"tag " + tone}>{word}</span>{" "}
+        {d ? <>by <Says d={d} /></> : "no list and no rule names it."}
+      </p>
+      {c.paused && c.verdict === "blocked" && <p class="warn">Blocking is paused, so it is answered all the same.</p>}
+      <Others of={c.others} />
+    </>
+  );
+}
+
+function Step({ title, children }: { title: string; children: ComponentChildren }) {
+  return <li><h3>{title}</h3><div>{children}</div></li>;
+}
+
+function Client({ q, c }: { q: Query; c: Check | null }) {
+  const name = q.client.name || c?.client?.name;
+  return (
+    <p>
+      {name && <><b><Name text={name} /></b>{" "}</>}
+      <Name text={q.client.ip} />
+      {c?.client?.group && <span class="muted"> in group <Name text={c.client.group} /></span>}
+      {" asked for "}<b><Name text={q.type} /></b>
+      <span class="muted"> · {dayOf(q.time)}, {timeExact(q.time)}</span>
+    </p>
+  );
+}
+
+function listWords(q: Query): ComponentChildren {
+  const l = q.list_id === null ? undefined : lists.data.value?.find((x) => x.id === q.list_id);
+  return l ? <>by <Name text={l.name || l.address} /></> : outcomeDetail(q);
+}
+
+function Then({ q }: { q: Query }) {
+  const o = outcomeOf(q);
+  return (
+    <>
+      <p><span class={"tag " + o}>{outcomeWord[o]}</span> {listWords(q)}</p>
+      <p class="muted">
+        {q.reply.type && q.reply.type !== "UNKNOWN" && <>Reply {q.reply.type}</>}
+        {q.reply.time > 0 && <> in {latency(q.reply.time)}</>}
+        {q.upstream && <> from <Name text={q.upstream.replace("#", " port ")} /></>}
+        {q.ede.code >= 0 && <> · extended error {q.ede.code}{q.ede.text && <> “<Name text={q.ede.text} />”</>}</>}
+      </p>
+    </>
+  );
+}
+
+function Now({ v }: { v: Verdicts | null }) {
+  if (v === null) return <Skeleton lines={2} />;
+  if (v.error !== null) {
+    return <p class="muted">{v.error.kind === "absent" ? "This server cannot say which rule decides." : `Could not be checked: ${v.error.message}.`}</p>;
+  }
+  return v.name && <Verdict c={v.name} />;
+}
+
+function ownRule(domain: string): Rule | undefined {
+  return rules.data.value?.find((r) => r.kind === "exact" && r.domain === domain);
+}
+
+const terms: [string, number | null][] = [["10 minutes", 600], ["1 hour", 3600], ["always", null]];
+
+function Change({ a }: { a: Asked }) {
+  if (rules.absent.value) return null;
+  const domain = a.domain.toLowerCase();
+  const own = ownRule(domain);
+  const again = () => void lookUp(a);
+  const add = (type: RuleType, timer: number | null) => void addRule({ type, kind: "exact", domain, timer }).then(again);
+  const timed = features.value.has("timed_rules");
+  const choices = timed ? terms : terms.filter(([, t]) => t === null);
+  return (
+    <div class="change">
+      {own && (
+        <p>
+          {own.type === "allow" ? "You allow this name." : "You block this name."}{" "}
+          <button type="button" onClick={() => void removeRule(own).then(again)}>Remove the rule</button>
+        </p>
+      )}
+      {(["allow", "deny"] as RuleType[]).filter((t) => own?.type !== t).map((type) => (
+        <div key={type} class="choice" role="group" aria-label={`${type === "allow" ? "Allow" : "Block"} this name`}>
+          <span>{type === "allow" ? "Allow" : "Block"}</span>
+          {choices.map(([words, timer]) => (
+            <button key={words} type="button" class={timer === null && !timed ? "wide" : ""}
+              aria-label={`${type === "allow" ? "Allow" : "Block"} ${timer === null ? "always" : "for " + words}`} onClick={() => add(type, timer)}>
+              {timer !== null ? words : "always"}
+            </button>
+          ))}
+        </div>
+      ))}
+      <p class="muted small">For every device; {verb.allow.toLowerCase()} or blocked is this name only, not those below it.</p>
+    </div>
+  );
+}
+
+function Story({ a }: { a: Asked }) {
+  const v = verdicts.value;
+  const q = a.query;
+  const alias = q?.cname ?? null;
+  return (
+    <ol class="story">
+      {q && <Step title="Asked"><Client q={q} c={v?.name ?? null} /></Step>}
+      {q && <Step title="What happened"><Then q={q} /></Step>}
+      <Step title={q ? "The name today" : "What would happen now"}><Now v={v} /></Step>
+      {alias !== null && (
+        <Step title="Its alias">
+          <p><Name text={a.domain} /> is an alias of <b><Name text={alias} /></b>{q && blockedByAlias(q) && ", which is why it was blocked"}.</p>
+          {v?.alias && <Verdict c={v.alias} />}
+        </Step>
+      )}
+      {v?.name && (
+        <Step title="The answer">
+          <p>{v.name.paused || v.name.answer === null ? "Comes from the cache or an upstream." : <>The device gets <Name text={v.name.answer} />.</>}</p>
+        </Step>
+      )}
+    </ol>
+  );
+}
+
+/** The panel at the side, at the foot on a phone. A modal dialog: it keeps the focus, Escape closes it. */
+export function Why() {
+  const a = asked.value;
+  const box = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    if (a && !box.current?.open) box.current?.showModal();
+    if (!a && box.current?.open) box.current.close();
+  }, [a]);
+  return (
+    <dialog ref={box} class="why" aria-labelledby="why-title" onClose={close} onClick={(e) => { if (e.target === e.currentTarget) close(); }}>
+      {a && (
+        <div class="why-body">
+          <header>
+            <h2 id="why-title"><Name text={a.domain} /></h2>
+            <button type="button" class="quiet" aria-label="Close" onClick={close}>×</button>
+          </header>
+          <Story a={a} />
+          <Change a={a} />
+        </div>
+      )}
+    </dialog>
+  );
+}
