@@ -42,7 +42,7 @@ export function octets(n: number): string {
 /** A latency: seconds in, ms or s in words out. */
 export function latency(s: number): string {
   const ms = s * 1000;
-  if (ms < 0.1) return "under 0.1 ms";
+  if (ms < 0.1) return "< 0.1 ms";
   if (ms < 10) return ms.toFixed(1) + " ms";
   return ms < 1000 ? ms.toFixed(0) + " ms" : s.toFixed(s < 10 ? 1 : 0) + " s";
 }

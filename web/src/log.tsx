@@ -17,6 +17,8 @@ const enough = 30; // matching rows that end a search through pages
 const pagesMax = 20; // pages looked through in one go
 const liveMax = 400; // rows kept while new ones come in
 const liveKeep = 200;
+const shownAtFirst = 25; // rows on the page before "Show older"
+const shownMore = 50;
 const exportMax = 10_000;
 
 export const filter = signal<Filter>(fromSearch(location.search));
@@ -27,6 +29,7 @@ const loading = signal(true);
 const failure = signal<ApiError | null>(null);
 const complete = signal(false); // no older rows match
 const lookedThrough = signal(0); // rows seen in the last search, matching or not
+const limit = signal(shownAtFirst);
 const following = signal(true); // new rows appear by themselves
 const holding = signal(false); // … but not under the pointer
 const waiting = signal<Query[]>([]); // rows that came meanwhile
@@ -96,6 +99,11 @@ async function load(quiet = false): Promise<void> {
 }
 
 async function older(): Promise<void> {
+  limit.value += shownMore;
+  if (rows.value.length >= limit.value || complete.value) {
+    following.value = false;
+    return;
+  }
   const mine = ++turn;
   batch(() => {
     loading.value = true;
@@ -172,7 +180,9 @@ function release(): void {
 
 export function follow(on: boolean): void {
   following.value = on;
-  if (on) void load(true);
+  if (!on) return;
+  limit.value = shownAtFirst;
+  void load(true);
 }
 
 export const isFollowing = following;
@@ -192,6 +202,7 @@ export function startLog(): void {
     const wanted = location.pathname + toSearch(f) + location.hash;
     if (wanted !== location.pathname + location.search + location.hash) window.history.replaceState(null, "", wanted);
     if ((brushed.peek()?.from ?? 0) !== f.from) brushed.value = f.from !== 0 ? { from: f.from, until: f.until } : null;
+    limit.value = shownAtFirst;
     clearTimeout(typing);
     typing = window.setTimeout(() => {
       if (access.peek() === "in") void load();
@@ -234,7 +245,9 @@ function row(q: Query): VNode {
       </td>
       <td role="cell" class="outcome">
         <span class={"tag " + outcome}>{outcomeWord[outcome]}</span>
-        <small class="muted">{list ? <>by <Name text={list} /></> : outcomeDetail(q)}</small>
+        {(list !== null || outcome === "blocked" || outcome === "other") && (
+          <small class="muted">{list !== null ? <>by <Name text={list} /></> : outcomeDetail(q)}</small>
+        )}
       </td>
       <td role="cell" class="type"><Name text={q.type} /></td>
       <td role="cell" class="client"><Name text={q.client.name || q.client.ip} /></td>
@@ -330,17 +343,19 @@ function LiveButton() {
 }
 
 function Foot() {
-  const n = rows.value.length;
+  const shown = rows.value.slice(0, limit.value);
+  const n = shown.length;
   const f = filter.value;
-  const last = rows.value[n - 1];
+  const last = shown[n - 1];
+  const all = complete.value && n === rows.value.length;
   return (
     <footer class="log-foot">
       <p class="muted" role="status">
         {n > 0 && <>{count(n)} {isFiltered(f) ? "matching " : ""}{n === 1 ? "query" : "queries"}{last && <>, back to {between(last.time, last.time + 1, now.peek()).split(" to ")[0]}</>}</>}
-        {complete.value ? `${n > 0 ? "; " : ""}there are no older ones.` : "."}
+        {all ? "; there are no older ones." : "."}
       </p>
       <div class="buttons">
-        {!complete.value && <button type="button" disabled={loading.value} onClick={() => void older()}>{loading.value ? "Looking…" : "Show older"}</button>}
+        {!all && <button type="button" disabled={loading.value} onClick={() => void older()}>{loading.value ? "Looking…" : "Show older"}</button>}
         <button type="button" class="quiet" onClick={() => void save("csv")}>Save as CSV</button>
         <button type="button" class="quiet" onClick={() => void save("jsonl")}>Save as JSON lines</button>
       </div>
@@ -405,7 +420,7 @@ export function Log() {
                 {["Time", "Name", "Outcome", "Type", "Device", "Answer"].map((h) => <th key={h} role="columnheader" scope="col">{h}</th>)}
               </tr>
             </thead>
-            <tbody role="rowgroup">{rowsByDay(rows.value)}</tbody>
+            <tbody role="rowgroup">{rowsByDay(rows.value.slice(0, limit.value))}</tbody>
           </table>
           <Foot />
         </>

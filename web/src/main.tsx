@@ -4,7 +4,6 @@ import { useEffect, useRef } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { logout } from "./api.ts";
-import { duration } from "./format.ts";
 import { helpOpen, keyWords, startKeys } from "./keys.ts";
 import { Lists } from "./lists.tsx";
 import { Log, startLog } from "./log.tsx";
@@ -12,23 +11,12 @@ import { Login } from "./login.tsx";
 import { Mark } from "./mark.tsx";
 import { Own } from "./own.tsx";
 import { Toasts } from "./parts.tsx";
-import { access, begin, checkSession, hasPassword, lists, loadAll, now, offlineSince, rules, status } from "./state.ts";
+import { access, begin, checkSession, hasPassword, lists, offlineSince, rules, status } from "./state.ts";
 import { Strip } from "./strip.tsx";
 import { Timeline } from "./timeline.tsx";
 import { Tops } from "./tops.tsx";
 import { Totals } from "./totals.tsx";
 import { Why } from "./why.tsx";
-
-function Offline() {
-  const since = offlineSince.value;
-  if (since === 0) return null;
-  return (
-    <div class="offline" role="alert">
-      <p><b>sinkhole does not answer</b> for {duration(Math.max(1, now.value - since))}. The numbers below are the last that were known.</p>
-      <button type="button" onClick={() => void loadAll()}>Try now</button>
-    </div>
-  );
-}
 
 async function leave(): Promise<void> {
   await logout();
@@ -76,7 +64,6 @@ function Page() {
       <a class="skip" href="#log">To the query log</a>
       <Top />
       <main id="top" class={offlineSince.value ? "stale" : ""}>
-        <Offline />
         <Strip />
         <Totals />
         <Timeline />

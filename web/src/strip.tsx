@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ago, clock, count, duration, latency, octets, windowWords } from "./format.ts";
 import { toast } from "./parts.tsx";
-import { blocking, now, resumesAt, setBlocking, status, summary } from "./state.ts";
+import { blocking, loadAll, now, offlineSince, resumesAt, setBlocking, status, summary } from "./state.ts";
 
 const pauses: [string, number | null][] = [
   ["5 minutes", 300], ["30 minutes", 1800], ["2 hours", 7200], ["until I resume", null],
@@ -82,10 +82,11 @@ function Facts() {
     <dl class="facts">
       {rules !== undefined && (
         <Fact name="Rules">
-          {count(rules)}{l && <> from {l.count} {l.count === 1 ? "list" : "lists"}</>}
+          {count(rules)}
           <small>
+            {l && <>from {l.count} {l.count === 1 ? "list" : "lists"}, </>}
             {l?.updating ? "updating now" : updated ? `updated ${ago(updated, now.value)}` : "never updated"}
-            {l !== undefined && l.failed > 0 && <b class="warn"> · {l.failed} failed</b>}
+            {l !== undefined && l.failed > 0 && <b class="warn block">{l.failed} could not be updated</b>}
           </small>
         </Fact>
       )}
@@ -107,7 +108,12 @@ function Facts() {
 }
 
 /** The state in one word and one sentence. */
-function sentence(): { tone: "on" | "paused" | "warn" | "wait"; word: string; text: string } {
+function sentence(): { tone: "on" | "paused" | "warn" | "wait" | "gone"; word: string; text: string } {
+  const gone = offlineSince.value;
+  if (gone !== 0) {
+    const silent = duration(Math.max(1, now.value - gone));
+    return { tone: "gone", word: "No answer", text: `sinkhole has not answered for ${silent}. All numbers here are the last that were known.` };
+  }
   const b = blocking.data.value?.blocking;
   const rules = status.data.value?.lists?.rules ?? summary.data.value?.gravity.domains_being_blocked;
   if (b === undefined) return { tone: "wait", word: "…", text: "Asking sinkhole how it is." };
@@ -120,26 +126,26 @@ function sentence(): { tone: "on" | "paused" | "warn" | "wait"; word: string; te
   }
   if (b !== "enabled") return { tone: "warn", word: "Trouble", text: "Blocking could not be started; the server's log says why." };
   if (rules === 0) return { tone: "warn", word: "No rules yet", text: "Queries are answered, but no list is loaded, so nothing is blocked." };
-  return { tone: "on", word: "Protecting", text: "Names on your lists are blocked for every device that asks here." };
+  return { tone: "on", word: "Protecting", text: "Names on your lists are blocked." };
 }
 
 export function Strip() {
   const s = sentence();
   const paused = s.tone === "paused";
   useEffect(() => {
-    document.title = paused ? "Paused · sinkhole" : "sinkhole";
-  }, [paused]);
+    document.title = paused ? "Paused · sinkhole" : s.tone === "gone" ? "No answer · sinkhole" : "sinkhole";
+  }, [s.tone]);
   return (
     <section class={"strip " + s.tone} aria-label="Status">
       <div class="state-line">
         <span class="lamp" aria-hidden="true" />
         <div>
-          <h1 aria-live="polite">{s.word}</h1>
+          <h1><span role="status">{s.word}</span></h1>
           <p>{s.text}</p>
         </div>
-        {paused
-          ? <button type="button" id="resume" class="primary" aria-keyshortcuts="p" onClick={() => void change(true, null)}>Resume now</button>
-          : s.tone !== "wait" && <PauseMenu />}
+        {paused && <button type="button" id="resume" class="primary" aria-keyshortcuts="p" onClick={() => void change(true, null)}>Resume now</button>}
+        {s.tone === "gone" && <button type="button" onClick={() => void loadAll()}>Try now</button>}
+        {(s.tone === "on" || s.tone === "warn") && <PauseMenu />}
       </div>
       <Facts />
     </section>

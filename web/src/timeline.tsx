@@ -12,6 +12,7 @@ import type { Span } from "./types.ts";
 const spanS: Record<Span, number> = { "1h": 3600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400 };
 const spanWord: Record<Span, string> = { "1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days" };
 const height = 200;
+const coarse = matchMedia("(pointer: coarse)");
 
 function cssColour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -31,7 +32,7 @@ interface Plot {
 function options(width: number, plot: { current: Plot }, on: { hover(i: number | null): void; pick(b: TimeSpan | null): void }): uPlot.Options {
   const line = cssColour("--line");
   const text = cssColour("--muted");
-  const bars = uPlot.paths.bars!({ size: [0.86, 48], align: 1 });
+  const bars = uPlot.paths.bars!({ size: [0.8, 48], align: 1 });
   const series = (name: string): uPlot.Series => ({ fill: cssColour(name), width: 0, paths: bars, points: { show: false } });
   const axis: uPlot.Axis = { stroke: text, font: "12px system-ui, sans-serif", grid: { stroke: line, width: 1 }, ticks: { show: false } };
   const slotAt = (u: uPlot, px: number): number => {
@@ -43,7 +44,7 @@ function options(width: number, plot: { current: Plot }, on: { hover(i: number |
   return {
     width,
     height,
-    padding: [12, 4, 0, 0],
+    padding: [12, 14, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, dist: 4 } },
     scales: {
@@ -51,7 +52,7 @@ function options(width: number, plot: { current: Plot }, on: { hover(i: number |
       y: { range: (_u, _min, max) => [0, Math.max(4, max * 1.08)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, values: (_u, t) => t.map((v) => tickWord(v, plot.current.range.until - plot.current.range.from > 2 * 86_400)) },
+      { ...axis, size: 26, gap: 4, grid: { show: false }, space: 64, values: (_u, t) => t.map((v) => tickWord(v, plot.current.range.until - plot.current.range.from > 2 * 86_400)) },
       { ...axis, size: 46, gap: 6, space: 44, incrs: [1, 2, 5].flatMap((n) => [0, 1, 2, 3, 4, 5, 6, 7].map((e) => n * 10 ** e)).sort((a, b) => a - b), values: (_u, v) => v.map(compact) },
     ],
     series: [{}, series("--other"), series("--cached"), series("--forwarded"), series("--blocked")],
@@ -220,7 +221,7 @@ function Picture({ data }: { data: History }) {
       <div class="chart-foot">
         {b
           ? <p class="chosen">The log below shows {between(b.from, b.until, now.value)}. <button type="button" onClick={() => void (brushed.value = null)}>Show all times</button></p>
-          : <p class="muted">One bar is {duration(bars.slotS)}. Drag over bars to see only their queries below.</p>}
+          : <p class="muted">One bar is {duration(bars.slotS)}. {coarse.matches ? "Tap a bar" : "Click a bar or drag over some"} to see only those queries below.</p>}
         <Table shown={bars} />
       </div>
     </>
@@ -229,7 +230,7 @@ function Picture({ data }: { data: History }) {
 
 export function Timeline() {
   return (
-    <Panel id="timeline" title="Queries over time" note={windowWords(0, spanS[span.value]).replace(/^i/, "I")} aside={<Spans />}>
+    <Panel id="timeline" title="Queries over time" aside={<Spans />}>
       <Loaded of={history} lines={7} empty={(h) => h.slots.every((s) => s.total === 0) && (
         <p>No queries {windowWords(0, spanS[span.value])}. They appear here as soon as a device asks.</p>
       )}>

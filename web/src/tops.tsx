@@ -26,7 +26,7 @@ function Row({ share, value, sub, tone, children }: {
         {children}
         <span class="top-value">{value}{sub && <small>{sub}</small>}</span>
       </div>
-      <span class={"bar " + tone} aria-hidden="true"><i style={{ width: `${Math.max(0.5, Math.min(100, 100 * share))}%` }} /></span>
+      <span class={"bar " + tone} aria-hidden="true"><i style={{ width: share > 0 ? `max(2px, ${Math.min(100, 100 * share)}%)` : 0 }} /></span>
     </li>
   );
 }
@@ -117,7 +117,7 @@ export function Tops() {
   return (
     <div class="grid">
       <Domains id="top-blocked" title="Most blocked" of={topBlocked} tone="blocked" empty="Nothing has been blocked yet." />
-      <Domains id="top-allowed" title="Most asked and allowed" of={topAllowed} tone="forwarded" empty="No queries yet." />
+      <Domains id="top-allowed" title="Most allowed" of={topAllowed} tone="forwarded" empty="No queries yet." />
       <Clients of={topClients} />
       <Upstreams />
     </div>

@@ -28,7 +28,7 @@ export function Totals() {
   return (
     <dl class="numbers" id="totals">
       <Number label="Queries" value={t && count(t.total)} note={clients} />
-      <Number label="Blocked" value={t && count(t.blocked)} note={note} tone="blocked" />
+      <Number label="Blocked" value={t && count(t.blocked)} note={note} tone={t && t.blocked > 0 ? "blocked" : undefined} />
       <Number label="Share blocked" value={t && percent(t.blocked, t.total)} note={`of all queries ${note}`} />
       <Number label="Queries a second" value={t && rate(t.frequency)} note={mean ? meanWords(mean) : "at present"} />
     </dl>

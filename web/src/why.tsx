@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { ApiError, get } from "./api.ts";
-import { count, dayOf, latency, timeExact } from "./format.ts";
+import { count, dayOf, duration, latency, timeExact } from "./format.ts";
 import { blockedByAlias, outcomeDetail, outcomeOf, outcomeWord } from "./outcome.ts";
 import { Name, Skeleton } from "./parts.tsx";
 import { addRule, removeRule, verb } from "./rules.ts";
@@ -113,13 +113,17 @@ function listWords(q: Query): ComponentChildren {
   return l ? <>by <Name text={l.name || l.address} /></> : outcomeDetail(q);
 }
 
+const replyWord: Record<string, string> = {
+  IP: "an address", CNAME: "an alias", NODATA: "no such record", NXDOMAIN: "no such name", SERVFAIL: "a failure", REFUSED: "refused", NONE: "none",
+};
+
 function Then({ q }: { q: Query }) {
   const o = outcomeOf(q);
   return (
     <>
       <p><span class={"tag " + o}>{outcomeWord[o]}</span> {listWords(q)}</p>
       <p class="muted">
-        {q.reply.type && q.reply.type !== "UNKNOWN" && <>Reply {q.reply.type}</>}
+        {q.reply.type && q.reply.type !== "UNKNOWN" && <>Reply: {replyWord[q.reply.type] ?? q.reply.type}</>}
         {q.reply.time > 0 && <> in {latency(q.reply.time)}</>}
         {q.upstream && <> from <Name text={q.upstream.replace("#", " port ")} /></>}
         {q.ede.code >= 0 && <> · extended error {q.ede.code}{q.ede.text && <> “<Name text={q.ede.text} />”</>}</>}
@@ -140,7 +144,7 @@ function ownRule(domain: string): Rule | undefined {
   return rules.data.value?.find((r) => r.kind === "exact" && r.domain === domain);
 }
 
-const terms: [string, number | null][] = [["10 minutes", 600], ["1 hour", 3600], ["always", null]];
+const terms: [string, number | null][] = [["10 min", 600], ["1 hour", 3600], ["always", null]];
 
 function Change({ a }: { a: Asked }) {
   if (rules.absent.value) return null;
@@ -163,7 +167,7 @@ function Change({ a }: { a: Asked }) {
           <span>{type === "allow" ? "Allow" : "Block"}</span>
           {choices.map(([words, timer]) => (
             <button key={words} type="button" class={timer === null && !timed ? "wide" : ""}
-              aria-label={`${type === "allow" ? "Allow" : "Block"} ${timer === null ? "always" : "for " + words}`} onClick={() => add(type, timer)}>
+              aria-label={`${type === "allow" ? "Allow" : "Block"} ${timer === null ? "always" : "for " + duration(timer)}`} onClick={() => add(type, timer)}>
               {timer !== null ? words : "always"}
             </button>
           ))}
