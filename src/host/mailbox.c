@@ -1,7 +1,7 @@
 /*
- * A bounded ring after D. Vyukov's bounded queue, with messages of several cells: a writer claims a run of cells with one
- * compare-and-swap. Since the single reader frees cells in order, a run is free when its last cell is. Only the first
- * cell of a run is ever marked readable.
+ * A bounded ring after D. Vyukov's bounded queue, with messages of several cells: a writer claims a
+ * run of cells with one compare-and-swap. Since the single reader frees cells in order, a run is
+ * free when its last cell is. Only the first cell of a run is ever marked readable.
  */
 #include "host/mailbox.h"
 
@@ -16,11 +16,11 @@
 #define MESSAGE_MAX 65535u
 
 struct mailbox {
-    _Alignas(CACHE_LINE) atomic_uint tail;      /* writers: next position to claim */
-    _Alignas(CACHE_LINE) atomic_uint sleeping;  /* 1: the reader waits or is about to */
+    _Alignas(CACHE_LINE) atomic_uint tail;     /* writers: next position to claim */
+    _Alignas(CACHE_LINE) atomic_uint sleeping; /* 1: the reader waits or is about to */
     _Alignas(CACHE_LINE) atomic_ullong refused;
-    _Alignas(CACHE_LINE) unsigned head;         /* the reader's: next position to read */
-    unsigned mask;                              /* cells - 1 */
+    _Alignas(CACHE_LINE) unsigned head; /* the reader's: next position to read */
+    unsigned mask;                      /* cells - 1 */
     int event;
     atomic_uint *seq;
     uint8_t *octets;
@@ -68,7 +68,8 @@ static unsigned cells_of(size_t data)
     return (unsigned)((sizeof(struct mail) + data + MAILBOX_CELL - 1) / MAILBOX_CELL);
 }
 
-/* Copy into or out of the ring at octet `at` of the message at position `pos`, around its end where needed. */
+/* Copy into or out of the ring at octet `at` of the message at position `pos`, around its end where
+ * needed. */
 static void ring_write(struct mailbox *m, unsigned pos, size_t at, const void *src, size_t len)
 {
     size_t size = ((size_t)m->mask + 1) * MAILBOX_CELL;
@@ -168,8 +169,9 @@ bool mailbox_take(struct mailbox *m, struct mail *head, void *buf, size_t cap)
 }
 
 /*
- * The reader says that it sleeps, then looks for mail; a writer publishes its mail, then looks whether the reader sleeps. All
- * four are in one total order, so at least one of the two sees the other.
+ * The reader says that it sleeps, then looks for mail; a writer publishes its mail, then looks
+ * whether the reader sleeps. All four are in one total order, so at least one of the two sees the
+ * other.
  */
 bool mailbox_doze(struct mailbox *m)
 {

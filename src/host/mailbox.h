@@ -1,9 +1,11 @@
 /*
- * Messages to a worker from other threads: questions that it owns, answers for its TCP clients, what came back over
- * HTTPS. Many writers, one reader, no lock. Messages lie one after the other in a ring of 256-octet cells:
+ * Messages to a worker from other threads: questions that it owns, answers for its TCP clients,
+ * what came back over HTTPS. Many writers, one reader, no lock. Messages lie one after the other in
+ * a ring of 256-octet cells:
  *
- *      seq     [ 8 ][ 8 ][ 8 ][ 4 ][ 4+1 ][ 6 ] …    one number a cell; a cell is free for position p when it says p,
- *      octets  |head,data..........| |head,data|     and its message can be read when the first one's says p + 1
+ *      seq     [ 8 ][ 8 ][ 8 ][ 4 ][ 4+1 ][ 6 ] …    one number a cell; a cell is free for position
+ * p when it says p, octets  |head,data..........| |head,data|     and its message can be read when
+ * the first one's says p + 1
  *
  * Full: the message is refused and counted; nobody waits.
  */
@@ -36,7 +38,8 @@ struct mail {
 
 struct mailbox;
 
-/* `cells`: a power of two, at least 512 so that the longest message has room. ERR_MEMORY, ERR_IO (no eventfd). */
+/* `cells`: a power of two, at least 512 so that the longest message has room. ERR_MEMORY, ERR_IO
+ * (no eventfd). */
 MUST_CHECK enum err mailbox_new(struct mailbox **out, uint32_t cells);
 void mailbox_free(struct mailbox *m);
 
@@ -49,12 +52,14 @@ void mailbox_wake(struct mailbox *m);
 /* Wake it even if nothing was posted: something else of its changed. */
 void mailbox_interrupt(struct mailbox *m);
 
-/* The reader: the next message, its data copied to `buf`; false when there is none. A message longer than cap is dropped. */
+/* The reader: the next message, its data copied to `buf`; false when there is none. A message
+ * longer than cap is dropped. */
 bool mailbox_take(struct mailbox *m, struct mail *head, void *buf, size_t cap);
 
 /*
- * The reader, around its wait: mailbox_doze says that it may sleep (false: there is mail, do not); mailbox_rise that it is up again.
- * Its descriptor becomes readable at a wake or an interrupt, and stays so until mailbox_clear.
+ * The reader, around its wait: mailbox_doze says that it may sleep (false: there is mail, do not);
+ * mailbox_rise that it is up again. Its descriptor becomes readable at a wake or an interrupt, and
+ * stays so until mailbox_clear.
  */
 MUST_CHECK bool mailbox_doze(struct mailbox *m);
 void mailbox_rise(struct mailbox *m);

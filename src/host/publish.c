@@ -1,6 +1,7 @@
 /*
- * A snapshot with generation g can be freed when every worker has taken one with a greater generation. Workers always take
- * the newest, so one that was replaced before anybody took it goes the same way.
+ * A snapshot with generation g can be freed when every worker has taken one with a greater
+ * generation. Workers always take the newest, so one that was replaced before anybody took it goes
+ * the same way.
  */
 #include "host/publish.h"
 

@@ -1,7 +1,8 @@
 /*
- * Snapshots from the control thread to the workers. The control thread puts a new one in place; each worker takes it between two
- * batches of packets and says so; the control thread frees what no worker can still see. No reader ever waits, and a worker that
- * is late only delays the freeing. (docs/adr/0002-snapshots.md)
+ * Snapshots from the control thread to the workers. The control thread puts a new one in place;
+ * each worker takes it between two batches of packets and says so; the control thread frees what no
+ * worker can still see. No reader ever waits, and a worker that is late only delays the freeing.
+ * (docs/adr/0002-snapshots.md)
  */
 #ifndef SINKHOLE_HOST_PUBLISH_H
 #define SINKHOLE_HOST_PUBLISH_H
@@ -25,10 +26,12 @@ MUST_CHECK enum err publisher_new(struct publisher **out, unsigned workers,
 /* No worker may run any more: everything is freed, the snapshot in force too. */
 void publisher_free(struct publisher *p);
 
-/* Control thread. The generation must be greater than the last one's. A caller wakes the workers afterwards. */
+/* Control thread. The generation must be greater than the last one's. A caller wakes the workers
+ * afterwards. */
 void publisher_put(struct publisher *p, const struct snapshot *snapshot);
 
-/* Control thread: free what all workers have left behind; returns how many old snapshots are still held. */
+/* Control thread: free what all workers have left behind; returns how many old snapshots are still
+ * held. */
 unsigned publisher_reap(struct publisher *p);
 
 /* Control thread: the one in force. */
@@ -38,7 +41,8 @@ const struct snapshot *publisher_current(const struct publisher *p);
 bool publisher_has_new(const struct publisher *p, unsigned worker);
 
 /*
- * Worker: the newest. It must let go of the one it had before the next call, publisher_taken, which says that it did.
+ * Worker: the newest. It must let go of the one it had before the next call, publisher_taken, which
+ * says that it did.
  */
 const struct snapshot *publisher_take(struct publisher *p, unsigned worker);
 void publisher_taken(struct publisher *p, unsigned worker, const struct snapshot *snapshot);

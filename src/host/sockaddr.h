@@ -21,7 +21,8 @@ socklen_t sockaddr_from_ip(const struct ip_addr *addr, uint16_t port, uint32_t s
                            union sockaddr_any *out);
 socklen_t sockaddr_from_endpoint(const struct ip_endpoint *endpoint, union sockaddr_any *out);
 
-/* `in` holds AF_INET or AF_INET6, else out is all zero. The scope is kept for link-local addresses only. */
+/* `in` holds AF_INET or AF_INET6, else out is all zero. The scope is kept for link-local addresses
+ * only. */
 void sockaddr_to_endpoint(const union sockaddr_any *in, struct ip_endpoint *out);
 
 #endif

@@ -11,13 +11,15 @@
 #include "base/err.h"
 #include "base/time.h"
 
-/* Monotonic time; does not stand still while the machine sleeps, so cached answers age over a suspend. */
+/* Monotonic time; does not stand still while the machine sleeps, so cached answers age over a
+ * suspend. */
 usec_t sys_now(void);
 
 /* Wall time, for display and schedules. */
 int64_t sys_unix_us(void);
 
-/* Fill `out` from the kernel's generator; waits until that is seeded. ERR_IO: there is none, do not start. */
+/* Fill `out` from the kernel's generator; waits until that is seeded. ERR_IO: there is none, do not
+ * start. */
 MUST_CHECK enum err sys_entropy(void *out, size_t len);
 
 /* Raise the limit of open files to `want` or as far as allowed; returns the limit in force. */
@@ -30,8 +32,8 @@ uint32_t sys_open_files(void);
 unsigned sys_cpus(void);
 
 /*
- * `len` zeroed octets of own pages, aligned to a page; pages cost nothing until they are written. NULL if there are none.
- * Freed with sys_unmap.
+ * `len` zeroed octets of own pages, aligned to a page; pages cost nothing until they are written.
+ * NULL if there are none. Freed with sys_unmap.
  */
 void *sys_map(size_t len);
 void sys_unmap(void *mem, size_t len);

@@ -1,0 +1,74 @@
+/*
+ * UDP sockets to upstreams: one connected socket with a fresh random source port for each ticket,
+ * so that an answer is known by its port alone and a forger has to guess it.
+ * (docs/adr/0006-upstream-sockets.md)
+ */
+#ifndef SINKHOLE_HOST_OUTBOUND_H
+#define SINKHOLE_HOST_OUTBOUND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/ip.h"
+#include "base/rng.h"
+#include "resolver/resolver.h"
+
+/* What happens to tickets; shared with outstream.h. The callee may send and release tickets from
+ * within. */
+struct outbound_events {
+    void (*response)(void *arg, uint32_t ticket, const uint8_t *data, size_t len);
+    void (*failed)(void *arg, uint32_t ticket, enum resolver_failure why);
+    void *arg;
+};
+
+/* How a socket gets its next port. */
+enum outbound_ports {
+    OUTBOUND_RENEW, /* let go of the port and take another from the kernel's generator */
+    OUTBOUND_FRESH  /* a new socket for each ticket, its port from our generator */
+};
+
+struct outbound_config {
+    int epoll;             /* the worker's */
+    uint32_t sockets_max;  /* open at once */
+    uint32_t sockets_kept; /* at most so many stay open for reuse */
+    enum outbound_ports ports;
+    uint8_t *buffer; /* for what comes in, `buffer_len` octets; used during outbound_ready only */
+    size_t buffer_len;
+    uint8_t seed[RNG_SEED_OCTETS];
+    struct outbound_events events;
+};
+
+struct outbound;
+
+/*
+ * What this kernel can do: RENEW where it chooses ports with a cryptographic generator (Linux 5.19)
+ * out of at least OUTBOUND_PORTS_MIN, else FRESH.
+ */
+#define OUTBOUND_PORTS_MIN 20000
+enum outbound_ports outbound_detect(void);
+
+MUST_CHECK enum err outbound_new(struct outbound **out, const struct outbound_config *cfg);
+void outbound_free(struct outbound *o);
+
+/*
+ * Send the first message of a ticket. False: it could not be, *why says why, and there is nothing
+ * to release.
+ */
+MUST_CHECK bool outbound_send(struct outbound *o, uint32_t ticket,
+                              const struct ip_endpoint *upstream, const uint8_t *data, size_t len,
+                              enum resolver_failure *why);
+
+/* The ticket is over; what comes for it from now on is not seen. True if it was one of ours. */
+bool outbound_release(struct outbound *o, uint32_t ticket);
+
+/* A socket is readable or in error: hand over what came. */
+void outbound_ready(struct outbound *o, uint32_t slot);
+
+/* Sockets in use, and open. */
+uint32_t outbound_used(const struct outbound *o);
+uint32_t outbound_open(const struct outbound *o);
+
+#endif
