@@ -1,5 +1,7 @@
 # Sources of src/host, written out.
 host_SRCS := \
+    decode.c \
+    fetch_curl.c \
     listen.c \
     mailbox.c \
     outbound.c \
