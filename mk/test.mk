@@ -49,3 +49,10 @@ fuzz-programs: $(FUZZ_BINS)
 .PHONY: unit
 unit: $(if $(T),$(BUILD)/tests/unit/test_$(T),$(UNIT_BINS))
 	$(Q)for t in $^; do $$t || exit 1; done
+
+# Parts of the unikernel that need no hardware are tested on the host, with registers played by the test.
+$(BUILD)/tests/unit/test_unikernel_%.o: TEST_CFLAGS := -Itests/unikernel/fake -Iunikernel $(TEST_CFLAGS)
+$(BUILD)/tests/unit/test_unikernel_usb: $(BUILD)/tests/uk/usb_lan.o $(BUILD)/tests/uk/usb_lan95xx.o $(BUILD)/tests/uk/usb_lan78xx.o
+$(BUILD)/tests/uk/%.o: unikernel/drivers/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -Itests/unikernel/fake -Iunikernel -MMD -MP -c -o $@ $<

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "drivers/dma.h"
 
-enum { RING = 256, BUFFER = 2048, PAD = 2, FRAME_MIN = 60 };
+enum { RING = 256, BUFFER = 2048, PAD = 2 };
 enum {
     SYS_REV = 0x000,
     SYS_PORT = 0x004,
@@ -237,9 +237,9 @@ static bool genet_send(struct nic *nic, const void *frame, size_t len)
     }
     uint32_t i = genet.tx_prod % RING;
     memcpy(tx_buffers[i], frame, len);
-    if (len < FRAME_MIN) {
-        memset(tx_buffers[i] + len, 0, FRAME_MIN - len);
-        len = FRAME_MIN;
+    if (len < NIC_FRAME_MIN) {
+        memset(tx_buffers[i] + len, 0, NIC_FRAME_MIN - len);
+        len = NIC_FRAME_MIN;
     }
     barrier();
     set(TX_DESC + 12 * i + 4, (uint32_t)(uintptr_t)tx_buffers[i]);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { NIC_FRAME_MAX = 1514 }; /* Ethernet without FCS */
+enum { NIC_FRAME_MIN = 60, NIC_FRAME_MAX = 1514 }; /* Ethernet without FCS */
 
 struct nic_link {
     bool up;

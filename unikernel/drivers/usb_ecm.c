@@ -14,7 +14,7 @@ enum {
     FILTER_DIRECTED = 4,
     FILTER_BROADCAST = 8
 };
-enum { CONFIG_MAX = 512, LANGUAGE_ENGLISH_US = 0x0409, FRAME_MIN = 60 };
+enum { CONFIG_MAX = 512, LANGUAGE_ENGLISH_US = 0x0409 };
 enum { QEMU_VENDOR = 0x0525, QEMU_PRODUCT = 0xa4a2, QEMU_PACKET = 1600 };
 
 static struct ecm {
@@ -103,9 +103,9 @@ static bool ecm_send(struct nic *nic, const void *frame, size_t len)
         return false;
     }
     memcpy(buffer, frame, len);
-    if (len < FRAME_MIN) {
-        memset(buffer + len, 0, FRAME_MIN - len);
-        len = FRAME_MIN;
+    if (len < NIC_FRAME_MIN) {
+        memset(buffer + len, 0, NIC_FRAME_MIN - len);
+        len = NIC_FRAME_MIN;
     }
     h->bulk_out_send(h, &ecm.out, len);
     nic->counters.tx_frames++;

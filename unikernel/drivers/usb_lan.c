@@ -8,8 +8,15 @@
 
 enum { WRITE_REGISTER = 0xa0, READ_REGISTER = 0xa1 };
 enum { MII_BUSY = 1, MII_WRITE = 2, PHY = 1 << 11 };
-enum { PHY_STATUS = 1, PHY_ADVERTISE = 4, PHY_PARTNER = 5, PHY_CTRL1000 = 9, PHY_STAT1000 = 10, PHY_LINKED = 4 };
-enum { FCS = 4, ETHERNET_HEADER = 14, FRAME_MIN = 60, BULK_PACKET = 512, POLLS = 100 };
+enum {
+    PHY_STATUS = 1,
+    PHY_ADVERTISE = 4,
+    PHY_PARTNER = 5,
+    PHY_CTRL1000 = 9,
+    PHY_STAT1000 = 10,
+    PHY_LINKED = 4
+};
+enum { FCS = 4, ETHERNET_HEADER = 14, BULK_PACKET = 512, POLLS = 100 };
 
 static struct usb_lan the_lan;
 
@@ -17,7 +24,8 @@ void usb_lan_put(struct usb_lan *lan, uint16_t reg, uint32_t value)
 {
     uint8_t octets[4];
     le32_write(octets, value);
-    if (usb_control(&lan->device, USB_VENDOR, WRITE_REGISTER, 0, reg, octets, sizeof octets, NULL) != ERR_OK) {
+    if (usb_control(&lan->device, USB_VENDOR, WRITE_REGISTER, 0, reg, octets, sizeof octets,
+                    NULL) != ERR_OK) {
         lan->failed = true;
     }
 }
@@ -26,7 +34,9 @@ uint32_t usb_lan_get(struct usb_lan *lan, uint16_t reg)
 {
     uint8_t octets[4] = {0};
     uint16_t moved = 0;
-    if (usb_control(&lan->device, USB_IN | USB_VENDOR, READ_REGISTER, 0, reg, octets, sizeof octets, &moved) != ERR_OK || moved != sizeof octets) {
+    if (usb_control(&lan->device, USB_IN | USB_VENDOR, READ_REGISTER, 0, reg, octets, sizeof octets,
+                    &moved) != ERR_OK ||
+        moved != sizeof octets) {
         lan->failed = true;
     }
     return le32_read(octets);
@@ -65,7 +75,8 @@ static const uint8_t *lan_receive(struct nic *nic, size_t *len)
     struct usb_host *h = lan->device.host;
     const uint8_t *data;
     size_t count;
-    (void)h->bulk_out_buffer(h, &lan->out); /* collects a finished transmit, so that its line does not keep us awake */
+    (void)h->bulk_out_buffer(
+        h, &lan->out); /* collects a finished transmit, so that its line does not keep us awake */
     enum err e = h->bulk_in_poll(h, &lan->in, &data, &count);
     if (e != ERR_OK) {
         nic->counters.rx_errors += e != ERR_STATE;
@@ -99,9 +110,9 @@ static bool lan_send(struct nic *nic, const void *frame, size_t len)
         return false;
     }
     memcpy(buffer + lan->tx_header, frame, len);
-    if (len < FRAME_MIN) {
-        memset(buffer + lan->tx_header + len, 0, FRAME_MIN - len);
-        len = FRAME_MIN;
+    if (len < NIC_FRAME_MIN) {
+        memset(buffer + lan->tx_header + len, 0, NIC_FRAME_MIN - len);
+        len = NIC_FRAME_MIN;
     }
     lan->make_tx_header(buffer, (uint32_t)len);
     h->bulk_out_send(h, &lan->out, lan->tx_header + len);
@@ -113,13 +124,15 @@ static void lan_link(struct nic *nic, struct nic_link *out)
 {
     struct usb_lan *lan = (struct usb_lan *)nic;
     *out = (struct nic_link){0};
-    (void)usb_lan_phy_read(lan, PHY_STATUS); /* the bit latches low: the second read tells the present */
+    (void)usb_lan_phy_read(lan,
+                           PHY_STATUS); /* the bit latches low: the second read tells the present */
     out->up = (usb_lan_phy_read(lan, PHY_STATUS) & PHY_LINKED) != 0 && !lan->failed;
     if (!out->up) {
         return;
     }
     uint32_t both = usb_lan_phy_read(lan, PHY_PARTNER) & usb_lan_phy_read(lan, PHY_ADVERTISE);
-    uint32_t gigabit = usb_lan_phy_read(lan, PHY_STAT1000) & (uint32_t)usb_lan_phy_read(lan, PHY_CTRL1000) << 2;
+    uint32_t gigabit =
+        usb_lan_phy_read(lan, PHY_STAT1000) & (uint32_t)usb_lan_phy_read(lan, PHY_CTRL1000) << 2;
     if (gigabit & 0xc00) {
         out->mbit = 1000;
         out->full_duplex = (gigabit & 0x800) != 0;
@@ -133,7 +146,8 @@ static void lan_link(struct nic *nic, struct nic_link *out)
     }
 }
 
-struct usb_lan *usb_lan_open(const struct usb_device *device, const uint8_t mac[6], uint16_t mii_address, uint16_t mii_data)
+struct usb_lan *usb_lan_open(const struct usb_device *device, const uint8_t mac[6],
+                             uint16_t mii_address, uint16_t mii_data)
 {
     struct usb_lan *lan = &the_lan;
     memset(lan, 0, sizeof *lan);

@@ -1,6 +1,7 @@
 /*
- * What the LAN9514 and the LAN7515 share: registers behind vendor requests, a PHY behind two of them, one frame a bulk transfer with a
- * small header. The chips differ in their register maps and headers (usb_lan95xx.c, usb_lan78xx.c).
+ * What the LAN9514 and the LAN7515 share: registers behind vendor requests, a PHY behind two of
+ * them, one frame a bulk transfer with a small header. The chips differ in their register maps and
+ * headers (usb_lan95xx.c, usb_lan78xx.c).
  */
 #ifndef UNIKERNEL_USB_LAN_H
 #define UNIKERNEL_USB_LAN_H
@@ -14,7 +15,7 @@ struct usb_lan {
     struct usb_pipe in, out;
     uint16_t mii_address, mii_data; /* register numbers of the PHY's door */
     uint32_t tx_header, rx_header;  /* octets before each frame */
-    bool failed;                    /* a register access failed since start: the device is gone or sick */
+    bool failed; /* a register access failed since start: the device is gone or sick */
     bool full_duplex;
 
     /* Write the header of a frame of `len` octets. */
@@ -26,7 +27,8 @@ struct usb_lan {
 };
 
 /* The only one there is: a Pi has one network chip. Zeroed but for what both chips share. */
-struct usb_lan *usb_lan_open(const struct usb_device *device, const uint8_t mac[6], uint16_t mii_address, uint16_t mii_data);
+struct usb_lan *usb_lan_open(const struct usb_device *device, const uint8_t mac[6],
+                             uint16_t mii_address, uint16_t mii_data);
 void usb_lan_run(struct usb_lan *lan); /* arm the receiver */
 
 void usb_lan_put(struct usb_lan *lan, uint16_t reg, uint32_t value);

@@ -1,4 +1,5 @@
-/* LAN7515 (LAN7800 core): two words before a frame out, ten octets before a frame in; gigabit PHY inside; the MAC follows it by itself. */
+/* LAN7515 (LAN7800 core): two words before a frame out, ten octets before a frame in; gigabit PHY
+ * inside; the MAC follows it by itself. */
 #include "drivers/usb_lan78xx.h"
 
 #include "base/log.h"
@@ -30,8 +31,23 @@ enum {
     MAF_HI0 = 0x400,
     MAF_LO0 = 0x404
 };
-enum { HW_LITE_RESET = 1 << 1, HW_MULTIPLE = 1 << 4, HW_LED0 = 1 << 20, HW_LED1 = 1 << 21, PMT_PHY_RESET = 1 << 4, USB_BURST = 1 << 5, USB_EMPTY_ANSWER = 1 << 6 };
-enum { RFE_BROADCAST = 1 << 10, RFE_ALL_MULTICAST = 1 << 9, RFE_PERFECT = 1 << 1, CR_AUTO_DUPLEX = 1 << 12, CR_AUTO_SPEED = 1 << 11, MAC_ON = 1 };
+enum {
+    HW_LITE_RESET = 1 << 1,
+    HW_MULTIPLE = 1 << 4,
+    HW_LED0 = 1 << 20,
+    HW_LED1 = 1 << 21,
+    PMT_PHY_RESET = 1 << 4,
+    USB_BURST = 1 << 5,
+    USB_EMPTY_ANSWER = 1 << 6
+};
+enum {
+    RFE_BROADCAST = 1 << 10,
+    RFE_ALL_MULTICAST = 1 << 9,
+    RFE_PERFECT = 1 << 1,
+    CR_AUTO_DUPLEX = 1 << 12,
+    CR_AUTO_SPEED = 1 << 11,
+    MAC_ON = 1
+};
 enum { MAX_FRAME = 1518, TX_FCS = 0x400000, RX_LENGTH = 0x3fff, RX_ERROR = 1 << 22 };
 #define FIFO_ON      (1U << 31)
 #define FILTER_VALID (1U << 31)
@@ -78,13 +94,16 @@ static bool start_chip(struct usb_lan *lan)
     usb_lan_put(lan, BURST_CAP, 24); /* 12 KiB in packets of 512 */
     usb_lan_put(lan, BULK_IN_DELAY, 0x800);
     /* Not several frames a transfer; answers NAK when there is none. */
-    usb_lan_put(lan, HW_CFG, (usb_lan_get(lan, HW_CFG) & ~(uint32_t)HW_MULTIPLE) | HW_LED0 | HW_LED1);
-    usb_lan_put(lan, USB_CFG0, (usb_lan_get(lan, USB_CFG0) & ~(uint32_t)USB_EMPTY_ANSWER) | USB_BURST);
+    usb_lan_put(lan, HW_CFG,
+                (usb_lan_get(lan, HW_CFG) & ~(uint32_t)HW_MULTIPLE) | HW_LED0 | HW_LED1);
+    usb_lan_put(lan, USB_CFG0,
+                (usb_lan_get(lan, USB_CFG0) & ~(uint32_t)USB_EMPTY_ANSWER) | USB_BURST);
     usb_lan_put(lan, FCT_RX_END, 23);
     usb_lan_put(lan, FCT_TX_END, 23);
     usb_lan_put(lan, FLOW, 0);
     usb_lan_put(lan, FCT_FLOW, 0);
-    usb_lan_put(lan, RFE_CTL, usb_lan_get(lan, RFE_CTL) | RFE_BROADCAST | RFE_PERFECT | RFE_ALL_MULTICAST);
+    usb_lan_put(lan, RFE_CTL,
+                usb_lan_get(lan, RFE_CTL) | RFE_BROADCAST | RFE_PERFECT | RFE_ALL_MULTICAST);
     usb_lan_put(lan, PMT_CTL, usb_lan_get(lan, PMT_CTL) | PMT_PHY_RESET);
     if (!usb_lan_wait_clear(lan, PMT_CTL, PMT_PHY_RESET)) {
         return false;
