@@ -8,6 +8,7 @@
 #define ERR_OK      LWIP_ERR_OK
 #define ERR_TIMEOUT LWIP_ERR_TIMEOUT
 #define ip_addr     lwip_ip_addr
+#define stats_init  lwip_stats_init
 
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
@@ -32,5 +33,6 @@ static inline const ip4_addr_t *lwip_netif_ipv4(const struct netif *n)
 #undef ERR_OK
 #undef ERR_TIMEOUT
 #undef ip_addr
+#undef stats_init
 
 #endif
