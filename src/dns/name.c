@@ -187,7 +187,7 @@ enum err dns_name_skip(const uint8_t *msg, size_t len, size_t *pos)
 static enum err memo_measure(const uint8_t *msg, size_t len, size_t target,
                              struct dns_name_memo *memo, struct measure *out)
 {
-    size_t slot = target % DNS_MEMO_SLOTS;
+    size_t slot = (target * 40503U >> 7) % DNS_MEMO_SLOTS; /* neighbours apart */
     if (memo->target[slot] == target) {
         out->size = memo->size[slot];
         out->hops = memo->hops[slot];
