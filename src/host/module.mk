@@ -13,5 +13,6 @@ host_SRCS := \
     tcp.c \
     ticketmap.c \
     tls.c \
-    udp.c
+    udp.c \
+    worker.c
 host_CFLAGS := $(HOST_CFLAGS)
