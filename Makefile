@@ -14,6 +14,7 @@ include mk/config.mk
 $(foreach m,$(LAYERS),$(eval include src/$(m)/module.mk))
 include mk/rules.mk
 include mk/web.mk
+include mk/starter.mk
 include mk/test.mk
 include mk/targets.mk
 -include unikernel/unikernel.mk

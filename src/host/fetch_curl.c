@@ -158,6 +158,12 @@ const char *fetch_url_problem(const char *url, char *text)
     return text;
 }
 
+bool fetch_url_is_local(const char *url)
+{
+    struct url_parts parts = {0};
+    return !url_check(url, &parts) && parts.local;
+}
+
 /* What curl calls while a transfer runs */
 
 static bool text_is(const char *value, size_t len, const char *word)
@@ -522,7 +528,7 @@ enum err fetch_start(struct fetcher *f, const struct fetch_request *request)
     t->fetcher = f;
     t->sink = request->sink;
     t->arg = request->arg;
-    t->local = parts.local;
+    t->local = parts.local || f->limits.local;
     t->url = strdup(request->url);
     t->easy = curl_easy_init();
     bool ok = t->url && t->easy && header_add(t, "Accept-Encoding", "gzip, br");

@@ -29,6 +29,7 @@ struct fetch_limits {
     uint32_t total_timeout_s;  /* 0: 300 */
     uint32_t low_speed_octets; /* less than this many a second … 0: 200 */
     uint32_t low_speed_s;      /* … for so long ends the transfer; 0: 30 */
+    bool local;                /* loopback and link-local addresses are allowed for all */
     const char *user_agent;    /* kept until fetch_close; NULL: "sinkhole" */
 };
 
@@ -75,6 +76,9 @@ void fetch_close(struct fetcher *f); /* drops what is under way; NULL is allowed
 
 /* Why a URL would be refused, as a printable line; NULL: it is fine. `text` has room for FETCH_ERROR_MAX. */
 const char *fetch_url_problem(const char *url, char *text);
+
+/* Does a good URL name a host of this machine or link itself: localhost, 127.0.0.1, [::1], 169.254.1.1? */
+bool fetch_url_is_local(const char *url);
 
 /* Begin a transfer. ERR_FORMAT: a URL that fetch_url_problem refuses. ERR_MEMORY. */
 MUST_CHECK enum err fetch_start(struct fetcher *f, const struct fetch_request *request);

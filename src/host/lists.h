@@ -15,17 +15,17 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/rng.h"
 #include "base/span.h"
+#include "blocklist/image.h"
+#include "blocklist/parse.h"
 #include "host/fetch_curl.h"
 #include "host/store.h"
 
-struct bl_image;
-
-#define LISTS_MAX          256 /* lists in a configuration */
+#define LISTS_MAX          BL_LISTS_MAX /* lists in a configuration */
 #define LIST_NAME_MAX      96  /* octets of a display name with NUL */
 #define LIST_EXAMPLES_MAX  5   /* rejected lines that are shown */
 #define LIST_EXAMPLE_MAX   160 /* octets of one with NUL: "line 12: NAME: empty label", printable ASCII */
-#define LIST_FORMAT_MAX    16
 
 enum list_kind { LIST_BLOCK, LIST_ALLOW };
 
@@ -34,15 +34,16 @@ struct list_spec {
     uint32_t id;                  /* unique in a configuration; comes back in verdicts and in list_status */
     enum list_kind kind;
     bool enabled;
-    char url[FETCH_URL_MAX];      /* "http://…", "https://…" or a path that starts with '/' */
-    char format[LIST_FORMAT_MAX]; /* "" detects; "hosts", "domains", "wildcard", "adblock", "dnsmasq", "unbound", "rpz" force */
+    char url[FETCH_URL_MAX];      /* "http://…", "https://…", a path that starts with '/', or "builtin" */
+    enum bl_format format;        /* BL_FORMAT_AUTO detects */
     char name[LIST_NAME_MAX];     /* "": made from the URL */
 };
 
 /*
- * What `--list` and its like take: URL, "file://PATH", PATH, each with an optional "FORMAT+" before it, as in "rpz+https://…".
- * Relative paths are made absolute. With `local` false only http and https are taken: for what comes through the API.
- * ERR_FORMAT; `problem` (FETCH_ERROR_MAX octets, may be NULL) says what is wrong. id, kind and name are left zero, enabled true.
+ * What `--list` and its like take: URL, "file://PATH", PATH, "builtin" (the list inside the program), each but the last with an
+ * optional "FORMAT+" before it, as in "rpz+https://…". Relative paths are made absolute. With `local` false only http and https
+ * to other machines are taken: for what comes through the API.
+ * ERR_FORMAT; `problem` (FETCH_ERROR_MAX octets, may be NULL) says what is wrong. id and kind are left zero, enabled is true.
  */
 MUST_CHECK enum err list_spec_parse(const char *text, bool local, struct list_spec *out, char *problem);
 
@@ -64,11 +65,11 @@ struct list_status {
     bool needs_confirm;          /* a new copy has less than half of the old one's rules: lists_confirm takes it */
     char url[FETCH_URL_MAX];
     char name[LIST_NAME_MAX];
-    char format[LIST_FORMAT_MAX]; /* as found or forced, of the copy in force */
+    enum bl_format format;       /* as configured */
     uint32_t rules;              /* names accepted from the copy in force, without duplicates within it */
     uint32_t duplicates;         /* names that the list holds more than once */
-    uint32_t rejected;           /* lines that look like rules and are not usable */
-    uint32_t ignored;            /* comments, cosmetic rules and other lines that are not for DNS */
+    uint32_t rejected;           /* lines or names that gave no rule, those included that are not for DNS */
+    uint32_t ignored;            /* comments and empty lines */
     uint32_t examples_count;
     char examples[LIST_EXAMPLES_MAX][LIST_EXAMPLE_MAX]; /* the first rejected ones */
     int http_status;             /* of the last attempt, 0: none */
@@ -83,6 +84,13 @@ struct list_status {
 /* A compiled image, mapped and checked, shared by reference count. Released from any thread. */
 struct list_image;
 const struct bl_image *list_image_get(const struct list_image *image);
+
+/*
+ * Verdicts name lists by their slot in the image, 0..BL_LISTS_MAX-1; people, groups and the API by id. Slot to id: 0 if it is not known
+ * any more. Id to slot: -1 if the image does not hold that list.
+ */
+uint32_t list_image_id(const struct list_image *image, unsigned slot);
+int list_image_slot(const struct list_image *image, uint32_t id);
 struct list_image *list_image_ref(struct list_image *image);
 void list_image_close(struct list_image *image); /* drops one reference; NULL is allowed */
 
@@ -90,10 +98,10 @@ void list_image_close(struct list_image *image); /* drops one reference; NULL is
 struct lists_progress {
     bool running;          /* a refresh or a build is under way */
     bool building;
-    bool starter;          /* the starter list is in force, as no list could be loaded yet */
+    bool starter;          /* the list inside the program stands in, as no list could be loaded yet */
     uint32_t done, total;  /* lists of this refresh */
     uint32_t failed;
-    uint64_t octets;       /* received in this refresh */
+    uint64_t octets;       /* of text that came in this refresh */
     uint64_t rules;        /* names in the image in force */
     int64_t built_unix;    /* when the image in force was made; 0: none */
     int64_t next_unix;     /* next refresh; 0: none planned */
@@ -101,13 +109,13 @@ struct lists_progress {
 
 struct lists_config {
     struct store *store;          /* kept until lists_close; NULL: nothing is saved or read */
-    struct fetch_limits limits;
-    uint64_t list_octets_max;     /* one list, as sent and decoded; 0: 64 MB */
+    struct fetch_limits limits;   /* octets_max also bounds local files */
     uint32_t update_interval_s;   /* 0: only when told */
-    uint32_t workers;             /* threads that the compiler may use; 0 and 1: none but the manager's */
-    bool starter;                 /* use the embedded starter list while no list could be loaded */
+    uint32_t min_percent;         /* a copy with fewer than this part of the last one's rules waits for lists_confirm; 0: off */
+    uint64_t scratch_octets;      /* memory for a build, beside the image; less makes it slower; 0: 24 MB */
+    uint32_t starter_id;          /* the list inside the program stands in under this id while no list could be loaded; 0: it does not */
     bool offline;                 /* never fetch; saved copies and local files only */
-    uint8_t seed[32];             /* of jitter */
+    uint8_t seed[RNG_SEED_OCTETS]; /* of jitter */
     void *arg;
     /*
      * A new image is in force; called from the lists' thread (and from lists_open for a saved one). The callee owns the reference.

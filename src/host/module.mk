@@ -2,12 +2,23 @@
 host_SRCS := \
     decode.c \
     fetch_curl.c \
+    idna.c \
+    list_build.c \
+    list_copy.c \
+    list_image.c \
+    list_judge.c \
+    list_spec.c \
     listen.c \
+    lists.c \
+    lists_attempt.c \
+    lists_entry.c \
+    lists_force.c \
     mailbox.c \
     outbound.c \
     outstream.c \
     publish.c \
     sockaddr.c \
+    starter.c \
     store.c \
     sys.c \
     tcp.c \
