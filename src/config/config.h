@@ -246,6 +246,11 @@ void cfg_expected(enum cfg_option option, struct strbuf *out);
 /* Do both hold the same value? For telling which START options a reload cannot take. */
 bool cfg_equal(const struct config *a, const struct config *b, enum cfg_option option);
 
+/* Single values, for other places where a person writes or reads them. ERR_FORMAT, ERR_RANGE. */
+MUST_CHECK enum err cfg_duration_parse(struct span text, usec_t *out);
+void cfg_duration_format(usec_t value, struct strbuf *out);
+void cfg_block_mode_format(const struct cfg_block_mode *mode, struct strbuf *out);
+
 /* The whole as a file that cfg_apply_text reads back, each option with its origin as a comment. */
 #define CFG_PRINT_MAX (512 * 1024) /* octets that are always enough */
 void cfg_print(const struct config *c, struct strbuf *out);

@@ -33,14 +33,11 @@ struct cfg_parse {
 /* Text to value, scalar.c. ERR_FORMAT, ERR_RANGE. */
 MUST_CHECK enum err cfg_bool_parse(struct span text, bool *out);
 MUST_CHECK enum err cfg_number_parse(struct span text, uint64_t *out);
-MUST_CHECK enum err cfg_duration_parse(struct span text, usec_t *out);
 MUST_CHECK enum err cfg_size_parse(struct span text, uint64_t *out);
 MUST_CHECK enum err cfg_word_parse(struct span text, const char *words, uint32_t *out);
 MUST_CHECK enum err cfg_block_mode_parse(struct span text, struct cfg_block_mode *out);
-void cfg_duration_format(usec_t value, struct strbuf *out);
 void cfg_size_format(uint64_t value, struct strbuf *out);
 void cfg_word_format(const char *words, uint32_t index, struct strbuf *out);
-void cfg_block_mode_format(const struct cfg_block_mode *mode, struct strbuf *out);
 
 /* Text to one item of a repeatable option, item.c. ERR_FORMAT, ERR_RANGE, ERR_LIMIT (no room for
  * strings). */

@@ -61,7 +61,7 @@ static enum err keep(struct cfg_parse *p, struct span text, const char **out)
 /* ---- list sources ---- */
 
 static const char *const formats[] = {"hosts",   "domains", "wildcard", "adblock",
-                                      "dnsmasq", "unbound", "rpz",      "regex"};
+                                      "dnsmasq", "unbound", "rpz"};
 
 static bool is_format(struct span word)
 {

@@ -65,8 +65,8 @@ def has_ipv6():
 
 class Sinkhole:
     """
-    lists      URLs or paths; [] for none at all
-    upstream   Upstream, list of them, or None (a port where nothing listens)
+    lists      URLs or paths; [] for none at all, None to leave the option away
+    upstream   Upstream, list of them, None (a port where nothing listens), or False to leave the option away
     args       further arguments
     config     text of a configuration file
     state      a state directory to use and to leave (else one is made and removed)
@@ -87,13 +87,12 @@ class Sinkhole:
         command = [BINARY, "run", "--config", self.config_path, "--state-dir", self.state, "--listen", f"127.0.0.1:{self.port}"]
         if self.ipv6:
             command += ["--listen", f"[::1]:{self.port}"]
-        command += ["--http", f"127.0.0.1:{self.http_port}" if http else "off", "--password-file", password_file, "--user", "none", "--list-private", "on"]
-        for item in lists:
-            command += ["--list", str(item)]
-        if not lists:
-            command += ["--list", "none"]
+        command += ["--http", f"127.0.0.1:{self.http_port}" if http else "off", "--password-file", password_file, "--user", "none"]
+        if lists is not None:
+            for item in lists or ["none"]:
+                command += ["--list", str(item)]
         upstreams = upstream if isinstance(upstream, (list, tuple)) else [upstream]
-        for item in upstreams:
+        for item in upstreams if upstream is not False else []:
             command += ["--upstream", getattr(item, "address", None) or item or f"127.0.0.1:{free_port(('127.0.0.1',))}"]
         self.command = command + [str(a) for a in args]
         self.log, self._log_lock = [], threading.Lock()

@@ -1,0 +1,99 @@
+/*
+ * sinkhole config: prints what is in force, as a file that could stand in its place; `config check FILE` validates a file. Hidden from the overview:
+ * `config document` and `config manual` make docs/config.md and the manual's table.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cli/cli.h"
+#include "cli/document.h"
+
+static int print_text(const struct config *c)
+{
+    char *storage = malloc(CFG_PRINT_MAX);
+    struct strbuf s;
+    if (storage == NULL) {
+        fprintf(stderr, "sinkhole config: no memory\n");
+        return EXIT_FAILED;
+    }
+    strbuf_init(&s, storage, CFG_PRINT_MAX);
+    cfg_print(c, &s);
+    fwrite(s.text, 1, s.len, stdout);
+    free(storage);
+    return fflush(stdout) == 0 ? EXIT_FINE : EXIT_FAILED;
+}
+
+static json_t *value_json(const struct config *c, enum cfg_option option, uint32_t index)
+{
+    char storage[4096];
+    struct strbuf s;
+    strbuf_init(&s, storage, sizeof storage);
+    cfg_value_format(c, option, index, &s);
+    return json_stringn(s.text, s.len);
+}
+
+static int print_json(const struct config *c)
+{
+    json_t *all = json_object();
+    for (unsigned i = 0; i < CFG_OPT_COUNT; i++) {
+        enum cfg_option option = (enum cfg_option)i;
+        const struct cfg_row *row = cfg_row(option);
+        json_t *value = cfg_is_repeatable(row->type) ? json_array() : value_json(c, option, 0);
+        for (uint32_t k = 0; cfg_is_repeatable(row->type) && k < cfg_value_count(c, option); k++) {
+            json_array_append_new(value, value_json(c, option, k));
+        }
+        json_object_set_new(all, row->name, json_pack("{s:o, s:s}", "value", value, "source", cfg_source_name(c->origin[i].source)));
+    }
+    int failed = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    json_decref(all);
+    putchar('\n');
+    return failed || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_FINE;
+}
+
+static int check_file(struct cli *cli)
+{
+    if (cli->word_count > 2) {
+        return cli_usage(cli, "found \"%s\", expected one FILE", cli->words[2]);
+    }
+    if (cli->word_count == 2) {
+        cli->settings.file = cli->words[1];
+    }
+    const char *file = settings_file(&cli->settings);
+    struct config *c = cli_config(cli);
+    if (c == NULL) {
+        return EXIT_USAGE;
+    }
+    settings_unload(NULL, c);
+    printf("%s: fine\n", file != NULL ? file : "no file; defaults, environment and arguments");
+    return EXIT_FINE;
+}
+
+int cmd_config(struct cli *cli)
+{
+    const char *word = cli->word_count > 0 ? cli->words[0] : "";
+    if (strcmp(word, "check") == 0) {
+        return check_file(cli);
+    }
+    if (strcmp(word, "document") == 0) {
+        return document_markdown();
+    }
+    if (strcmp(word, "manual") == 0) {
+        return document_manual();
+    }
+    if (strcmp(word, "example") == 0) {
+        return document_example();
+    }
+    if (cli->word_count > 0) {
+        return cli_usage(cli, "found \"%s\", expected check FILE or nothing", word);
+    }
+    struct config *c = cli_config(cli);
+    if (c == NULL) {
+        return EXIT_USAGE;
+    }
+    int status = cli->flags & FLAG_JSON ? print_json(c) : print_text(c);
+    settings_unload(NULL, c);
+    return status;
+}

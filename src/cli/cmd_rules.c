@@ -1,0 +1,194 @@
+/*
+ * sinkhole allow, deny, pause, resume, update: changes in a running resolver.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/remote.h"
+
+/* "this name and all below" as the API writes it: the regular expression (\.|^)ads\.example$. With malloc. */
+static char *subtree_pattern(const char *name)
+{
+    char *out = malloc(2 * strlen(name) + 16), *p = out;
+    if (out == NULL) {
+        return NULL;
+    }
+    p += sprintf(p, "(\\.|^)");
+    for (; *name != '\0'; name++) {
+        if (strchr(".^$*+?()[]{}|\\", *name) != NULL) {
+            *p++ = '\\';
+        }
+        *p++ = *name;
+    }
+    *p++ = '$';
+    *p = '\0';
+    return out;
+}
+
+/* The name as the resolver keeps it: lower case, no dot at the end. */
+static bool canonical(struct cli *cli, const char *text, char out[DNS_NAME_TEXT])
+{
+    struct dns_name name;
+    char shown[256];
+    if (dns_name_parse(span_str(text), &name) != ERR_OK || name.labels == 0) {
+        cli_usage(cli, "found \"%s\", expected a domain name", printable(text, shown, sizeof shown));
+        return false;
+    }
+    dns_name_format(&name, out);
+    return true;
+}
+
+static int rule_change(struct remote *r, const char *type, const char *name)
+{
+    struct cli *cli = r->cli;
+    bool subtree = (cli->flags & FLAG_SUBTREE) != 0, remove = (cli->flags & FLAG_REMOVE) != 0;
+    char *item = subtree ? subtree_pattern(name) : strdup(name), *escaped = item != NULL ? http_escape(item) : NULL;
+    char path[8192];
+    json_t *reply = NULL;
+    int status = EXIT_FAILED;
+    if (escaped != NULL && remove) {
+        snprintf(path, sizeof path, "/api/domains/%s/%s/%s", type, subtree ? "regex" : "exact", escaped);
+        status = remote_call(r, "DELETE", path, NULL, &reply);
+    } else if (escaped != NULL) {
+        json_t *comment = cli->flags & FLAG_COMMENT ? json_string(cli->comment) : json_null();
+        snprintf(path, sizeof path, "/api/domains/%s/%s", type, subtree ? "regex" : "exact");
+        status = remote_call(r, "POST", path, json_pack("{s:s, s:o, s:b}", "domain", item, "comment", comment, "enabled", 1), &reply);
+    }
+    const json_t *problem = json_at(reply, "processed.errors");
+    if (status == EXIT_FINE && json_array_size(problem) > 0) {
+        char shown[512];
+        cli_error(cli, "%s: %s", name, printable(json_text_at(json_array_get(problem, 0), "error"), shown, sizeof shown));
+        status = EXIT_FAILED;
+    }
+    if (status == EXIT_FINE && cli->flags & FLAG_JSON) {
+        if (!json_is_null(reply)) {
+            print_json_reply(reply);
+        }
+    } else if (status == EXIT_FINE) {
+        printf("%s%s: %s\n", name, subtree ? " and all names below" : "",
+               remove ? "rule taken back" : strcmp(type, "allow") == 0 ? "allowed" : "denied");
+    }
+    json_decref(reply);
+    free(item);
+    free(escaped);
+    return status;
+}
+
+static int rules_change(struct cli *cli, const char *type)
+{
+    struct remote r;
+    char name[DNS_NAME_TEXT];
+    if (cli->word_count == 0) {
+        return cli_usage(cli, "found no name, expected NAME...");
+    }
+    for (int i = 0; i < cli->word_count; i++) {
+        if (!canonical(cli, cli->words[i], name)) {
+            return EXIT_USAGE;
+        }
+    }
+    int status = remote_open(cli, &r);
+    if (status != EXIT_FINE) {
+        return status;
+    }
+    for (int i = 0; i < cli->word_count; i++) {
+        if (!canonical(cli, cli->words[i], name) || rule_change(&r, type, name) != EXIT_FINE) {
+            status = EXIT_FAILED;
+        }
+    }
+    remote_close(&r);
+    return status;
+}
+
+int cmd_allow(struct cli *cli)
+{
+    return rules_change(cli, "allow");
+}
+
+int cmd_deny(struct cli *cli)
+{
+    return rules_change(cli, "deny");
+}
+
+/* ---- pause and resume ---- */
+
+static int blocking_set(struct cli *cli, bool on, json_int_t seconds)
+{
+    struct remote r;
+    json_t *reply = NULL;
+    int status = remote_open(cli, &r);
+    if (status != EXIT_FINE) {
+        return status;
+    }
+    json_t *timer = seconds > 0 ? json_integer(seconds) : json_null();
+    status = remote_call(&r, "POST", "/api/dns/blocking", json_pack("{s:b, s:o}", "blocking", on, "timer", timer), &reply);
+    if (status == EXIT_FINE && cli->flags & FLAG_JSON) {
+        status = print_json_reply(reply);
+    } else if (status == EXIT_FINE && on) {
+        puts("blocking is on");
+    } else if (status == EXIT_FINE && seconds > 0) {
+        printf("blocking is paused for %lld s\n", (long long)seconds);
+    } else if (status == EXIT_FINE) {
+        puts("blocking is paused until: sinkhole resume");
+    }
+    json_decref(reply);
+    remote_close(&r);
+    return status;
+}
+
+int cmd_pause(struct cli *cli)
+{
+    usec_t duration = 0;
+    if (cli->word_count > 1) {
+        return cli_usage(cli, "found \"%s\", expected one DURATION", cli->words[1]);
+    }
+    if (cli->word_count == 1) {
+        enum err e = cfg_duration_parse(span_str(cli->words[0]), &duration);
+        if (e != ERR_OK || duration < USEC_PER_SEC || duration > 365 * 86400 * USEC_PER_SEC) {
+            return cli_usage(cli, "found \"%s\", expected a time from 1s to 365d such as 30s, 5m or 1h", cli->words[0]);
+        }
+    }
+    return blocking_set(cli, false, (json_int_t)(duration / USEC_PER_SEC));
+}
+
+int cmd_resume(struct cli *cli)
+{
+    if (cli->word_count > 0) {
+        return cli_usage(cli, "found \"%s\", expected nothing", cli->words[0]);
+    }
+    return blocking_set(cli, true, 0);
+}
+
+/* ---- update ---- */
+
+static void update_line(void *arg, const char *line)
+{
+    char shown[1024];
+    (void)arg;
+    if (line[0] != '\0') {
+        puts(printable(line, shown, sizeof shown));
+        fflush(stdout);
+    }
+}
+
+int cmd_update(struct cli *cli)
+{
+    struct remote r;
+    int code = 0;
+    if (cli->word_count > 0) {
+        return cli_usage(cli, "found \"%s\", expected nothing", cli->words[0]);
+    }
+    int status = remote_open(cli, &r);
+    if (status != EXIT_FINE) {
+        return status;
+    }
+    if (http_client_stream(r.http, "POST", "/api/action/gravity", update_line, NULL, &code) != ERR_OK) {
+        cli_error(cli, "%s", http_client_problem(r.http));
+        status = EXIT_FAILED;
+    } else if (code < 200 || code > 299) {
+        cli_error(cli, "%s answers with HTTP status %d", r.base, code);
+        status = EXIT_FAILED;
+    }
+    remote_close(&r);
+    return status;
+}
