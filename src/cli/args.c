@@ -1,5 +1,6 @@
 /*
- * Reads the arguments: options of the subcommand, options of the configuration (the same names as in the file), words. "--name value" and
+ * Reads the arguments: options of the subcommand, options of the configuration (the same names as
+ * in the file), words. "--name value" and
  * "--name=value" are the same; "--" ends the options.
  */
 #include "cli/cli.h"
@@ -91,7 +92,8 @@ static const struct flag_row *flag_find(const char *name, size_t len, char lette
 {
     for (size_t i = 0; i < ARRAY_LEN(flag_rows); i++) {
         const struct flag_row *row = &flag_rows[i];
-        if (letter != 0 ? row->letter == letter : strlen(row->name) == len && memcmp(row->name, name, len) == 0) {
+        if (letter != 0 ? row->letter == letter
+                        : strlen(row->name) == len && memcmp(row->name, name, len) == 0) {
             return row;
         }
     }
@@ -111,7 +113,8 @@ static const char *value_take(struct walk *w, const char *option, const char *eq
     return w->argv[++w->at];
 }
 
-static bool flag_set(struct walk *w, const struct flag_row *row, const char *option, const char *equals)
+static bool flag_set(struct walk *w, const struct flag_row *row, const char *option,
+                     const char *equals)
 {
     if (!(w->command->flags & row->flag)) {
         cli_usage(w->cli, "found %s, which this command does not take", option);
@@ -144,7 +147,8 @@ static bool unknown(const struct walk *w, const char *option, struct span name)
     return false;
 }
 
-/* An option of the configuration. Its name is kept as the table spells it: argv holds the value behind it. */
+/* An option of the configuration. Its name is kept as the table spells it: argv holds the value
+ * behind it. */
 static bool setting_add(struct walk *w, const char *option, struct span name, const char *equals)
 {
     static char names[CFG_OPT_COUNT][40];
@@ -173,7 +177,8 @@ static bool long_option(struct walk *w, const char *option)
         return w->cli->settings.file != NULL;
     }
     const struct flag_row *row = flag_find(name, len, 0);
-    return row != NULL ? flag_set(w, row, option, equals) : setting_add(w, option, span_of(name, len), equals);
+    return row != NULL ? flag_set(w, row, option, equals)
+                       : setting_add(w, option, span_of(name, len), equals);
 }
 
 static bool short_option(struct walk *w, const char *option)

@@ -1,5 +1,6 @@
 /*
- * The command line: what the subcommands share. One file a subcommand, cmd_NAME.c; the table of them is in main.c.
+ * The command line: what the subcommands share. One file a subcommand, cmd_NAME.c; the table of
+ * them is in main.c.
  */
 #ifndef SINKHOLE_CLI_CLI_H
 #define SINKHOLE_CLI_CLI_H
@@ -70,14 +71,16 @@ const struct command *command_find(const char *name); /* NULL: no such command *
 const struct command *command_at(unsigned i);         /* NULL beyond the end */
 
 /*
- * Read the arguments behind the command's name. False after a message to standard error: wrong usage (EXIT_USAGE).
- * *help is set when --help was asked for; the rest is then not looked at. cli_free in any case.
+ * Read the arguments behind the command's name. False after a message to standard error: wrong
+ * usage (EXIT_USAGE). *help is set when --help was asked for; the rest is then not looked at.
+ * cli_free in any case.
  */
 bool cli_read(const struct command *command, int argc, char **argv, struct cli *cli, bool *help);
 void cli_free(struct cli *cli);
 
 /* "sinkhole COMMAND: " and the message to standard error. */
-void cli_error(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_error(const struct cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* cli_error, and where to read more; returns EXIT_USAGE. */
 int cli_usage(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,7 @@
 /*
  * sinkhole backup, restore, password.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,11 @@ static int write_file(struct cli *cli, const char *path, const char *text)
     char aside[4096];
     size_t len = strlen(text);
     int n = snprintf(aside, sizeof aside, "%s.new", path);
-    int fd = n > 0 && (size_t)n < sizeof aside ? open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
-    bool fine = fd >= 0 && write(fd, text, len) == (ssize_t)len && write(fd, "\n", 1) == 1 && fsync(fd) == 0;
+    int fd = n > 0 && (size_t)n < sizeof aside
+                 ? open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)
+                 : -1;
+    bool fine = fd >= 0 && write(fd, text, len) == (ssize_t)len && write(fd, "\n", 1) == 1 &&
+                fsync(fd) == 0;
     if (fd >= 0 && close(fd) != 0) {
         fine = false;
     }
@@ -26,7 +30,7 @@ static int write_file(struct cli *cli, const char *path, const char *text)
         fine = false;
     }
     if (!fine) {
-        cli_error(cli, "%s: %m", path);
+        cli_error(cli, "%s: %s", path, strerror(errno));
         if (fd >= 0) {
             unlink(aside);
         }
@@ -69,12 +73,13 @@ int cmd_restore(struct cli *cli)
     struct remote r;
     json_error_t error;
     if (cli->word_count != 1) {
-        return cli_usage(cli, cli->word_count == 0 ? "found no file, expected FILE" : "found several words, expected one FILE");
+        return cli_usage(cli, cli->word_count == 0 ? "found no file, expected FILE"
+                                                   : "found several words, expected one FILE");
     }
     bool standard = strcmp(cli->words[0], "-") == 0;
     FILE *f = standard ? stdin : fopen(cli->words[0], "r");
     if (f == NULL) {
-        cli_error(cli, "%s: %m", cli->words[0]);
+        cli_error(cli, "%s: %s", cli->words[0], strerror(errno));
         return EXIT_FAILED;
     }
     json_t *doc = json_loadf(f, JSON_REJECT_DUPLICATES, &error);
@@ -83,8 +88,10 @@ int cmd_restore(struct cli *cli)
     }
     if (!json_is_object(doc)) {
         char shown[512];
-        cli_error(cli, "%s:%d: found %s, expected a backup as sinkhole backup writes it", cli->words[0], doc == NULL ? error.line : 1,
-                  doc == NULL ? printable(error.text, shown, sizeof shown) : "something else than an object");
+        cli_error(cli, "%s:%d: found %s, expected a backup as sinkhole backup writes it",
+                  cli->words[0], doc == NULL ? error.line : 1,
+                  doc == NULL ? printable(error.text, shown, sizeof shown)
+                              : "something else than an object");
         json_decref(doc);
         return EXIT_USAGE;
     }
@@ -131,7 +138,8 @@ int cmd_password(struct cli *cli)
     char password[CAP], again[CAP];
     struct remote r;
     if (cli->word_count > 0) {
-        return cli_usage(cli, "found a word, expected the password on standard input, where it shows up in no list of processes");
+        return cli_usage(cli, "found a word, expected the password on standard input, where it "
+                              "shows up in no list of processes");
     }
     if (!password_read("New password: ", password, sizeof password)) {
         return cli_usage(cli, "found no password on standard input");
@@ -140,13 +148,15 @@ int cmd_password(struct cli *cli)
         explicit_bzero(password, sizeof password);
         return cli_usage(cli, "found a password of less than %d characters, expected more", LEAST);
     }
-    if (isatty(STDIN_FILENO) && (!password_read("Again: ", again, sizeof again) || strcmp(password, again) != 0)) {
+    if (isatty(STDIN_FILENO) &&
+        (!password_read("Again: ", again, sizeof again) || strcmp(password, again) != 0)) {
         cli_error(cli, "the two are not the same");
         return EXIT_USAGE;
     }
     int status = remote_open(cli, &r);
     if (status == EXIT_FINE) {
-        status = remote_call(&r, "PUT", "/api/sinkhole/password", json_pack("{s:s}", "password", password), NULL);
+        status = remote_call(&r, "PUT", "/api/sinkhole/password",
+                             json_pack("{s:s}", "password", password), NULL);
         if (status == EXIT_FINE) {
             puts("changed; other sessions have ended");
         }

@@ -1,6 +1,7 @@
 /*
- * sinkhole check NAME...: what would happen to a question, and every rule that has a say. The running resolver is asked, as it alone knows all; without
- * one the compiled lists and the own rules of the state directory are read.
+ * sinkhole check NAME...: what would happen to a question, and every rule that has a say. The
+ * running resolver is asked, as it alone knows all; without one the compiled lists and the own
+ * rules of the state directory are read.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,13 @@ static void print_rule(const char *mark, const json_t *rule)
     char list[256], name[1100];
     const char *action = json_text_at(rule, "action");
     bool own = strcmp(json_text_at(rule, "source"), "rule") == 0;
-    printf("  %-7s %s", mark, own ? "own rule" : printable(json_text_at(rule, "list"), list, sizeof list));
+    printf("  %-7s %s", mark,
+           own ? "own rule" : printable(json_text_at(rule, "list"), list, sizeof list));
     if (json_int_at(rule, "line") > 0) {
         printf(", line %lld", (long long)json_int_at(rule, "line"));
     }
-    printf(": %s %s%s\n", strcmp(action, "allow") == 0 ? "allows" : "blocks", printable(json_text_at(rule, "rule"), name, sizeof name),
+    printf(": %s %s%s\n", strcmp(action, "allow") == 0 ? "allows" : "blocks",
+           printable(json_text_at(rule, "rule"), name, sizeof name),
            json_is_true(json_at(rule, "subtree")) ? " and all names below" : "");
 }
 
@@ -30,7 +33,8 @@ static void print_verdict(const json_t *reply)
     const char *verdict = json_text_at(reply, "verdict"), *source = json_text_at(decided, "source");
     bool paused = json_is_true(json_at(reply, "paused"));
     size_t i;
-    printf("%s: %s%s\n", printable(json_text_at(reply, "domain"), name, sizeof name), strcmp(verdict, "local") == 0 ? "answered here" : verdict,
+    printf("%s: %s%s\n", printable(json_text_at(reply, "domain"), name, sizeof name),
+           strcmp(verdict, "local") == 0 ? "answered here" : verdict,
            paused && strcmp(verdict, "blocked") == 0 ? " (but blocking is paused now)" : "");
     if (strcmp(source, "local") == 0) {
         puts("  by      a local record");
@@ -99,7 +103,8 @@ static bool names_fine(struct cli *cli)
         struct dns_name name;
         if (dns_name_parse(span_str(cli->words[i]), &name) != ERR_OK) {
             char shown[256];
-            cli_usage(cli, "found \"%s\", expected a domain name", printable(cli->words[i], shown, sizeof shown));
+            cli_usage(cli, "found \"%s\", expected a domain name",
+                      printable(cli->words[i], shown, sizeof shown));
             return false;
         }
     }
@@ -119,7 +124,8 @@ int cmd_check(struct cli *cli)
         return EXIT_USAGE;
     }
     if (!absent) {
-        status = cli->flags & FLAG_SERVER ? remote_open(cli, &remote) : remote_try(cli, &remote, &absent);
+        status = cli->flags & FLAG_SERVER ? remote_open(cli, &remote)
+                                          : remote_try(cli, &remote, &absent);
     }
     if (absent) {
         status = offline_open(cli, &offline);

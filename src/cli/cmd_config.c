@@ -1,6 +1,7 @@
 /*
- * sinkhole config: prints what is in force, as a file that could stand in its place; `config check FILE` validates a file. Hidden from the overview:
- * `config document` and `config manual` make docs/config.md and the manual's table.
+ * sinkhole config: prints what is in force, as a file that could stand in its place; `config check
+ * FILE` validates a file. Hidden from the overview: `config document` and `config manual` make
+ * docs/config.md and the manual's table.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,9 @@ static int print_json(const struct config *c)
         for (uint32_t k = 0; cfg_is_repeatable(row->type) && k < cfg_value_count(c, option); k++) {
             json_array_append_new(value, value_json(c, option, k));
         }
-        json_object_set_new(all, row->name, json_pack("{s:o, s:s}", "value", value, "source", cfg_source_name(c->origin[i].source)));
+        json_object_set_new(all, row->name,
+                            json_pack("{s:o, s:s}", "value", value, "source",
+                                      cfg_source_name(c->origin[i].source)));
     }
     int failed = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     json_decref(all);

@@ -1,5 +1,6 @@
 /*
- * sinkhole log: the last queries, oldest first as in a file, and with --follow new ones as they come.
+ * sinkhole log: the last queries, oldest first as in a file, and with --follow new ones as they
+ * come.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -19,8 +20,10 @@ static void print_query(const json_t *q)
     struct tm tm;
     localtime_r(&seconds, &tm);
     strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
-    const char *who = json_text_at(q, "client.name")[0] != '\0' ? json_text_at(q, "client.name") : json_text_at(q, "client.ip");
-    printf("%s  %-15s  %-6s %s  %s", when, printable(who, client, sizeof client), json_text_at(q, "type"), printable(json_text_at(q, "domain"), name, sizeof name),
+    const char *who = json_text_at(q, "client.name")[0] != '\0' ? json_text_at(q, "client.name")
+                                                                : json_text_at(q, "client.ip");
+    printf("%s  %-15s  %-6s %s  %s", when, printable(who, client, sizeof client),
+           json_text_at(q, "type"), printable(json_text_at(q, "domain"), name, sizeof name),
            json_text_at(q, "status"));
     if (json_text_at(q, "cname")[0] != '\0') {
         printf(" by CNAME %s", printable(json_text_at(q, "cname"), name, sizeof name));
@@ -33,15 +36,16 @@ static void print_query(const json_t *q)
     printf("  %.1f ms\n", json_real_at(q, "reply.time") * 1000);
 }
 
-/* The path of a request for `count` queries with the filters of the command line; false without memory. */
+/* The path of a request for `count` queries with the filters of the command line; false without
+ * memory. */
 static bool path_of(struct cli *cli, long count, char *out, size_t cap)
 {
     char *name = cli->word_count > 0 ? http_escape(cli->words[0]) : NULL;
     if (cli->word_count > 0 && name == NULL) {
         return false;
     }
-    snprintf(out, cap, "/api/queries?length=%ld%s%s%s", count, name != NULL ? "&domain=" : "", name != NULL ? name : "",
-             cli->flags & FLAG_BLOCKED ? "&upstream=blocklist" : "");
+    snprintf(out, cap, "/api/queries?length=%ld%s%s%s", count, name != NULL ? "&domain=" : "",
+             name != NULL ? name : "", cli->flags & FLAG_BLOCKED ? "&upstream=blocklist" : "");
     free(name);
     return true;
 }

@@ -7,7 +7,8 @@
 
 #include "cli/remote.h"
 
-/* "this name and all below" as the API writes it: the regular expression (\.|^)ads\.example$. With malloc. */
+/* "this name and all below" as the API writes it: the regular expression (\.|^)ads\.example$. With
+ * malloc. */
 static char *subtree_pattern(const char *name)
 {
     char *out = malloc(2 * strlen(name) + 16), *p = out;
@@ -32,7 +33,8 @@ static bool canonical(struct cli *cli, const char *text, char out[DNS_NAME_TEXT]
     struct dns_name name;
     char shown[256];
     if (dns_name_parse(span_str(text), &name) != ERR_OK || name.labels == 0) {
-        cli_usage(cli, "found \"%s\", expected a domain name", printable(text, shown, sizeof shown));
+        cli_usage(cli, "found \"%s\", expected a domain name",
+                  printable(text, shown, sizeof shown));
         return false;
     }
     dns_name_format(&name, out);
@@ -43,22 +45,28 @@ static int rule_change(struct remote *r, const char *type, const char *name)
 {
     struct cli *cli = r->cli;
     bool subtree = (cli->flags & FLAG_SUBTREE) != 0, remove = (cli->flags & FLAG_REMOVE) != 0;
-    char *item = subtree ? subtree_pattern(name) : strdup(name), *escaped = item != NULL ? http_escape(item) : NULL;
+    char *item = subtree ? subtree_pattern(name) : strdup(name),
+         *escaped = item != NULL ? http_escape(item) : NULL;
     char path[8192];
     json_t *reply = NULL;
     int status = EXIT_FAILED;
     if (escaped != NULL && remove) {
-        snprintf(path, sizeof path, "/api/domains/%s/%s/%s", type, subtree ? "regex" : "exact", escaped);
+        snprintf(path, sizeof path, "/api/domains/%s/%s/%s", type, subtree ? "regex" : "exact",
+                 escaped);
         status = remote_call(r, "DELETE", path, NULL, &reply);
     } else if (escaped != NULL) {
         json_t *comment = cli->flags & FLAG_COMMENT ? json_string(cli->comment) : json_null();
         snprintf(path, sizeof path, "/api/domains/%s/%s", type, subtree ? "regex" : "exact");
-        status = remote_call(r, "POST", path, json_pack("{s:s, s:o, s:b}", "domain", item, "comment", comment, "enabled", 1), &reply);
+        status = remote_call(
+            r, "POST", path,
+            json_pack("{s:s, s:o, s:b}", "domain", item, "comment", comment, "enabled", 1), &reply);
     }
     const json_t *problem = json_at(reply, "processed.errors");
     if (status == EXIT_FINE && json_array_size(problem) > 0) {
         char shown[512];
-        cli_error(cli, "%s: %s", name, printable(json_text_at(json_array_get(problem, 0), "error"), shown, sizeof shown));
+        cli_error(
+            cli, "%s: %s", name,
+            printable(json_text_at(json_array_get(problem, 0), "error"), shown, sizeof shown));
         status = EXIT_FAILED;
     }
     if (status == EXIT_FINE && cli->flags & FLAG_JSON) {
@@ -67,7 +75,9 @@ static int rule_change(struct remote *r, const char *type, const char *name)
         }
     } else if (status == EXIT_FINE) {
         printf("%s%s: %s\n", name, subtree ? " and all names below" : "",
-               remove ? "rule taken back" : strcmp(type, "allow") == 0 ? "allowed" : "denied");
+               remove                       ? "rule taken back"
+               : strcmp(type, "allow") == 0 ? "allowed"
+                                            : "denied");
     }
     json_decref(reply);
     free(item);
@@ -121,7 +131,8 @@ static int blocking_set(struct cli *cli, bool on, json_int_t seconds)
         return status;
     }
     json_t *timer = seconds > 0 ? json_integer(seconds) : json_null();
-    status = remote_call(&r, "POST", "/api/dns/blocking", json_pack("{s:b, s:o}", "blocking", on, "timer", timer), &reply);
+    status = remote_call(&r, "POST", "/api/dns/blocking",
+                         json_pack("{s:b, s:o}", "blocking", on, "timer", timer), &reply);
     if (status == EXIT_FINE && cli->flags & FLAG_JSON) {
         status = print_json_reply(reply);
     } else if (status == EXIT_FINE && on) {
@@ -145,7 +156,9 @@ int cmd_pause(struct cli *cli)
     if (cli->word_count == 1) {
         enum err e = cfg_duration_parse(span_str(cli->words[0]), &duration);
         if (e != ERR_OK || duration < USEC_PER_SEC || duration > 365 * 86400 * USEC_PER_SEC) {
-            return cli_usage(cli, "found \"%s\", expected a time from 1s to 365d such as 30s, 5m or 1h", cli->words[0]);
+            return cli_usage(cli,
+                             "found \"%s\", expected a time from 1s to 365d such as 30s, 5m or 1h",
+                             cli->words[0]);
         }
     }
     return blocking_set(cli, false, (json_int_t)(duration / USEC_PER_SEC));
@@ -182,7 +195,8 @@ int cmd_update(struct cli *cli)
     if (status != EXIT_FINE) {
         return status;
     }
-    if (http_client_stream(r.http, "POST", "/api/action/gravity", update_line, NULL, &code) != ERR_OK) {
+    if (http_client_stream(r.http, "POST", "/api/action/gravity", update_line, NULL, &code) !=
+        ERR_OK) {
         cli_error(cli, "%s", http_client_problem(r.http));
         status = EXIT_FAILED;
     } else if (code < 200 || code > 299) {

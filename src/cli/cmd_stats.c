@@ -117,7 +117,8 @@ static void print_top(const char *title, const json_t *items, const char *key, l
         if ((long)i >= count) {
             break;
         }
-        printf("%14s  %s", grouped(json_int_at(item, "count"), number), printable(json_text_at(item, key), shown, sizeof shown));
+        printf("%14s  %s", grouped(json_int_at(item, "count"), number),
+               printable(json_text_at(item, key), shown, sizeof shown));
         bool named = strcmp(key, "ip") == 0 && name[0] != '\0';
         printf("%s%s\n", named ? "  " : "", named ? printable(name, shown, sizeof shown) : "");
     }
@@ -139,7 +140,8 @@ static void print_upstreams(const json_t *items)
             puts("\nUpstreams");
             any = true;
         }
-        printf("%14s  %s port %lld, %.1f ms\n", grouped(json_int_at(item, "count"), number), printable(json_text_at(item, "ip"), shown, sizeof shown), (long long)port,
+        printf("%14s  %s port %lld, %.1f ms\n", grouped(json_int_at(item, "count"), number),
+               printable(json_text_at(item, "ip"), shown, sizeof shown), (long long)port,
                json_real_at(item, "statistics.response") * 1000);
     }
 }
@@ -161,9 +163,12 @@ static json_t *without_took(json_t *o)
 
 static int print_all_json(const struct numbers *n)
 {
-    json_t *all = json_pack("{s:o, s:o, s:O, s:O, s:O, s:O}", "summary", without_took(n->summary), "blocking", without_took(n->blocking), "top_blocked",
-                            json_object_get(n->blocked, "domains"), "top_allowed", json_object_get(n->allowed, "domains"), "top_clients",
-                            json_object_get(n->clients, "clients"), "upstreams", json_object_get(n->upstreams, "upstreams"));
+    json_t *all =
+        json_pack("{s:o, s:o, s:O, s:O, s:O, s:O}", "summary", without_took(n->summary), "blocking",
+                  without_took(n->blocking), "top_blocked", json_object_get(n->blocked, "domains"),
+                  "top_allowed", json_object_get(n->allowed, "domains"), "top_clients",
+                  json_object_get(n->clients, "clients"), "upstreams",
+                  json_object_get(n->upstreams, "upstreams"));
     int status = all != NULL ? print_json_reply(all) : EXIT_FAILED;
     json_decref(all);
     return status;
@@ -188,7 +193,7 @@ long count_of(struct cli *cli, long usual, long max)
 int cmd_stats(struct cli *cli)
 {
     struct remote r;
-    struct numbers n = {NULL};
+    struct numbers n = {.summary = NULL};
     long count = count_of(cli, TOP_COUNT, TOP_COUNT_MAX);
     if (count == 0) {
         return EXIT_USAGE;
@@ -236,10 +241,11 @@ static int show_until_key(struct remote *r, long count)
 {
     int status;
     do {
-        struct numbers n = {NULL};
+        struct numbers n = {.summary = NULL};
         status = numbers_get(r, count, &n);
         if (status == EXIT_FINE) {
-            fputs("\033[H\033[2J", stdout); /* cursor home, clear: understood by every terminal there is */
+            fputs("\033[H\033[2J",
+                  stdout); /* cursor home, clear: understood by every terminal there is */
             print_numbers(&n, count);
             puts("\nq: leave");
             fflush(stdout);

@@ -1,6 +1,7 @@
 /*
- * docs/config.md, the options in sinkhole.conf(5) and those in conf/sinkhole.conf are made from the rows of options.def, so that they
- * cannot say anything else than the program does; `make check` compares.
+ * docs/config.md, the options in sinkhole.conf(5) and those in conf/sinkhole.conf are made from the
+ * rows of options.def, so that they cannot say anything else than the program does; `make check`
+ * compares.
  */
 #include "cli/document.h"
 
@@ -41,14 +42,22 @@ static void markdown_text(const char *text)
 int document_markdown(void)
 {
     puts("# Configuration\n\n"
-         "Made from `src/config/options.def` by `sinkhole config document`; `make check` compares.\n\n"
-         "Each option has the same name in the file (`name = value`), on the command line (`--name value`) and, in capitals and with underscores, in the\n"
-         "environment (`SINKHOLE_NAME`). A higher source wins: command line, environment, what was set on the page, file, default. A repeatable\n"
-         "option takes its values from one source only; it may be given several times, and the word in its row (`none`, `off`, `system`) empties it.\n\n"
-         "In the file a `#` at the start of a line or after a blank begins a comment; a value with `#` or with blanks at its ends stands in double quotes.\n"
-         "Addresses, networks, names and upstreams may also stand several in one value, separated by blanks. In the environment list sources are separated by blanks,\n"
-         "records and paths by semicolons. Times take `ms`, `s`, `m`, `h`, `d` (`1h30m`; a bare number is seconds), sizes `K`, `M`, `G`.\n\n"
-         "*Reload* says whether SIGHUP, or a change on the page, is enough; the others take effect at the next start.");
+         "Made from `src/config/options.def` by `sinkhole config document`; `make check` "
+         "compares.\n\n"
+         "Each option has the same name in the file (`name = value`), on the command line (`--name "
+         "value`) and, in capitals and with underscores, in the\n"
+         "environment (`SINKHOLE_NAME`). A higher source wins: command line, environment, what was "
+         "set on the page, file, default. A repeatable\n"
+         "option takes its values from one source only; it may be given several times, and the "
+         "word in its row (`none`, `off`, `system`) empties it.\n\n"
+         "In the file a `#` at the start of a line or after a blank begins a comment; a value with "
+         "`#` or with blanks at its ends stands in double quotes.\n"
+         "Addresses, networks, names and upstreams may also stand several in one value, separated "
+         "by blanks. In the environment list sources are separated by blanks,\n"
+         "records and paths by semicolons. Times take `ms`, `s`, `m`, `h`, `d` (`1h30m`; a bare "
+         "number is seconds), sizes `K`, `M`, `G`.\n\n"
+         "*Reload* says whether SIGHUP, or a change on the page, is enough; the others take effect "
+         "at the next start.");
     const char *section = "";
     for (unsigned i = 0; i < CFG_OPT_COUNT; i++) {
         enum cfg_option option = (enum cfg_option)i;
@@ -57,9 +66,12 @@ int document_markdown(void)
         expected(option, takes, sizeof takes);
         if (strcmp(section, cfg_section(option)) != 0) {
             section = cfg_section(option);
-            printf("\n## %s\n\n| option | default | takes | reload | meaning |\n|---|---|---|---|---|\n", section);
+            printf("\n## %s\n\n| option | default | takes | reload | meaning "
+                   "|\n|---|---|---|---|---|\n",
+                   section);
         }
-        printf("| `%s`%s | `%s` | ", row->name, cfg_is_repeatable(row->type) ? " ..." : "", shown_default(row));
+        printf("| `%s`%s | `%s` | ", row->name, cfg_is_repeatable(row->type) ? " ..." : "",
+               shown_default(row));
         markdown_text(takes);
         if (row->unit[0] != '\0') {
             printf(" (%s)", row->unit);

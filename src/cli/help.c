@@ -30,17 +30,19 @@ void help_overview(void)
         }
     }
     puts("\nMore: sinkhole help COMMAND, sinkhole help options, sinkhole(8), sinkhole.conf(5)\n"
-         "A first try: sinkhole run --list https://raw.githubusercontent.com/StevenBlack/hosts/master/hosts");
+         "A first try: sinkhole run --list "
+         "https://raw.githubusercontent.com/StevenBlack/hosts/master/hosts");
 }
 
 static const struct {
     unsigned flag;
     const char *text;
 } flag_texts[] = {
-    {FLAG_SERVER, "  --server URL          the running resolver, http://HOST:PORT; by default the one\n"
-                  "                        of this machine, as the configuration says\n"
-                  "  --password-file FILE  its password in the first line; also SINKHOLE_PASSWORD.\n"
-                  "                        On its own machine root needs none"},
+    {FLAG_SERVER,
+     "  --server URL          the running resolver, http://HOST:PORT; by default the one\n"
+     "                        of this machine, as the configuration says\n"
+     "  --password-file FILE  its password in the first line; also SINKHOLE_PASSWORD.\n"
+     "                        On its own machine root needs none"},
     {FLAG_JSON, "  --json                for programs"},
     {FLAG_FOLLOW, "  -f, --follow          go on"},
     {FLAG_OUTPUT, "  -o, --output FILE     where to write"},
@@ -57,7 +59,8 @@ static const struct {
 
 void help_command(const struct command *command)
 {
-    printf("usage: sinkhole %s [OPTION...]%s%s\n\n%s.\n", command->name, command->args[0] != '\0' ? " " : "", command->args, command->summary);
+    printf("usage: sinkhole %s [OPTION...]%s%s\n\n%s.\n", command->name,
+           command->args[0] != '\0' ? " " : "", command->args, command->summary);
     if (command->help != NULL) {
         printf("\n%s\n", command->help);
     }

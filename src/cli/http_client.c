@@ -94,7 +94,8 @@ static size_t collect(char *data, size_t size, size_t n, void *arg)
 }
 
 /* One request; the body goes to `sink`. */
-static enum err perform(struct http_client *c, const char *method, const char *path, const char *json, curl_write_callback sink, void *arg, long seconds,
+static enum err perform(struct http_client *c, const char *method, const char *path,
+                        const char *json, curl_write_callback sink, void *arg, long seconds,
                         int *status)
 {
     char url[PATH_MAX_OCTETS], error[CURL_ERROR_SIZE] = "";
@@ -117,7 +118,7 @@ static enum err perform(struct http_client *c, const char *method, const char *p
     curl_easy_setopt(c->easy, CURLOPT_URL, url);
     curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c->easy, CURLOPT_USERAGENT, "sinkhole");
     curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->easy, CURLOPT_PROXY, "");
@@ -131,14 +132,16 @@ static enum err perform(struct http_client *c, const char *method, const char *p
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &number);
     curl_slist_free_all(headers);
     if (code != CURLE_OK) {
-        snprintf(c->problem, sizeof c->problem, "%s: %s", c->base, error[0] != '\0' ? error : curl_easy_strerror(code));
+        snprintf(c->problem, sizeof c->problem, "%s: %s", c->base,
+                 error[0] != '\0' ? error : curl_easy_strerror(code));
         return ERR_IO;
     }
     *status = (int)number;
     return ERR_OK;
 }
 
-enum err http_client_send(struct http_client *c, const char *method, const char *path, const char *json, struct http_reply *out)
+enum err http_client_send(struct http_client *c, const char *method, const char *path,
+                          const char *json, struct http_reply *out)
 {
     struct http_reply r = {.status = 0};
     enum err e = perform(c, method, path, json, collect, &r, TOTAL_SECONDS, &r.status);
@@ -177,7 +180,8 @@ static size_t split(char *data, size_t size, size_t n, void *arg)
     return size * n;
 }
 
-enum err http_client_stream(struct http_client *c, const char *method, const char *path, http_line *line, void *arg, int *status)
+enum err http_client_stream(struct http_client *c, const char *method, const char *path,
+                            http_line *line, void *arg, int *status)
 {
     struct lines l = {.line = line, .arg = arg};
     enum err e = perform(c, method, path, NULL, split, &l, 0, status);
@@ -197,7 +201,8 @@ char *http_escape(const char *text)
     }
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("-._~", c) != NULL;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     strchr("-._~", c) != NULL;
         if (plain) {
             *p++ = (char)c;
         } else {

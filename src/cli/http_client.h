@@ -1,6 +1,7 @@
 /*
- * HTTP requests of the command line to a running resolver: the second place that uses libcurl (the first is host/fetch_curl.c, which
- * is made for downloads from strangers). One request at a time, whole bodies, no redirects.
+ * HTTP requests of the command line to a running resolver: the second place that uses libcurl (the
+ * first is host/fetch_curl.c, which is made for downloads from strangers). One request at a time,
+ * whole bodies, no redirects.
  */
 #ifndef SINKHOLE_CLI_HTTP_CLIENT_H
 #define SINKHOLE_CLI_HTTP_CLIENT_H
@@ -29,15 +30,19 @@ void http_client_close(struct http_client *c); /* NULL is allowed */
 void http_client_set_sid(struct http_client *c, const char *sid);
 
 /*
- * method "GET" …; path "/api/…"; json NULL: no body. ERR_IO: no answer, http_client_problem says why. Any HTTP status is ERR_OK.
+ * method "GET" …; path "/api/…"; json NULL: no body. ERR_IO: no answer, http_client_problem says
+ * why. Any HTTP status is ERR_OK.
  */
-MUST_CHECK enum err http_client_send(struct http_client *c, const char *method, const char *path, const char *json, struct http_reply *out);
+MUST_CHECK enum err http_client_send(struct http_client *c, const char *method, const char *path,
+                                     const char *json, struct http_reply *out);
 const char *http_client_problem(const struct http_client *c);
 void http_reply_free(struct http_reply *r);
 
-/* Each line of a streamed body as it comes, without its newline. ERR_IO as above; *status is the HTTP status. */
+/* Each line of a streamed body as it comes, without its newline. ERR_IO as above; *status is the
+ * HTTP status. */
 typedef void http_line(void *arg, const char *line);
-MUST_CHECK enum err http_client_stream(struct http_client *c, const char *method, const char *path, http_line *line, void *arg, int *status);
+MUST_CHECK enum err http_client_stream(struct http_client *c, const char *method, const char *path,
+                                       http_line *line, void *arg, int *status);
 
 /* `text` percent-encoded for a path or a query value; with malloc, free() it. NULL: no memory. */
 char *http_escape(const char *text);

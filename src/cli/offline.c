@@ -37,7 +37,8 @@ static bool rules_open(struct offline *o, struct store *store)
         e = rules_parse(&o->rules, span_of(blob.data, blob.len), what, sizeof what);
         store_blob_free(&blob);
         if (e != ERR_OK) {
-            cli_error(o->cli, "%s/rules.json: %s", store_dir(store), what[0] != '\0' ? what : err_text(e));
+            cli_error(o->cli, "%s/rules.json: %s", store_dir(store),
+                      what[0] != '\0' ? what : err_text(e));
         }
     } else {
         cli_error(o->cli, "%s/rules.json: %s", store_dir(store), err_text(e));
@@ -51,7 +52,9 @@ static int open_all(struct offline *o, const struct config *c)
     struct store *store;
     enum err e = store_open(c->state_dir, &store);
     if (e != ERR_OK) {
-        cli_error(o->cli, "no resolver is running here, and the state directory %s cannot be read: %s", c->state_dir, err_text(e));
+        cli_error(o->cli,
+                  "no resolver is running here, and the state directory %s cannot be read: %s",
+                  c->state_dir, err_text(e));
         return EXIT_FAILED;
     }
     bool fine = rules_open(o, store);
@@ -62,7 +65,8 @@ static int open_all(struct offline *o, const struct config *c)
     snprintf(path, sizeof path, "%s/blocklist.img", c->state_dir);
     e = list_image_open(path, &o->image);
     if (e != ERR_OK) {
-        cli_error(o->cli, "no resolver is running here, and %s cannot be used: %s", path, err_text(e));
+        cli_error(o->cli, "no resolver is running here, and %s cannot be used: %s", path,
+                  err_text(e));
         return EXIT_FAILED;
     }
     o->block_mode = c->block_mode;
@@ -108,16 +112,21 @@ static json_t *suffix_of(const struct dns_name *name, unsigned label)
 {
     struct span wire = dns_name_suffix(name, label);
     struct dns_name suffix;
-    return dns_name_from_wire(wire.ptr, wire.len, &suffix) == ERR_OK ? text_of(&suffix) : json_string("");
+    return dns_name_from_wire(wire.ptr, wire.len, &suffix) == ERR_OK ? text_of(&suffix)
+                                                                     : json_string("");
 }
 
-static json_t *rule_of_hit(const struct offline *o, const struct dns_name *name, const struct bl_hit *hit)
+static json_t *rule_of_hit(const struct offline *o, const struct dns_name *name,
+                           const struct bl_hit *hit)
 {
     struct bl_list_info list;
     bl_image_list(list_image_get(o->image), hit->source.list, &list);
-    return json_pack("{s:s, s:i, s:o, s:o, s:b, s:I, s:s}", "source", "list", "list_id", (int)hit->source.list, "list",
-                     json_stringn((const char *)list.name.ptr, list.name.len), "rule", suffix_of(name, hit->label), "subtree", (hit->source.kind & BL_BELOW) != 0,
-                     "line", (json_int_t)hit->source.line, "action", bl_rank_action(hit->source.rank) == BL_ALLOW ? "allow" : "block");
+    return json_pack("{s:s, s:i, s:o, s:o, s:b, s:I, s:s}", "source", "list", "list_id",
+                     (int)hit->source.list, "list",
+                     json_stringn((const char *)list.name.ptr, list.name.len), "rule",
+                     suffix_of(name, hit->label), "subtree", (hit->source.kind & BL_BELOW) != 0,
+                     "line", (json_int_t)hit->source.line, "action",
+                     bl_rank_action(hit->source.rank) == BL_ALLOW ? "allow" : "block");
 }
 
 /* The own rule that decides, or NULL. An own allow beats an own deny. */
@@ -127,13 +136,15 @@ static json_t *own_rule(const struct offline *o, const struct dns_name *name, bo
     for (uint32_t i = 0; o->rules.doc != NULL && i < rules_own_count(&o->rules); i++) {
         struct rule_view v;
         struct dns_name own;
-        if (!rules_own_at(&o->rules, i, &v) || !rules_own_active(&v, time(NULL)) || dns_name_parse(span_str(v.domain), &own) != ERR_OK) {
+        if (!rules_own_at(&o->rules, i, &v) || !rules_own_active(&v, time(NULL)) ||
+            dns_name_parse(span_str(v.domain), &own) != ERR_OK) {
             continue;
         }
         bool fits = v.kind == RULE_EXACT ? dns_name_equal(name, &own) : dns_name_within(name, &own);
         if (fits && v.client == NULL && (found == NULL || (v.allow && !*allow))) {
             json_decref(found);
-            found = json_pack("{s:s, s:n, s:n, s:o, s:b, s:n, s:s}", "source", "rule", "list_id", "list", "rule", text_of(&own), "subtree", v.kind == RULE_SUBTREE,
+            found = json_pack("{s:s, s:n, s:n, s:o, s:b, s:n, s:s}", "source", "rule", "list_id",
+                              "list", "rule", text_of(&own), "subtree", v.kind == RULE_SUBTREE,
                               "line", "action", v.allow ? "allow" : "block");
             *allow = v.allow;
         }
@@ -142,7 +153,8 @@ static json_t *own_rule(const struct offline *o, const struct dns_name *name, bo
 }
 
 /* The hits of the lists: what decides and the others. */
-static enum bl_action list_rules(const struct offline *o, const struct dns_name *name, json_t **decided, json_t *others)
+static enum bl_action list_rules(const struct offline *o, const struct dns_name *name,
+                                 json_t **decided, json_t *others)
 {
     struct bl_hit hits[HITS_MAX];
     struct bl_verdict verdict;
@@ -186,6 +198,8 @@ json_t *offline_check(const struct offline *o, const char *text)
     struct strbuf s;
     strbuf_init(&s, answer, sizeof answer);
     cfg_block_mode_format(&o->block_mode, &s);
-    return json_pack("{s:o, s:n, s:s, s:b, s:o, s:o, s:o}", "domain", text_of(&name), "client", "verdict", action == BL_BLOCK ? "blocked" : "allowed", "paused", 0, "answer",
-                     action == BL_BLOCK ? json_string(answer) : json_null(), "decided_by", decided, "others", others);
+    return json_pack("{s:o, s:n, s:s, s:b, s:o, s:o, s:o}", "domain", text_of(&name), "client",
+                     "verdict", action == BL_BLOCK ? "blocked" : "allowed", "paused", 0, "answer",
+                     action == BL_BLOCK ? json_string(answer) : json_null(), "decided_by", decided,
+                     "others", others);
 }

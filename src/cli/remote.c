@@ -28,7 +28,9 @@ const json_t *json_at(const json_t *o, const char *path)
 json_int_t json_int_at(const json_t *o, const char *path)
 {
     const json_t *v = json_at(o, path);
-    return json_is_integer(v) ? json_integer_value(v) : json_is_real(v) ? (json_int_t)json_real_value(v) : 0;
+    return json_is_integer(v) ? json_integer_value(v)
+           : json_is_real(v)  ? (json_int_t)json_real_value(v)
+                              : 0;
 }
 
 double json_real_at(const json_t *o, const char *path)
@@ -108,14 +110,16 @@ static void find_passwords(const struct config *c, bool local, struct passwords 
     if (local && token_read(c->state_dir, &token) == ERR_OK) {
         snprintf(out->text[out->count++], PASSWORD_OCTETS, "%s", token.text);
     }
-    if (c->password_file[0] != '\0' && first_line(c->password_file, out->text[out->count], PASSWORD_OCTETS)) {
+    if (c->password_file[0] != '\0' &&
+        first_line(c->password_file, out->text[out->count], PASSWORD_OCTETS)) {
         out->count++;
     }
 }
 
 /* ---- requests ---- */
 
-int remote_ask(struct remote *r, const char *method, const char *path, json_t *body, int *status, json_t **out)
+int remote_ask(struct remote *r, const char *method, const char *path, json_t *body, int *status,
+               json_t **out)
 {
     struct http_reply reply;
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
@@ -138,11 +142,13 @@ int remote_ask(struct remote *r, const char *method, const char *path, json_t *b
 void remote_complain(const struct remote *r, int status, const json_t *reply)
 {
     char message[512], hint[512];
-    const char *text = json_text_at(reply, "error.message"), *more = json_text_at(reply, "error.hint");
+    const char *text = json_text_at(reply, "error.message"),
+               *more = json_text_at(reply, "error.hint");
     if (text[0] == '\0') {
         cli_error(r->cli, "%s answers with HTTP status %d", r->base, status);
     } else if (more[0] != '\0') {
-        cli_error(r->cli, "%s (%s)", printable(text, message, sizeof message), printable(more, hint, sizeof hint));
+        cli_error(r->cli, "%s (%s)", printable(text, message, sizeof message),
+                  printable(more, hint, sizeof hint));
     } else {
         cli_error(r->cli, "%s", printable(text, message, sizeof message));
     }
@@ -182,7 +188,8 @@ static int login(struct remote *r, const struct passwords *passwords)
     bool open = json_is_true(json_at(reply, "session.valid"));
     json_decref(reply);
     for (unsigned i = 0; i < passwords->count && !open; i++) {
-        e = remote_ask(r, "POST", "/api/auth", json_pack("{s:s}", "password", passwords->text[i]), &status, &reply);
+        e = remote_ask(r, "POST", "/api/auth", json_pack("{s:s}", "password", passwords->text[i]),
+                       &status, &reply);
         if (e != EXIT_FINE) {
             return e;
         }
@@ -200,7 +207,10 @@ static int login(struct remote *r, const struct passwords *passwords)
         json_decref(reply);
     }
     if (!open) {
-        cli_error(r->cli, "%s: %s", r->base, passwords->count > 0 ? "wrong password" : "needs a password: use --password-file or SINKHOLE_PASSWORD");
+        cli_error(r->cli, "%s: %s", r->base,
+                  passwords->count > 0
+                      ? "wrong password"
+                      : "needs a password: use --password-file or SINKHOLE_PASSWORD");
         return EXIT_FAILED;
     }
     return EXIT_FINE;
@@ -220,7 +230,8 @@ static int open_at(struct remote *r, struct cli *cli, const struct config *c, bo
         return EXIT_FAILED;
     }
     if (!local) {
-        snprintf(r->base, sizeof r->base, "%s%s", strstr(server, "://") != NULL ? "" : "http://", server);
+        snprintf(r->base, sizeof r->base, "%s%s", strstr(server, "://") != NULL ? "" : "http://",
+                 server);
     }
     enum err e = http_client_open(r->base, &r->http);
     if (e != ERR_OK) {
@@ -239,7 +250,11 @@ static int open_at(struct remote *r, struct cli *cli, const struct config *c, bo
     if (passwords == NULL) {
         return EXIT_FAILED;
     }
-    find_passwords(c, local || strstr(r->base, "://127.") != NULL || strstr(r->base, "://[::1]") != NULL || strstr(r->base, "://localhost") != NULL, passwords);
+    find_passwords(c,
+                   local || strstr(r->base, "://127.") != NULL ||
+                       strstr(r->base, "://[::1]") != NULL ||
+                       strstr(r->base, "://localhost") != NULL,
+                   passwords);
     int status = login(r, passwords);
     explicit_bzero(passwords, sizeof *passwords);
     free(passwords);

@@ -1,5 +1,6 @@
 /*
- * A running resolver as the subcommands see it: finds its address, logs in, sends a request, takes JSON apart, prints what went wrong.
+ * A running resolver as the subcommands see it: finds its address, logs in, sends a request, takes
+ * JSON apart, prints what went wrong.
  */
 #ifndef SINKHOLE_CLI_REMOTE_H
 #define SINKHOLE_CLI_REMOTE_H
@@ -17,8 +18,9 @@ struct remote {
 };
 
 /*
- * Connect and log in. The address: --server, SINKHOLE_SERVER, else the first `http` of the configuration. The password: none if none is set, the
- * token of the state directory on the same machine, --password-file, SINKHOLE_PASSWORD. EXIT_FINE, or a status after a message.
+ * Connect and log in. The address: --server, SINKHOLE_SERVER, else the first `http` of the
+ * configuration. The password: none if none is set, the token of the state directory on the same
+ * machine, --password-file, SINKHOLE_PASSWORD. EXIT_FINE, or a status after a message.
  */
 int remote_open(struct cli *cli, struct remote *out);
 void remote_close(struct remote *r);
@@ -27,13 +29,16 @@ void remote_close(struct remote *r);
 int remote_try(struct cli *cli, struct remote *out, bool *absent);
 
 /*
- * One request. `body` may be NULL and is consumed. EXIT_FINE with *out (may be NULL; json_decref it) for statuses 200-299, else
- * EXIT_FAILED after a message made from the API's error. A reply without a body gives json null.
+ * One request. `body` may be NULL and is consumed. EXIT_FINE with *out (may be NULL; json_decref
+ * it) for statuses 200-299, else EXIT_FAILED after a message made from the API's error. A reply
+ * without a body gives json null.
  */
 int remote_call(struct remote *r, const char *method, const char *path, json_t *body, json_t **out);
 
-/* The same, and only the HTTP status decides: *status is set, no message unless there was no answer. */
-int remote_ask(struct remote *r, const char *method, const char *path, json_t *body, int *status, json_t **out);
+/* The same, and only the HTTP status decides: *status is set, no message unless there was no
+ * answer. */
+int remote_ask(struct remote *r, const char *method, const char *path, json_t *body, int *status,
+               json_t **out);
 
 /* The message of an API error, made printable, to standard error. */
 void remote_complain(const struct remote *r, int status, const json_t *reply);

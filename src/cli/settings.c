@@ -1,6 +1,7 @@
 /*
- * Reads the configuration's sources. The file must be there if it was named; the default one may be missing. Names in the
- * environment that begin with SINKHOLE_ and are no options are reported and left alone: container platforms set such names for services.
+ * Reads the configuration's sources. The file must be there if it was named; the default one may be
+ * missing. Names in the environment that begin with SINKHOLE_ and are no options are reported and
+ * left alone: container platforms set such names for services.
  */
 #include "cli/settings.h"
 
@@ -62,7 +63,9 @@ static enum err read_file(const char *path, char **text, size_t *len, struct cfg
         snprintf(error->text, sizeof error->text, "%s: cannot be read: %s", path, strerror(errno));
         e = ERR_IO;
     } else if (got > SETTINGS_FILE_MAX) {
-        snprintf(error->text, sizeof error->text, "%s: found more than %d octets, expected a configuration file", path, SETTINGS_FILE_MAX);
+        snprintf(error->text, sizeof error->text,
+                 "%s: found more than %d octets, expected a configuration file", path,
+                 SETTINGS_FILE_MAX);
         e = ERR_LIMIT;
     }
     if (f != NULL) {
@@ -105,7 +108,8 @@ static bool is_other(struct span name)
     return false;
 }
 
-static enum err apply_environment(const struct settings *s, struct config *c, struct cfg_error *error)
+static enum err apply_environment(const struct settings *s, struct config *c,
+                                  struct cfg_error *error)
 {
     for (char **p = environ; p != NULL && *p != NULL; p++) {
         const char *equals = strchr(*p, '=');
@@ -126,7 +130,8 @@ static enum err apply_environment(const struct settings *s, struct config *c, st
             }
             continue;
         }
-        enum err e = cfg_apply_pair(c, CFG_ENVIRONMENT, where, 0, name, span_str(equals + 1), error);
+        enum err e =
+            cfg_apply_pair(c, CFG_ENVIRONMENT, where, 0, name, span_str(equals + 1), error);
         if (e != ERR_OK) {
             return e;
         }
@@ -138,7 +143,8 @@ static enum err apply_arguments(const struct settings *s, struct config *c, stru
 {
     for (unsigned i = 0; i < s->count; i++) {
         const struct settings_pair *pair = &s->pairs[i];
-        enum err e = cfg_apply_pair(c, CFG_ARGUMENT, pair->name, 0, span_str(pair->name + 2), span_str(pair->value), error);
+        enum err e = cfg_apply_pair(c, CFG_ARGUMENT, pair->name, 0, span_str(pair->name + 2),
+                                    span_str(pair->value), error);
         if (e != ERR_OK) {
             return e;
         }

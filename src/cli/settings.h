@@ -12,7 +12,7 @@
 #define SETTINGS_FILE_MAX     (1024 * 1024) /* octets of a configuration file */
 
 struct settings_pair {
-    const char *name;  /* as it was given, "--listen"; kept until the end */
+    const char *name; /* as it was given, "--listen"; kept until the end */
     const char *value;
 };
 
@@ -31,8 +31,9 @@ void settings_free(struct settings *s);
 const char *settings_file(const struct settings *s);
 
 /*
- * A cfg_loader, arg being the struct settings: defaults, file, environment, command line, in memory of its own. Not finished. Each call reads
- * everything anew. Errors have their line in error->text: ERR_FORMAT, ERR_RANGE, ERR_LIMIT, ERR_IO (the file cannot be read), ERR_MEMORY.
+ * A cfg_loader, arg being the struct settings: defaults, file, environment, command line, in memory
+ * of its own. Not finished. Each call reads everything anew. Errors have their line in error->text:
+ * ERR_FORMAT, ERR_RANGE, ERR_LIMIT, ERR_IO (the file cannot be read), ERR_MEMORY.
  */
 enum err settings_load(void *arg, struct config **out, struct cfg_error *error);
 void settings_unload(void *arg, struct config *config); /* arg is not used */

@@ -24,6 +24,7 @@ host_SRCS := \
     tcp.c \
     ticketmap.c \
     tls.c \
+    token.c \
     udp.c \
     worker.c
 host_CFLAGS := $(HOST_CFLAGS)
