@@ -16,5 +16,6 @@ include mk/rules.mk
 include mk/web.mk
 include mk/starter.mk
 include mk/test.mk
+include mk/bench.mk
 include mk/targets.mk
 -include unikernel/unikernel.mk

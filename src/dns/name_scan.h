@@ -84,8 +84,8 @@ static ALWAYS_INLINE size_t dns_labels_scan(const uint8_t *wire, size_t len,
  * places again and again; one that does not is a compression bomb and is called malformed once the
  * steps are spent.
  */
-#define DNS_MEMO_SLOTS 256   /* a power of two */
-#define DNS_MEMO_STEPS 16384 /* labels and pointers behind pointers in one message */
+#define DNS_MEMO_SLOTS 256  /* a power of two */
+#define DNS_MEMO_STEPS 8192 /* labels and pointers behind pointers in one message */
 
 struct dns_name_memo {
     uint16_t target[DNS_MEMO_SLOTS]; /* offset pointed to; 0 is a free slot */

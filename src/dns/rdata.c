@@ -16,61 +16,56 @@
 #include "dns/msg.h"
 #include "dns/name_scan.h"
 
-struct shape {
-    uint16_t type;
-    char pattern[6];
-};
-
-/* In the order of their numbers. */
-static const struct shape shapes[] = {
-    {DNS_A, "4"},
-    {DNS_NS, "n"},
-    {3, "n"}, /* MD */
-    {4, "n"}, /* MF */
-    {DNS_CNAME, "n"},
-    {DNS_SOA, "nn992"},
-    {DNS_MB, "n"},
-    {DNS_MG, "n"},
-    {DNS_MR, "n"},
-    {DNS_PTR, "n"},
-    {DNS_HINFO, "ss"},
-    {DNS_MINFO, "nn"},
-    {DNS_MX, "2n"},
-    {DNS_TXT, "S"},
-    {DNS_RP, "nn"},
-    {DNS_AFSDB, "2n"},
-    {19, "s"},  /* X25 */
-    {20, "S"},  /* ISDN: one or two */
-    {21, "2n"}, /* RT */
-    {DNS_SIG, "99n+"},
-    {25, "4*"}, /* KEY */
-    {DNS_PX, "2nn"},
-    {DNS_AAAA, "88"},
-    {29, "88"}, /* LOC */
-    {DNS_NXT, "n+"},
-    {DNS_SRV, "6n"},
-    {DNS_NAPTR, "4sssn"},
-    {DNS_KX, "2n"},
-    {37, "5+"}, /* CERT */
-    {DNS_DNAME, "n"},
-    {DNS_DS, "4+"},
-    {44, "2+"}, /* SSHFP */
-    {DNS_RRSIG, "99N+"},
-    {DNS_NSEC, "Nw"},
-    {DNS_DNSKEY, "4*"},
-    {DNS_NSEC3, "4hhw"},
-    {51, "4h"}, /* NSEC3PARAM */
-    {52, "3+"}, /* TLSA */
-    {53, "3+"}, /* SMIMEA */
-    {59, "4+"}, /* CDS */
-    {60, "4*"}, /* CDNSKEY */
-    {62, "6w"}, /* CSYNC */
-    {63, "6+"}, /* ZONEMD */
-    {DNS_SVCB, "2Np"},
-    {DNS_HTTPS, "2Np"},
-    {99, "S"},    /* SPF */
-    {256, "4+"},  /* URI */
-    {257, "1h*"}, /* CAA */
+/* By type; the empty pattern is opaque. */
+static const char shapes[][7] = {
+    [DNS_A] = "4",
+    [DNS_NS] = "n",
+    [3] = "n", /* MD */
+    [4] = "n", /* MF */
+    [DNS_CNAME] = "n",
+    [DNS_SOA] = "nn992",
+    [DNS_MB] = "n",
+    [DNS_MG] = "n",
+    [DNS_MR] = "n",
+    [DNS_PTR] = "n",
+    [DNS_HINFO] = "ss",
+    [DNS_MINFO] = "nn",
+    [DNS_MX] = "2n",
+    [DNS_TXT] = "S",
+    [DNS_RP] = "nn",
+    [DNS_AFSDB] = "2n",
+    [19] = "s",  /* X25 */
+    [20] = "S",  /* ISDN: one or two */
+    [21] = "2n", /* RT */
+    [DNS_SIG] = "99n+",
+    [25] = "4*", /* KEY */
+    [DNS_PX] = "2nn",
+    [DNS_AAAA] = "88",
+    [29] = "88", /* LOC */
+    [DNS_NXT] = "n+",
+    [DNS_SRV] = "6n",
+    [DNS_NAPTR] = "4sssn",
+    [DNS_KX] = "2n",
+    [37] = "5+", /* CERT */
+    [DNS_DNAME] = "n",
+    [DNS_DS] = "4+",
+    [44] = "2+", /* SSHFP */
+    [DNS_RRSIG] = "99N+",
+    [DNS_NSEC] = "Nw",
+    [DNS_DNSKEY] = "4*",
+    [DNS_NSEC3] = "4hhw",
+    [51] = "4h", /* NSEC3PARAM */
+    [52] = "3+", /* TLSA */
+    [53] = "3+", /* SMIMEA */
+    [59] = "4+", /* CDS */
+    [60] = "4*", /* CDNSKEY */
+    [62] = "6w", /* CSYNC */
+    [63] = "6+", /* ZONEMD */
+    [DNS_SVCB] = "2Np",
+    [DNS_HTTPS] = "2Np",
+    [99] = "S",    /* SPF */
+    [256] = "4+",  /* URI */
+    [257] = "1h*", /* CAA */
 };
 
 /* How an owner or inner name is judged: by itself, or with the memory of a whole message. */
@@ -183,36 +178,18 @@ static bool part_ok(const struct name_judge *j, char part, size_t *pos, size_t e
     }
 }
 
-static const char *pattern_of(uint16_t type)
-{
-    size_t low = 0, high = ARRAY_LEN(shapes);
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (shapes[middle].type == type) {
-            return shapes[middle].pattern;
-        }
-        if (shapes[middle].type < type) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return NULL;
-}
-
 static bool rdata_ok(const struct name_judge *j, const struct dns_record *rr)
 {
     if (rr->type == DNS_OPT) {
         struct dns_edns edns;
         return dns_edns_read(rr->klass, rr->ttl, j->msg + rr->rdata, rr->rdlen, &edns) == ERR_OK;
     }
-    const char *pattern = pattern_of(rr->type);
-    if (pattern == NULL) {
+    if (rr->type >= ARRAY_LEN(shapes) || shapes[rr->type][0] == '\0') {
         return true;
     }
     size_t pos = rr->rdata;
     size_t end = rr->rdata + rr->rdlen;
-    for (; *pattern != '\0'; pattern++) {
+    for (const char *pattern = shapes[rr->type]; *pattern != '\0'; pattern++) {
         if (!part_ok(j, *pattern, &pos, end)) {
             return false;
         }
