@@ -34,10 +34,10 @@ UK_LDFLAGS := -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.
 UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            board/$(BOARD)/board.c \
            drivers/uart_pl011.c \
-           lib/boot_args.c lib/fdt.c lib/heap.c lib/libc.c lib/wallclock.c \
+           lib/boot_args.c lib/fat.c lib/fdt.c lib/heap.c lib/slots.c lib/libc.c lib/wallclock.c \
            net/net.c main.c
-UK_SRCS_virt := drivers/gicv2.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
-UK_SRCS_raspi := board/raspi/raspi.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/usb.c drivers/usb_ecm.c \
+UK_SRCS_virt := drivers/gicv2.c drivers/virtio_blk.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
+UK_SRCS_raspi := board/raspi/raspi.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/sdhci.c drivers/usb.c drivers/usb_ecm.c \
                  drivers/usb_lan.c drivers/usb_lan95xx.c drivers/usb_lan78xx.c
 UK_SRCS_raspi3 := $(UK_SRCS_raspi)
 UK_SRCS_raspi4 := $(UK_SRCS_raspi) drivers/genet.c drivers/gicv2.c

@@ -1,4 +1,5 @@
-/* SDHCI, polled, 32-bit register accesses only (the Pi's Arasan block demands it), default speed and one data line: a card is read at start and written rarely. */
+/* SDHCI, polled, 32-bit register accesses only (the Pi's Arasan block demands it), default speed
+ * and one data line: a card is read at start and written rarely. */
 #include "drivers/sdhci.h"
 
 #include <string.h>
@@ -7,13 +8,68 @@
 #include "base/log.h"
 #include "base/time.h"
 
-enum { BLOCK_SIZE_COUNT = 0x04, ARGUMENT = 0x08, COMMAND = 0x0c, RESPONSE = 0x10, DATA = 0x20, STATE = 0x24, CONTROL0 = 0x28, CONTROL1 = 0x2c, INTERRUPT = 0x30, INT_ENABLE = 0x34, INT_SIGNAL = 0x38, VERSION = 0xfc };
-enum { CLOCK_INTERNAL = 1 << 0, CLOCK_STABLE = 1 << 1, CLOCK_TO_CARD = 1 << 2, CLOCK_DIVIDER = 0xffc0, TIMEOUT_LONGEST = 0xe << 16, RESET_ALL = 1 << 24, RESET_COMMAND = 1 << 25, RESET_DATA = 1 << 26 };
-enum { INT_COMMAND_DONE = 1 << 0, INT_TRANSFER_DONE = 1 << 1, INT_WRITE_READY = 1 << 4, INT_READ_READY = 1 << 5, INT_ERROR = 1 << 15 };
-enum { RESPONSE_NONE = 0, RESPONSE_136 = 1 << 16, RESPONSE_48 = 2 << 16, RESPONSE_48_BUSY = 3 << 16, HAS_DATA = 1 << 21 };
+enum {
+    BLOCK_SIZE_COUNT = 0x04,
+    ARGUMENT = 0x08,
+    COMMAND = 0x0c,
+    RESPONSE = 0x10,
+    DATA = 0x20,
+    STATE = 0x24,
+    CONTROL0 = 0x28,
+    CONTROL1 = 0x2c,
+    INTERRUPT = 0x30,
+    INT_ENABLE = 0x34,
+    INT_SIGNAL = 0x38,
+    VERSION = 0xfc
+};
+enum {
+    CLOCK_INTERNAL = 1 << 0,
+    CLOCK_STABLE = 1 << 1,
+    CLOCK_TO_CARD = 1 << 2,
+    CLOCK_DIVIDER = 0xffc0,
+    TIMEOUT_LONGEST = 0xe << 16,
+    RESET_ALL = 1 << 24,
+    RESET_COMMAND = 1 << 25,
+    RESET_DATA = 1 << 26
+};
+enum {
+    INT_COMMAND_DONE = 1 << 0,
+    INT_TRANSFER_DONE = 1 << 1,
+    INT_WRITE_READY = 1 << 4,
+    INT_READ_READY = 1 << 5,
+    INT_ERROR = 1 << 15
+};
+enum {
+    RESPONSE_NONE = 0,
+    RESPONSE_136 = 1 << 16,
+    RESPONSE_48 = 2 << 16,
+    RESPONSE_48_BUSY = 3 << 16,
+    HAS_DATA = 1 << 21
+};
 enum { MODE_COUNT = 1 << 1, MODE_AUTO_STOP = 1 << 2, MODE_READ = 1 << 4, MODE_MULTI = 1 << 5 };
-enum { GO_IDLE = 0, ALL_SEND_CID = 2, SEND_RELATIVE_ADDR = 3, SELECT_CARD = 7, SEND_IF_COND = 8, SEND_CSD = 9, SET_BLOCKLEN = 16, READ_ONE = 17, READ_MANY = 18, WRITE_ONE = 24, WRITE_MANY = 25, APP_CMD = 55, APP_OP_COND = 41 };
-enum { IDENTIFY_HZ = 400000, RUN_HZ = 25000000, COMMAND_TIMEOUT_US = 200000, DATA_TIMEOUT_US = 1000000, TRANSFER_MAX = 256, POWER_UP_TRIES = 100 };
+enum {
+    GO_IDLE = 0,
+    ALL_SEND_CID = 2,
+    SEND_RELATIVE_ADDR = 3,
+    SELECT_CARD = 7,
+    SEND_IF_COND = 8,
+    SEND_CSD = 9,
+    SET_BLOCKLEN = 16,
+    READ_ONE = 17,
+    READ_MANY = 18,
+    WRITE_ONE = 24,
+    WRITE_MANY = 25,
+    APP_CMD = 55,
+    APP_OP_COND = 41
+};
+enum {
+    IDENTIFY_HZ = 400000,
+    RUN_HZ = 25000000,
+    COMMAND_TIMEOUT_US = 200000,
+    DATA_TIMEOUT_US = 1000000,
+    TRANSFER_MAX = 256,
+    POWER_UP_TRIES = 100
+};
 #define OCR_BUSY     (1U << 31)
 #define OCR_CAPACITY (1U << 30)
 #define OCR_VOLTAGES 0x00ff8000U
@@ -22,8 +78,8 @@ static struct sdhci {
     struct block_device block;
     uintptr_t base;
     uint32_t clock_hz;
-    uint32_t address;   /* relative card address, in the upper half */
-    bool by_sector;     /* high capacity: addresses are sectors, else octets */
+    uint32_t address; /* relative card address, in the upper half */
+    bool by_sector;   /* high capacity: addresses are sectors, else octets */
 } card;
 
 static uint32_t get(uint32_t reg)
@@ -74,10 +130,12 @@ static enum err command(uint32_t index, uint32_t flags, uint32_t argument, uint3
 
 static bool set_clock(uint32_t hz)
 {
-    uint32_t divider = (card.clock_hz + 2 * hz - 1) / (2 * hz); /* 10-bit divided clock, specification 3.00 */
+    uint32_t divider =
+        (card.clock_hz + 2 * hz - 1) / (2 * hz); /* 10-bit divided clock, specification 3.00 */
     divider = divider > 0x3ff ? 0x3ff : divider;
     set(CONTROL1, get(CONTROL1) & ~(uint32_t)(CLOCK_TO_CARD | CLOCK_DIVIDER));
-    set(CONTROL1, get(CONTROL1) | (divider & 0xff) << 8 | (divider >> 8) << 6 | CLOCK_INTERNAL | TIMEOUT_LONGEST);
+    set(CONTROL1, get(CONTROL1) | (divider & 0xff) << 8 | (divider >> 8) << 6 | CLOCK_INTERNAL |
+                      TIMEOUT_LONGEST);
     usec_t end = clock_now() + 100000;
     while (!(get(CONTROL1) & CLOCK_STABLE)) {
         if (clock_now() > end) {
@@ -143,7 +201,8 @@ static enum err card_read(struct block_device *d, uint64_t sector, uint32_t coun
     return e;
 }
 
-static enum err card_write(struct block_device *d, uint64_t sector, uint32_t count, const void *data)
+static enum err card_write(struct block_device *d, uint64_t sector, uint32_t count,
+                           const void *data)
 {
     enum err e = ERR_OK;
     for (const uint8_t *p = data; count > 0 && e == ERR_OK;) {
@@ -165,7 +224,9 @@ static enum err identify(const char **step)
     (void)command(GO_IDLE, RESPONSE_NONE, 0, NULL);
     bool version2 = command(SEND_IF_COND, RESPONSE_48, 0x1aa, &r) == ERR_OK && (r & 0xfff) == 0x1aa;
     for (int i = 0;; i++) {
-        if (command(APP_CMD, RESPONSE_48, 0, NULL) != ERR_OK || command(APP_OP_COND, RESPONSE_48, OCR_VOLTAGES | (version2 ? OCR_CAPACITY : 0), &r) != ERR_OK) {
+        if (command(APP_CMD, RESPONSE_48, 0, NULL) != ERR_OK ||
+            command(APP_OP_COND, RESPONSE_48, OCR_VOLTAGES | (version2 ? OCR_CAPACITY : 0), &r) !=
+                ERR_OK) {
             return ERR_NOT_FOUND;
         }
         if (r & OCR_BUSY) {

@@ -30,11 +30,18 @@ static enum err request(uint32_t type, uint64_t sector, void *data, uint32_t len
     disk.status = 0xff;
     uint16_t into = type == TYPE_IN ? VIRTIO_DESC_WRITE : 0;
     uint16_t last = len > 0 ? 2 : 1;
-    queue.desc[0] = (struct virtio_desc){.addr = (uintptr_t)&disk.header, .len = sizeof disk.header, .flags = VIRTIO_DESC_NEXT, .next = 1};
+    queue.desc[0] = (struct virtio_desc){.addr = (uintptr_t)&disk.header,
+                                         .len = sizeof disk.header,
+                                         .flags = VIRTIO_DESC_NEXT,
+                                         .next = 1};
     if (len > 0) {
-        queue.desc[1] = (struct virtio_desc){.addr = (uintptr_t)data, .len = len, .flags = (uint16_t)(into | VIRTIO_DESC_NEXT), .next = 2};
+        queue.desc[1] = (struct virtio_desc){.addr = (uintptr_t)data,
+                                             .len = len,
+                                             .flags = (uint16_t)(into | VIRTIO_DESC_NEXT),
+                                             .next = 2};
     }
-    queue.desc[last] = (struct virtio_desc){.addr = (uintptr_t)&disk.status, .len = 1, .flags = VIRTIO_DESC_WRITE};
+    queue.desc[last] =
+        (struct virtio_desc){.addr = (uintptr_t)&disk.status, .len = 1, .flags = VIRTIO_DESC_WRITE};
     virtio_queue_put(&queue, 0);
     virtio_queue_notify(&disk.dev, 0, &queue);
     usec_t end = clock_now() + TIMEOUT_US;
@@ -55,7 +62,8 @@ static enum err disk_read(struct block_device *d, uint64_t sector, uint32_t coun
     return request(TYPE_IN, sector, out, count * BLOCK_SECTOR);
 }
 
-static enum err disk_write(struct block_device *d, uint64_t sector, uint32_t count, const void *data)
+static enum err disk_write(struct block_device *d, uint64_t sector, uint32_t count,
+                           const void *data)
 {
     d->written += count;
     enum err e = request(TYPE_OUT, sector, (void *)(uintptr_t)data, count * BLOCK_SECTOR);
@@ -67,7 +75,8 @@ static enum err disk_write(struct block_device *d, uint64_t sector, uint32_t cou
 
 struct block_device *virtio_blk_start(void)
 {
-    if (!virtio_find(VIRTIO_ID_BLOCK, 0, &disk.dev) || !virtio_negotiate(&disk.dev, FEATURE_FLUSH) || !virtio_queue_setup(&disk.dev, 0, &queue)) {
+    if (!virtio_find(VIRTIO_ID_BLOCK, 0, &disk.dev) ||
+        !virtio_negotiate(&disk.dev, FEATURE_FLUSH) || !virtio_queue_setup(&disk.dev, 0, &queue)) {
         return NULL;
     }
     virtio_ready(&disk.dev);

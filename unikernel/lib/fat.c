@@ -1,11 +1,22 @@
-/* FAT reader. The card may be broken or hostile: cluster chains are bounded by the number of clusters, every address by the volume's end. */
+/* FAT reader. The card may be broken or hostile: cluster chains are bounded by the number of
+ * clusters, every address by the volume's end. */
 #include "lib/fat.h"
 
 #include <string.h>
 
 #include "base/span.h"
 
-enum { ENTRY = 32, ENTRIES = BLOCK_SECTOR / ENTRY, ATTR_VOLUME = 0x08, ATTR_FOLDER = 0x10, ATTR_LONG = 0x0f, LONG_LAST = 0x40, LONG_CHARS = 13, NAME_MAX_OCTETS = 260, ROOT_CLUSTERS_MAX = 1024 };
+enum {
+    ENTRY = 32,
+    ENTRIES = BLOCK_SECTOR / ENTRY,
+    ATTR_VOLUME = 0x08,
+    ATTR_FOLDER = 0x10,
+    ATTR_LONG = 0x0f,
+    LONG_LAST = 0x40,
+    LONG_CHARS = 13,
+    NAME_MAX_OCTETS = 260,
+    ROOT_CLUSTERS_MAX = 1024
+};
 enum { PARTITIONS = 446, PARTITION = 16, FAT16_CLUSTERS = 4085, FAT32_CLUSTERS = 65525 };
 
 static uint32_t le16(const uint8_t *p)
@@ -28,13 +39,15 @@ static enum err read_boot(struct block_device *disk, uint64_t start, struct fat 
     if (b[510] != 0x55 || b[511] != 0xaa || le16(b + 11) != BLOCK_SECTOR) {
         return ERR_FORMAT;
     }
-    uint32_t reserved = le16(b + 14), copies = b[16], root_entries = le16(b + 17), total = le16(b + 19), fat_sectors = le16(b + 22);
+    uint32_t reserved = le16(b + 14), copies = b[16], root_entries = le16(b + 17),
+             total = le16(b + 19), fat_sectors = le16(b + 22);
     total = total ? total : le32_read(b + 32);
     fat_sectors = fat_sectors ? fat_sectors : le32_read(b + 36);
     uint32_t per = b[13];
     uint64_t root_sectors = (root_entries + ENTRIES - 1) / ENTRIES;
     uint64_t data = reserved + (uint64_t)copies * fat_sectors + root_sectors;
-    if (per == 0 || (per & (per - 1)) || reserved == 0 || copies == 0 || copies > 4 || fat_sectors == 0 || data >= total) {
+    if (per == 0 || (per & (per - 1)) || reserved == 0 || copies == 0 || copies > 4 ||
+        fat_sectors == 0 || data >= total) {
         return ERR_FORMAT;
     }
     *fs = (struct fat){.disk = disk,
@@ -67,7 +80,8 @@ enum err fat_open(struct block_device *disk, struct fat *out)
     for (int i = 0; i < 4 && b[510] == 0x55 && b[511] == 0xaa; i++) {
         const uint8_t *p = b + PARTITIONS + PARTITION * i;
         struct fat fs;
-        if (is_fat_partition(p[4]) && (p[0] & 0x7f) == 0 && le32_read(p + 8) > 0 && read_boot(disk, le32_read(p + 8), &fs) == ERR_OK) {
+        if (is_fat_partition(p[4]) && (p[0] & 0x7f) == 0 && le32_read(p + 8) > 0 &&
+            read_boot(disk, le32_read(p + 8), &fs) == ERR_OK) {
             *out = fs;
             return ERR_OK;
         }
@@ -138,7 +152,8 @@ static void long_name_take(struct long_name *n, const uint8_t *e)
         n->sum = e[13];
         n->expect = order;
     }
-    if (order == 0 || order != n->expect || e[13] != n->sum || (size_t)order * LONG_CHARS >= sizeof n->text) {
+    if (order == 0 || order != n->expect || e[13] != n->sum ||
+        (size_t)order * LONG_CHARS >= sizeof n->text) {
         memset(n, 0, sizeof *n);
         return;
     }
@@ -190,7 +205,8 @@ static bool same_name(const char *a, const char *b)
 }
 
 /* One sector of a folder. ERR_OK: found; ERR_NOT_FOUND: go on; ERR_STATE: the folder ends here. */
-static enum err search_sector(const uint8_t *sector, const char *name, struct long_name *assembled, struct fat_file *out)
+static enum err search_sector(const uint8_t *sector, const char *name, struct long_name *assembled,
+                              struct fat_file *out)
 {
     for (int i = 0; i < ENTRIES; i++) {
         const uint8_t *e = sector + i * ENTRY;
@@ -207,17 +223,21 @@ static enum err search_sector(const uint8_t *sector, const char *name, struct lo
             continue;
         }
         short_name(e, alias);
-        bool match = same_name(alias, name) || (assembled->whole && assembled->sum == short_sum(e) && same_name(assembled->text, name));
+        bool match =
+            same_name(alias, name) || (assembled->whole && assembled->sum == short_sum(e) &&
+                                       same_name(assembled->text, name));
         assembled->whole = false;
         if (match && !(e[11] & (ATTR_FOLDER | ATTR_VOLUME))) {
-            *out = (struct fat_file){.first_cluster = le16(e + 26) | le16(e + 20) << 16, .octets = le32_read(e + 28)};
+            *out = (struct fat_file){.first_cluster = le16(e + 26) | le16(e + 20) << 16,
+                                     .octets = le32_read(e + 28)};
             return ERR_OK;
         }
     }
     return ERR_NOT_FOUND;
 }
 
-static enum err search_run(const struct fat *fs, uint64_t start, uint32_t sectors, const char *name, struct long_name *assembled, struct fat_file *out)
+static enum err search_run(const struct fat *fs, uint64_t start, uint32_t sectors, const char *name,
+                           struct long_name *assembled, struct fat_file *out)
 {
     uint8_t sector[BLOCK_SECTOR];
     for (uint32_t s = 0; s < sectors; s++) {
@@ -240,7 +260,8 @@ enum err fat_find(const struct fat *fs, const char *name, struct fat_file *out)
         return e == ERR_STATE ? ERR_NOT_FOUND : e;
     }
     uint32_t cluster = fs->root_cluster;
-    for (int n = 0; n < ROOT_CLUSTERS_MAX && cluster_valid(fs, cluster) && e == ERR_NOT_FOUND; n++) {
+    for (int n = 0; n < ROOT_CLUSTERS_MAX && cluster_valid(fs, cluster) && e == ERR_NOT_FOUND;
+         n++) {
         e = search_run(fs, cluster_sector(fs, cluster), fs->cluster_sectors, name, &assembled, out);
         if (e == ERR_NOT_FOUND) {
             enum err step = chain_next(fs, &chain, cluster, &cluster);
@@ -250,8 +271,10 @@ enum err fat_find(const struct fat *fs, const char *name, struct fat_file *out)
     return e == ERR_STATE ? ERR_NOT_FOUND : e;
 }
 
-/* The number of clusters that follow each other on the disk from `cluster` on, at most `want`; *after is the one that comes then (0: end of the chain). */
-static enum err run_length(const struct fat *fs, struct chain *chain, uint32_t cluster, uint32_t want, uint32_t *run, uint32_t *after)
+/* The number of clusters that follow each other on the disk from `cluster` on, at most `want`;
+ * *after is the one that comes then (0: end of the chain). */
+static enum err run_length(const struct fat *fs, struct chain *chain, uint32_t cluster,
+                           uint32_t want, uint32_t *run, uint32_t *after)
 {
     uint32_t n = 0, next = cluster;
     enum err e = ERR_OK;
@@ -271,7 +294,8 @@ static uint32_t clusters_for(const struct fat *fs, uint32_t octets)
     return (uint32_t)((octets + size - 1) / size);
 }
 
-enum err fat_read(const struct fat *fs, const struct fat_file *f, void *out, uint32_t cap, uint32_t *len)
+enum err fat_read(const struct fat *fs, const struct fat_file *f, void *out, uint32_t cap,
+                  uint32_t *len)
 {
     uint32_t left = clusters_for(fs, f->octets);
     uint32_t sectors_left = (uint32_t)(((uint64_t)f->octets + BLOCK_SECTOR - 1) / BLOCK_SECTOR);
@@ -305,7 +329,8 @@ enum err fat_read(const struct fat *fs, const struct fat_file *f, void *out, uin
     return ERR_OK;
 }
 
-enum err fat_extent(const struct fat *fs, const struct fat_file *f, uint64_t *sector, uint32_t *sectors)
+enum err fat_extent(const struct fat *fs, const struct fat_file *f, uint64_t *sector,
+                    uint32_t *sectors)
 {
     uint32_t want = clusters_for(fs, f->octets), run = 0, after;
     struct chain chain = {.sector = 0};

@@ -1,4 +1,5 @@
-/* Two slots with generation and checksum. The header is one sector, which a card writes whole or not at all; it is written after the payload. */
+/* Two slots with generation and checksum. The header is one sector, which a card writes whole or
+ * not at all; it is written after the payload. */
 #include "lib/slots.h"
 
 #include <string.h>
@@ -6,7 +7,16 @@
 #include "base/siphash.h"
 #include "base/span.h"
 
-enum { MAGIC = 0x544c5353, VERSION = 1, OFF_MAGIC = 0, OFF_VERSION = 4, OFF_GENERATION = 8, OFF_LENGTH = 16, OFF_PAYLOAD_SUM = 24, OFF_HEADER_SUM = 32 };
+enum {
+    MAGIC = 0x544c5353,
+    VERSION = 1,
+    OFF_MAGIC = 0,
+    OFF_VERSION = 4,
+    OFF_GENERATION = 8,
+    OFF_LENGTH = 16,
+    OFF_PAYLOAD_SUM = 24,
+    OFF_HEADER_SUM = 32
+};
 
 static const struct siphash_key key = {UINT64_C(0x736c6f74732e7631), UINT64_C(0x73696e6b686f6c65)};
 
@@ -23,7 +33,8 @@ static uint64_t slot_sector(const struct slots *s, unsigned slot)
 static bool read_header(const struct slots *s, unsigned slot, struct header *out)
 {
     uint8_t b[BLOCK_SECTOR];
-    if (s->disk->read(s->disk, slot_sector(s, slot), 1, b) != ERR_OK || le32_read(b + OFF_MAGIC) != MAGIC || le32_read(b + OFF_VERSION) != VERSION ||
+    if (s->disk->read(s->disk, slot_sector(s, slot), 1, b) != ERR_OK ||
+        le32_read(b + OFF_MAGIC) != MAGIC || le32_read(b + OFF_VERSION) != VERSION ||
         le64_read(b + OFF_HEADER_SUM) != siphash13(key, b, OFF_HEADER_SUM)) {
         return false;
     }
@@ -50,7 +61,8 @@ enum err slots_open(struct block_device *disk, uint64_t sector, uint32_t sectors
     return ERR_OK;
 }
 
-static enum err load_slot(const struct slots *s, unsigned slot, void *out, uint32_t cap, uint32_t *len)
+static enum err load_slot(const struct slots *s, unsigned slot, void *out, uint32_t cap,
+                          uint32_t *len)
 {
     struct header h;
     if (!read_header(s, slot, &h)) {
@@ -77,8 +89,13 @@ enum err slots_load(struct slots *s, void *out, uint32_t cap, uint32_t *len)
         return ERR_NOT_FOUND;
     }
     enum err e = load_slot(s, s->current, out, cap, len);
-    /* A payload that does not match its header: the other slot is older but whole. */
-    return e == ERR_CHECKSUM ? load_slot(s, 1 - s->current, out, cap, len) : e;
+    if (e != ERR_CHECKSUM) {
+        return e;
+    }
+    /* The payload does not match its header: the other slot is older but whole, and the next save
+     * must not hit it. */
+    s->current = 1 - s->current;
+    return load_slot(s, s->current, out, cap, len);
 }
 
 enum err slots_save(struct slots *s, const void *data, uint32_t len)
@@ -89,7 +106,8 @@ enum err slots_save(struct slots *s, const void *data, uint32_t len)
     if (sectors > s->slot_sectors - 1) {
         return ERR_SPACE;
     }
-    enum err e = sectors ? s->disk->write(s->disk, slot_sector(s, slot) + 1, sectors, data) : ERR_OK;
+    enum err e =
+        sectors ? s->disk->write(s->disk, slot_sector(s, slot) + 1, sectors, data) : ERR_OK;
     if (e != ERR_OK) {
         return e;
     }
