@@ -2,6 +2,7 @@
  * not at all; it is written after the payload. */
 #include "lib/slots.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/siphash.h"
