@@ -96,10 +96,16 @@ struct api_list {
     bool allow;               /* an allow list */
     bool enabled;
     bool configured;          /* stands in the configuration: may be disabled, not removed */
+    bool fetching;            /* under way now */
+    bool needs_confirm;       /* the new copy is less than half as long: list_confirm takes it */
     enum api_list_status status;
+    char format[16];          /* "hosts", "adblock" …; "" if not known yet */
+    char example[5][160];     /* the first rejected lines, printable ASCII */
+    uint32_t example_count;
     uint32_t rules;           /* accepted */
     uint32_t duplicates;
-    uint32_t rejected;        /* lines that are no rule */
+    uint32_t rejected;        /* lines that look like rules and are not usable */
+    uint32_t ignored;         /* comments, cosmetic rules and the like */
     uint32_t unique;          /* rules that no other list has; UINT32_MAX: not counted */
     uint32_t adblock;         /* rules in Adblock style among them */
     uint64_t octets;          /* size of the text */
@@ -183,6 +189,8 @@ struct api_backend {
     /* Start fetching all lists now; returns at once. ERR_STATE: already at it. */
     enum err (*update_lists)(void *ctx);
     bool (*update_running)(void *ctx);
+    enum err (*list_update)(void *ctx, uint32_t id);  /* one list, now; may be NULL */
+    enum err (*list_confirm)(void *ctx, uint32_t id); /* take its next copy even if it is much shorter; may be NULL */
     enum err (*flush_cache)(void *ctx);
     enum err (*reload)(void *ctx); /* reread the configuration, as SIGHUP does. May be NULL */
 };

@@ -34,6 +34,8 @@ struct age {
     uint32_t idle_hours, idle_slots;
 };
 
+#define UNIX_MAX (INT64_C(1) << 33) /* seconds that are believed; in the year 2242 */
+
 static const char magic[8] = {'s', 'i', 'n', 'k', 's', 't', 'a', 't'};
 static const struct siphash_key sum_key = {UINT64_C(0x736e6b2073746174),
                                            UINT64_C(0x6973746963732031)};
@@ -332,7 +334,7 @@ static void get_clients(struct stats *s, struct reader *r, const struct age *age
     uint64_t n = get_up_to(r, STATS_TOP_MAX);
     for (uint64_t i = 0; i < n && !r->bad; i++) {
         const uint8_t *octets = reader_take(r, 16);
-        int64_t first = (int64_t)get_up_to(r, UINT32_MAX), last = (int64_t)get_up_to(r, UINT32_MAX);
+        int64_t first = (int64_t)get_up_to(r, UNIX_MAX), last = (int64_t)get_up_to(r, UNIX_MAX);
         struct client *row = NULL;
         if (octets && take) {
             struct ip_addr addr;
@@ -612,7 +614,7 @@ enum err stats_load(struct stats *s, const void *buf, size_t len)
         return ERR_CHECKSUM;
     }
     int64_t saved = (int64_t)le64_read(data + 16);
-    if (saved < 0 || saved > INT64_MAX / 4096) {
+    if (saved < 0 || saved > UNIX_MAX) {
         return ERR_FORMAT;
     }
     struct age age = age_of(s, saved);

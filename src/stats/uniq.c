@@ -44,30 +44,26 @@ void uniq_next_hour(struct uniq *u, uint32_t hours)
     }
 }
 
-/* Natural logarithm of x >= 1: x = 2^k * m with 1 <= m < 2, and ln m = 2 artanh((m - 1) / (m + 1)).
+/*
+ * The estimator's part for registers that are still empty; x is their share, below 1. It is the sum
+ * of x^(2^k) * 2^(k-1) for all k >= 1, and x.
  */
-static double ln(double x)
+static double sigma(double x)
 {
-    const double ln2 = 0.69314718055994530942;
-    double k = 0;
-    while (x >= 2) {
-        x /= 2;
-        k += 1;
-    }
-    double z = (x - 1) / (x + 1), power = z, sum = 0;
-    for (int i = 1; i < 40; i += 2) {
-        sum += power / i;
-        power *= z * z;
-    }
-    return k * ln2 + 2 * sum;
+    double y = 1, z = x, before;
+    do {
+        x *= x;
+        before = z;
+        z += x * y;
+        y += y;
+    } while (z != before);
+    return z;
 }
 
 uint32_t uniq_count(const struct uniq *u)
 {
     const double m = UNIQ_REGISTERS;
-    const double alpha = 0.7213 / (1 + 1.079 / m);
-    double sum = 0;
-    uint32_t zero = 0;
+    const double alpha = 0.72134752044448170; /* 1 / (2 ln 2) */
     uint32_t of_rank[UNIQ_RANK_MAX + 1] = {0};
     for (uint32_t i = 0; i < UNIQ_REGISTERS; i++) {
         uint8_t rank = 0;
@@ -76,13 +72,14 @@ uint32_t uniq_count(const struct uniq *u)
         }
         of_rank[rank]++;
     }
-    zero = of_rank[0];
-    for (uint32_t r = 0; r <= UNIQ_RANK_MAX; r++) {
-        sum += (double)of_rank[r] / (double)(UINT64_C(1) << r);
+    if (of_rank[0] == UNIQ_REGISTERS) {
+        return 0;
     }
-    double estimate = alpha * m * m / sum;
-    if (estimate <= 2.5 * m && zero > 0) {
-        estimate = m * ln(m / zero);
+    double z = 0;
+    for (uint32_t r = UNIQ_RANK_MAX; r >= 1; r--) {
+        z = (z + of_rank[r]) / 2;
     }
-    return (uint32_t)(estimate + 0.5);
+    z += m * sigma(of_rank[0] / m);
+    double estimate = alpha * m * m / z + 0.5;
+    return estimate < UINT32_MAX ? (uint32_t)estimate : UINT32_MAX;
 }

@@ -1,7 +1,7 @@
 /*
  * How many different keys were seen in the last 24 hours: HyperLogLog (Flajolet et al., 2007) with
- * one sketch an hour, linear counting while few are seen. Standard error 0.8 %; below about 1 000
- * keys the answer is off by one or two at most. Memory: 24 sketches of 16 KiB.
+ * one sketch an hour. Standard error 0.8 %; some hundred keys are usually counted exactly.
+ * Memory: 24 sketches of 16 KiB.
  */
 #ifndef SINKHOLE_STATS_UNIQ_H
 #define SINKHOLE_STATS_UNIQ_H
