@@ -119,6 +119,10 @@ static const char *url_check(const char *url, struct url_parts *out)
             return "the URL holds a blank, a control octet or a letter outside ASCII";
         }
     }
+    const char *slashes = strstr(url, "://");
+    if (!slashes || slashes[3] == '/') { /* libcurl would take three slashes for two */
+        return "not a URL, or one without a host";
+    }
     const char *problem = NULL;
     char *scheme = NULL, *host = NULL, *user = NULL, *password = NULL;
     CURLU *u = curl_url();
@@ -362,7 +366,7 @@ static const char *body_error_text(enum err e)
     }
 }
 
-static void fail(struct transfer *t, bool transient, const char *text)
+static void transfer_fail(struct transfer *t, bool transient, const char *text)
 {
     struct strbuf s;
     t->result.outcome = FETCH_FAILED;
@@ -396,23 +400,23 @@ static void fail_transport(struct transfer *t, CURLcode code)
 {
     char text[FETCH_ERROR_MAX];
     if (t->headers_too_long) {
-        fail(t, false, "the answer's header is too long");
+        transfer_fail(t, false, "the answer's header is too long");
     } else if (t->sink_stopped) {
         t->result.outcome = FETCH_STOPPED;
     } else if (t->body_error != ERR_OK) {
-        fail(t, t->body_error == ERR_SHORT, body_error_text(t->body_error));
+        transfer_fail(t, t->body_error == ERR_SHORT, body_error_text(t->body_error));
     } else if (t->address_refused && code == CURLE_COULDNT_CONNECT) {
         (void)snprintf(text, sizeof text, "the address %s of its host is refused (loopback, link-local or unspecified)",
                        t->refused_address);
-        fail(t, false, text);
+        transfer_fail(t, false, text);
     } else if (t->result.http_status != 0 && t->result.http_status != 200) {
         (void)snprintf(text, sizeof text, "HTTP status %d", t->result.http_status);
-        fail(t, t->result.http_status >= 500, text);
+        transfer_fail(t, t->result.http_status >= 500, text);
     } else if (code == CURLE_FILESIZE_EXCEEDED) {
-        fail(t, false, body_error_text(ERR_LIMIT));
+        transfer_fail(t, false, body_error_text(ERR_LIMIT));
     } else {
         const char *detail = t->curl_error[0] ? t->curl_error : curl_easy_strerror(code);
-        fail(t, is_transient(code), detail);
+        transfer_fail(t, is_transient(code), detail);
     }
 }
 
@@ -432,9 +436,9 @@ static void complete_200(struct transfer *t)
     if (t->sink_stopped) {
         t->result.outcome = FETCH_STOPPED;
     } else if (e != ERR_OK) {
-        fail(t, e == ERR_SHORT, body_error_text(e));
+        transfer_fail(t, e == ERR_SHORT, body_error_text(e));
     } else if (!ends_for_sure(t)) {
-        fail(t, true, "the answer has no length, so nobody can tell whether all of it arrived");
+        transfer_fail(t, true, "the answer has no length, so nobody can tell whether all of it arrived");
     } else {
         t->result.outcome = FETCH_COMPLETE;
     }
@@ -452,7 +456,7 @@ static void complete_other(struct transfer *t)
     (void)curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
     t->result.retry_after_s = retry_after > 0 && retry_after < 7 * 86400 ? (uint32_t)retry_after : 0;
     (void)snprintf(text, sizeof text, "HTTP status %d", status);
-    fail(t, status == 408 || status == 429 || status >= 500, text);
+    transfer_fail(t, status == 408 || status == 429 || status >= 500, text);
 }
 
 /* Transfers */
@@ -572,7 +576,7 @@ static void activate(struct fetcher *f, struct transfer *t)
     f->active = t;
     f->active_count++;
     if (curl_multi_add_handle(f->multi, t->easy) != CURLM_OK) {
-        fail(t, true, "out of memory");
+        transfer_fail(t, true, "out of memory");
         finish(f, t);
     }
 }
@@ -605,24 +609,24 @@ static bool follow(struct transfer *t)
     const char *problem = target ? url_check(target, &to) : "no Location";
     if (problem) {
         (void)snprintf(text, sizeof text, "redirect refused: %s", problem);
-        fail(t, false, text);
+        transfer_fail(t, false, text);
         return false;
     }
     if (++t->redirects > FETCH_REDIRECTS_MAX) {
-        fail(t, false, "more than 5 redirects");
+        transfer_fail(t, false, "more than 5 redirects");
         return false;
     }
     if (!url_check(t->url, &from) && from.https && !to.https) {
-        fail(t, false, "redirect refused: from https to http");
+        transfer_fail(t, false, "redirect refused: from https to http");
         return false;
     }
     if (to.local && !t->local) {
-        fail(t, false, "redirect refused: to a loopback or link-local host");
+        transfer_fail(t, false, "redirect refused: to a loopback or link-local host");
         return false;
     }
     char *copy = strdup(target);
     if (!copy) {
-        fail(t, true, "out of memory");
+        transfer_fail(t, true, "out of memory");
         return false;
     }
     free(t->url);
@@ -646,7 +650,7 @@ static void handle_end(struct fetcher *f, struct transfer *t, CURLcode code)
             if (curl_multi_add_handle(f->multi, t->easy) == CURLM_OK) {
                 return;
             }
-            fail(t, true, "out of memory");
+            transfer_fail(t, true, "out of memory");
         }
     } else if (status == 200) {
         complete_200(t);
