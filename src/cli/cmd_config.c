@@ -29,7 +29,7 @@ static int print_text(const struct config *c)
 
 static json_t *value_json(const struct config *c, enum cfg_option option, uint32_t index)
 {
-    char storage[4096];
+    char storage[CFG_VALUE_MAX];
     struct strbuf s;
     strbuf_init(&s, storage, sizeof storage);
     cfg_value_format(c, option, index, &s);

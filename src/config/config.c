@@ -411,6 +411,7 @@ enum err cfg_init(struct config **out, void *mem, size_t len)
     struct config *c = ARENA_NEW(&arena, struct config);
     REQUIRE(c != NULL);
     c->arena = arena;
+    c->file = "";
     for (unsigned i = 0; i < CFG_OPT_COUNT; i++) {
         set_default(c, (enum cfg_option)i);
     }
@@ -424,9 +425,9 @@ static enum err finish_failed(const struct config *c, struct cfg_error *error,
 {
     const struct cfg_origin *origin = &c->origin[option];
     struct strbuf s;
-    error_head(&s, error, origin->source == CFG_FILE ? "configuration" : cfg_row(option)->name,
+    error_head(&s, error, origin->source == CFG_FILE ? c->file : cfg_source_name(origin->source),
                origin->line);
-    strbuf_printf(&s, "found %s, expected %s", found, expected);
+    strbuf_printf(&s, "%s: found %s, expected %s", cfg_row(option)->name, found, expected);
     return e;
 }
 

@@ -134,6 +134,7 @@ struct cfg_origin {
 struct config {
 #include "config/options.def"
     struct cfg_origin origin[CFG_OPT_COUNT];
+    const char *file; /* the last one applied, for messages; "" if there was none */
     struct arena arena;
 };
 #undef OPT
@@ -240,6 +241,8 @@ uint32_t cfg_value_count(const struct config *c, enum cfg_option option);
 void cfg_value_format(const struct config *c, enum cfg_option option, uint32_t index,
                       struct strbuf *out);
 
+#define CFG_VALUE_MAX 2048 /* octets of the text of one value with NUL */
+
 /* What values an option takes, for people: "a number from 256 to 4194304", "on or off" … */
 void cfg_expected(enum cfg_option option, struct strbuf *out);
 
@@ -252,7 +255,7 @@ void cfg_duration_format(usec_t value, struct strbuf *out);
 void cfg_block_mode_format(const struct cfg_block_mode *mode, struct strbuf *out);
 
 /* The whole as a file that cfg_apply_text reads back, each option with its origin as a comment. */
-#define CFG_PRINT_MAX (512 * 1024) /* octets that are always enough */
+#define CFG_PRINT_MAX (1024 * 1024) /* octets that are always enough */
 void cfg_print(const struct config *c, struct strbuf *out);
 
 #endif

@@ -73,4 +73,7 @@ void cfg_error_found(struct cfg_error *error, const char *where, uint32_t line, 
 
 struct span cfg_trim(struct span text);
 
+/* Would the value be read back as another one if it stood in a file without quotes? */
+bool cfg_needs_quotes(struct span value);
+
 #endif

@@ -1,7 +1,7 @@
 /*
  * The text of a configuration file: one "name = value" a line. A # starts a comment at the start of
  * a line or after a blank, but not inside double quotes (records hold quoted text). A value that is
- * quoted as a whole loses its quotes.
+ * quoted as a whole loses its quotes, and \" and \\ in it stand for " and \.
  */
 #include "config/config_int.h"
 
@@ -28,13 +28,38 @@ static struct span without_comment(struct span line)
     return line;
 }
 
-static struct span without_quotes(struct span value)
+/* Is the value one quoted text: does the quote that it begins with end at its last octet? */
+static bool is_quoted(struct span value)
 {
-    if (value.len >= 2 && value.ptr[0] == '"' &&
-        memchr(value.ptr + 1, '"', value.len - 1) == value.ptr + value.len - 1) {
-        return span_of(value.ptr + 1, value.len - 2);
+    if (value.len < 2 || value.ptr[0] != '"') {
+        return false;
     }
-    return value;
+    for (size_t i = 1; i < value.len; i++) {
+        if (value.ptr[i] == '"') {
+            return i == value.len - 1;
+        }
+        i += value.ptr[i] == '\\';
+    }
+    return false;
+}
+
+/* What stands in the quotes of a quoted value, with the escapes taken off. len 0 and NULL: no room.
+ */
+static struct span without_quotes(struct arena *arena, struct span value)
+{
+    char *text = arena_alloc(arena, value.len, 1);
+    size_t len = 0;
+    for (size_t i = 1; text != NULL && i + 1 < value.len; i++) {
+        i += value.ptr[i] == '\\';
+        text[len++] = (char)value.ptr[i];
+    }
+    return span_of(text, len);
+}
+
+bool cfg_needs_quotes(struct span value)
+{
+    struct span read = cfg_trim(without_comment(value));
+    return read.len != value.len || is_quoted(value);
 }
 
 static enum err apply_line(struct config *c, const char *file, uint32_t number, struct span line,
@@ -56,7 +81,10 @@ static enum err apply_line(struct config *c, const char *file, uint32_t number, 
     }
     size_t at = (size_t)(equals - line.ptr);
     struct span name = cfg_trim(span_of(line.ptr, at));
-    struct span value = without_quotes(cfg_trim(span_of(equals + 1, line.len - at - 1)));
+    struct span value = cfg_trim(span_of(equals + 1, line.len - at - 1));
+    if (is_quoted(value)) {
+        value = without_quotes(&c->arena, value);
+    }
     return cfg_apply_pair(c, CFG_FILE, file, number, name, value, error);
 }
 
@@ -64,6 +92,8 @@ enum err cfg_apply_text(struct config *c, const char *file, struct span text,
                         struct cfg_error *error)
 {
     static const uint8_t bom[] = {0xef, 0xbb, 0xbf};
+    const char *name = arena_strdup(&c->arena, file, strlen(file));
+    c->file = name != NULL ? name : c->file;
     if (text.len >= sizeof bom && memcmp(text.ptr, bom, sizeof bom) == 0) {
         text = span_of(text.ptr + sizeof bom, text.len - sizeof bom);
     }

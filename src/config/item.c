@@ -84,7 +84,7 @@ enum err cfg_source_parse(struct cfg_parse *p, struct span text, const char **ou
 {
     struct span rest = text, web;
     p->expected = "a URL (http://, https://, file://), a path, or builtin";
-    if (text.len == 0 || has_control(text)) {
+    if (text.len == 0 || text.len >= CFG_VALUE_MAX || has_control(text)) {
         return ERR_FORMAT;
     }
     size_t plus = find_octet(text, '+');
@@ -140,7 +140,8 @@ enum err cfg_record_parse(struct cfg_parse *p, struct span text, const char **ou
     if (starts_with(owner, "*.", &below)) {
         owner = below;
     }
-    if (has_control(text) || rest.len == 0 || dns_name_parse(owner, &name) != ERR_OK) {
+    if (text.len >= CFG_VALUE_MAX || has_control(text) || rest.len == 0 ||
+        dns_name_parse(owner, &name) != ERR_OK) {
         return ERR_FORMAT;
     }
     if (dns_type_parse(type, &number) != ERR_OK) {

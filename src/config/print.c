@@ -242,13 +242,12 @@ void cfg_expected(enum cfg_option option, struct strbuf *out)
 
 bool cfg_equal(const struct config *a, const struct config *b, enum cfg_option option)
 {
-    enum { ITEM_OCTETS = 2048 };
     uint32_t count = cfg_value_count(a, option);
     if (count != cfg_value_count(b, option)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        char text_a[ITEM_OCTETS], text_b[ITEM_OCTETS];
+        char text_a[CFG_VALUE_MAX], text_b[CFG_VALUE_MAX];
         struct strbuf s, t;
         strbuf_init(&s, text_a, sizeof text_a);
         strbuf_init(&t, text_b, sizeof text_b);
@@ -259,6 +258,29 @@ bool cfg_equal(const struct config *a, const struct config *b, enum cfg_option o
         }
     }
     return true;
+}
+
+/* A value as it stands in a file. */
+static void print_value(const struct config *c, enum cfg_option option, uint32_t index,
+                        struct strbuf *out)
+{
+    size_t start = out->len;
+    cfg_value_format(c, option, index, out);
+    if (!cfg_needs_quotes(span_of(out->text + start, out->len - start))) {
+        return;
+    }
+    char value[CFG_VALUE_MAX];
+    size_t len = out->len - start < sizeof value ? out->len - start : sizeof value;
+    memcpy(value, out->text + start, len);
+    out->len = start;
+    strbuf_char(out, '"');
+    for (size_t i = 0; i < len; i++) {
+        if (value[i] == '"' || value[i] == '\\') {
+            strbuf_char(out, '\\');
+        }
+        strbuf_char(out, value[i]);
+    }
+    strbuf_char(out, '"');
 }
 
 static void print_option(const struct config *c, enum cfg_option option, struct strbuf *out)
@@ -275,7 +297,7 @@ static void print_option(const struct config *c, enum cfg_option option, struct 
     }
     for (uint32_t i = 0; i < count; i++) {
         strbuf_printf(out, "%s = ", row->name);
-        cfg_value_format(c, option, i, out);
+        print_value(c, option, i, out);
         strbuf_char(out, '\n');
     }
     if (count == 0) {
