@@ -14,8 +14,9 @@
 #define LWIP_IPV4            1
 #define LWIP_IPV6            1
 #define IPV6_FRAG_COPYHEADER 1 /* 64-bit pointers do not fit the fragment header in place */
-#define IP_REASSEMBLY        0 /* DNS over UDP stays under 1232 octets; fragments are an attacker's tool \
-                                */
+#define IP_REASSEMBLY                                                           \
+    0 /* DNS over UDP stays under 1232 octets; fragments are an attacker's tool \
+       */
 #define IP_FRAG                   0
 #define LWIP_IPV6_REASS           0
 #define LWIP_IPV6_FRAG            0
@@ -55,7 +56,6 @@
 #define MEMP_NUM_TCP_PCB_LISTEN 8
 #define MEMP_NUM_TCP_SEG        1024
 #define MEMP_NUM_SYS_TIMEOUT    32
-#define MEMP_NUM_ALTCP_PCB      64
 #define TCP_MSS                 1460
 #define TCP_WND                 (32 * TCP_MSS)
 #define TCP_SND_BUF             (16 * TCP_MSS)
@@ -71,8 +71,5 @@
 #define SNTP_SERVER_DNS            1
 #define SNTP_MAX_SERVERS           4
 #define SNTP_GET_SERVERS_FROM_DHCP 1
-#define LWIP_ALTCP                 1
-#define LWIP_ALTCP_TLS             1
-#define LWIP_ALTCP_TLS_MBEDTLS     1
 
 #endif
