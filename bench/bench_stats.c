@@ -34,7 +34,14 @@ static uint32_t random_below(uint32_t bound)
 static struct dns_name names[NAMES];
 static struct stats_event events[EVENTS];
 
-static void make_events(void)
+/* Each octave of ranks is as frequent as the next one. */
+static uint32_t zipf_rank(void)
+{
+    uint32_t rank = 1U << random_below(15);
+    return (rank + random_below(rank)) % NAMES;
+}
+
+static void make_names(void)
 {
     for (uint32_t i = 0; i < NAMES; i++) {
         char text[64];
@@ -43,13 +50,12 @@ static void make_events(void)
             abort();
         }
     }
+}
+
+static void make_events(bool even)
+{
     for (uint32_t i = 0; i < EVENTS; i++) {
-        /* 1/x law: rank = NAMES^u. */
-        uint32_t rank = 1;
-        for (uint32_t bits = random_below(15); bits > 0; bits--) {
-            rank *= 2;
-        }
-        rank = (rank + random_below(rank)) % NAMES;
+        uint32_t rank = even ? random_below(NAMES) : zipf_rank();
         bool blocked = rank % 5 == 0;
         uint8_t octets[4] = {192, 168, 1, (uint8_t)(1 + random_below(CLIENTS))};
         events[i] = (struct stats_event){
@@ -72,21 +78,31 @@ static double least(double a, double b)
     return a < b ? a : b;
 }
 
-int main(void)
+struct bench {
+    struct stats_worker *worker;
+    struct stats *stats;
+    size_t worker_octets, stats_octets;
+};
+
+static void open_bench(struct bench *b)
 {
     const struct stats_worker_config wcfg = {.ring_octets = 1 << 20};
     const struct stats_config cfg = {
         .workers_max = 1, .log_entries = 100000, .top_names = 4096, .top_clients = 1024};
     const uint8_t key[16] = {1};
-    struct stats_worker *w;
-    struct stats *s;
-    size_t wsize = stats_worker_memory(&wcfg), size = stats_memory(&cfg);
-    void *wmem = malloc(wsize), *mem = malloc(size);
-    if (stats_worker_init(&w, wmem, wsize, &wcfg) != ERR_OK ||
-        stats_init(&s, mem, size, &cfg, 0, 0, key) != ERR_OK || stats_attach(s, w) != ERR_OK) {
-        return 1;
+    b->worker_octets = stats_worker_memory(&wcfg);
+    b->stats_octets = stats_memory(&cfg);
+    if (stats_worker_init(&b->worker, malloc(b->worker_octets), b->worker_octets, &wcfg) !=
+            ERR_OK ||
+        stats_init(&b->stats, malloc(b->stats_octets), b->stats_octets, &cfg, 0, 0, key) !=
+            ERR_OK ||
+        stats_attach(b->stats, b->worker) != ERR_OK) {
+        abort();
     }
-    make_events();
+}
+
+static void run(struct bench *b, const char *what)
+{
     static uint8_t copy[BATCH * 96];
     double record = 1e9, collect = 1e9, base = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
@@ -94,11 +110,11 @@ int main(void)
         for (uint32_t i = 0; i < EVENTS; i += BATCH) {
             double t0 = now_ns();
             for (uint32_t k = i; k < i + BATCH; k++) {
-                stats_record(w, &events[k]);
+                stats_record(b->worker, &events[k]);
             }
             double t1 = now_ns();
-            if (stats_collect(s, 1, 1) != BATCH) {
-                return 1;
+            if (stats_collect(b->stats, 1, 1) != BATCH) {
+                abort();
             }
             double t2 = now_ns();
             for (uint32_t k = i; k < i + BATCH; k++) {
@@ -115,23 +131,33 @@ int main(void)
         collect = least(collect, t_collect / EVENTS);
         base = least(base, t_base / EVENTS);
     }
+    printf("| %s: copy of 80 octets | %.1f | 1.0 |\n", what, base);
+    printf("| %s: stats_record | %.1f | %.1f |\n", what, record, record / base);
+    printf("| %s: collect one event | %.1f | %.1f |\n", what, collect, collect / base);
+}
+
+int main(void)
+{
+    struct bench b;
     static uint8_t saved[1 << 22];
     size_t n = 0;
+    open_bench(&b);
+    make_names();
+    printf("| what | ns | of copying |\n|---|---|---|\n");
+    make_events(false);
+    run(&b, "as in a house");
+    make_events(true);
+    run(&b, "all names alike");
     double t0 = now_ns();
-    uint32_t unique = stats_unique_names(s);
+    uint32_t unique = stats_unique_names(b.stats);
     double t1 = now_ns();
-    if (stats_save(s, saved, sizeof saved, &n) != ERR_OK) {
+    if (stats_save(b.stats, saved, sizeof saved, &n) != ERR_OK) {
         return 1;
     }
     double t2 = now_ns();
-    printf("| what | ns | of copying |\n|---|---|---|\n");
-    printf("| copy of 80 octets | %.1f | 1.0 |\n", base);
-    printf("| stats_record | %.1f | %.1f |\n", record, record / base);
-    printf("| collect one event | %.1f | %.1f |\n", collect, collect / base);
-    printf("\nmemory: %zu KiB and %zu KiB a worker; unique names (%u): %.0f us; save: %.0f us, %zu "
-           "octets\n",
-           size / 1024, wsize / 1024, unique, (t1 - t0) / 1e3, (t2 - t1) / 1e3, n);
-    free(mem);
-    free(wmem);
+    printf("\nmemory: %zu KiB, and %zu KiB a worker; unique names (%u): %.0f us; save: %.0f us, "
+           "%zu octets\n",
+           b.stats_octets / 1024, b.worker_octets / 1024, unique, (t1 - t0) / 1e3, (t2 - t1) / 1e3,
+           n);
     return 0;
 }

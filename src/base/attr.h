@@ -15,6 +15,7 @@
 #define ALWAYS_INLINE     inline __attribute__((always_inline))
 #define NOINLINE          __attribute__((noinline))
 #define PREFETCH(p)       __builtin_prefetch(p)
+#define LEADING_ZEROS(x) ((unsigned)__builtin_clzll(x)) /* of 64 bits; x != 0 */
 #define FALLTHROUGH       __attribute__((fallthrough))
 #else
 #error "sinkhole is built with gcc or clang"

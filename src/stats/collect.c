@@ -248,7 +248,7 @@ static void add_response(struct stats *s, int row, uint32_t latency_us)
     u->squares_us2[h] += us * us;
 }
 
-static void work_up(struct stats *s, const struct ring_record *rec)
+static void work_up(struct stats *s, const struct ring_record *rec, uint64_t hash)
 {
     enum query_outcome outcome = query_outcome_of((enum query_status)rec->status);
     int upstream = upstream_of(s, rec->upstream);
@@ -263,10 +263,9 @@ static void work_up(struct stats *s, const struct ring_record *rec)
         memcpy(client.b, rec->client, sizeof client.b);
         clients_add(&s->clients, &client, (int64_t)rec->time, blocked);
         if (rec->qname_len > 0) {
-            const uint8_t *wire = (const uint8_t *)(rec + 1);
-            uint64_t hash = stats_hash_name(s, wire, rec->qname_len);
             uniq_add(&s->names, hash);
-            topk_add(blocked ? &s->blocked : &s->permitted, hash, wire, rec->qname_len);
+            topk_add(blocked ? &s->blocked : &s->permitted, hash, (const uint8_t *)(rec + 1),
+                     rec->qname_len);
         }
         if (outcome == OUTCOME_FORWARDED && upstream >= 0) {
             add_response(s, upstream, rec->latency_us);
@@ -277,23 +276,43 @@ static void work_up(struct stats *s, const struct ring_record *rec)
     logged->upstream = (uint16_t)upstream; /* -1 is STATS_NO_UPSTREAM */
 }
 
+static const struct ring_record *record_at(const struct ring *r, uint64_t pos)
+{
+    return (const struct ring_record *)(const void *)(r->data + (pos & (r->cap - 1)));
+}
+
+/* Hash the record's name and have its place in the tables fetched, for work_up some records later.
+ */
+static uint64_t foresee(const struct stats *s, const struct ring_record *rec)
+{
+    uint64_t hash = stats_hash_name(s, (const uint8_t *)(rec + 1), rec->qname_len);
+    bool blocked = query_outcome_of((enum query_status)rec->status) == OUTCOME_BLOCKED;
+    topk_prefetch(blocked ? &s->blocked : &s->permitted, hash);
+    return hash;
+}
+
 static uint32_t drain(struct stats *s, struct ring *r)
 {
+    enum { AHEAD = 8 }; /* records in a batch */
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
     uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
-    uint32_t n = 0;
+    uint32_t total = 0;
     while (tail != head) {
-        const struct ring_record *rec =
-            (const struct ring_record *)(const void *)(r->data + (tail & (r->cap - 1)));
-        work_up(s, rec);
-        tail += rec->size;
-        n++;
-        if (n % 64 == 0) { /* room for the writer as we go */
-            atomic_store_explicit(&r->tail, tail, memory_order_release);
+        const struct ring_record *rec[AHEAD];
+        uint64_t hash[AHEAD];
+        uint32_t n = 0;
+        for (; n < AHEAD && tail != head; n++) {
+            rec[n] = record_at(r, tail);
+            hash[n] = foresee(s, rec[n]);
+            tail += rec[n]->size;
         }
+        for (uint32_t i = 0; i < n; i++) {
+            work_up(s, rec[i], hash[i]);
+        }
+        atomic_store_explicit(&r->tail, tail, memory_order_release);
+        total += n;
     }
-    atomic_store_explicit(&r->tail, tail, memory_order_release);
-    return n;
+    return total;
 }
 
 uint32_t stats_collect(struct stats *s, usec_t now, int64_t now_unix_us)

@@ -4,28 +4,17 @@
  */
 #include "stats/hist.h"
 
+#include "base/attr.h"
 #include "base/require.h"
 
 enum { LINEAR = 16, LINEAR_BITS = 4, SUB_BITS = 3, SUB = 1 << SUB_BITS };
-
-static uint32_t exponent_of(uint32_t v)
-{
-    uint32_t e = 0;
-    for (uint32_t step = 16; step > 0; step /= 2) {
-        if (v >> step) {
-            v >>= step;
-            e += step;
-        }
-    }
-    return e;
-}
 
 uint32_t hist_bucket_of(uint32_t us)
 {
     if (us < LINEAR) {
         return us;
     }
-    uint32_t e = exponent_of(us);
+    uint32_t e = 63 - LEADING_ZEROS(us);
     return LINEAR + (e - LINEAR_BITS) * SUB + ((us >> (e - SUB_BITS)) & (SUB - 1));
 }
 

@@ -26,10 +26,18 @@ static struct ring_record *record_at(const struct qlog *q, uint64_t pos)
     return (struct ring_record *)(void *)(q->data + pos % q->cap);
 }
 
+static uint32_t next_of(uint32_t at, uint64_t cap)
+{
+    return at + 1 == cap ? 0 : at + 1;
+}
+
+/* The oldest record's size is told by where the next one starts, so that what goes is not fetched
+ * once more. */
 static void drop_oldest(struct qlog *q)
 {
-    q->tail += record_at(q, q->tail)->size;
     q->first++;
+    q->first_slot = next_of(q->first_slot, q->entries);
+    q->tail = q->first == q->next ? q->head : q->start[q->first_slot];
 }
 
 struct ring_record *qlog_append(struct qlog *q, const struct ring_record *rec)
@@ -39,15 +47,21 @@ struct ring_record *qlog_append(struct qlog *q, const struct ring_record *rec)
            (q->next - q->first == q->entries || q->head + rec->size - q->tail > q->cap)) {
         drop_oldest(q);
     }
-    struct ring_record *copy = record_at(q, q->head);
+    struct ring_record *copy = (struct ring_record *)(void *)(q->data + q->head_place);
     memcpy(copy, rec, rec->size);
-    q->start[q->next % q->entries] = q->head;
+    q->start[q->next_slot] = q->head;
     q->head += rec->size;
+    q->head_place += rec->size;
+    q->head_place -= q->head_place >= q->cap ? q->cap : 0;
     q->next++;
+    q->next_slot = next_of(q->next_slot, q->entries);
     return copy;
 }
 
 const struct ring_record *qlog_at(const struct qlog *q, uint64_t id)
 {
-    return id < q->first || id >= q->next ? NULL : record_at(q, q->start[id % q->entries]);
+    if (id < q->first || id >= q->next) {
+        return NULL;
+    }
+    return record_at(q, q->start[(id - q->first + q->first_slot) % q->entries]);
 }

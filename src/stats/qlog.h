@@ -19,12 +19,14 @@ struct qlog {
     uint8_t *data;
     uint64_t
         cap; /* octets; the block has RING_RECORD_MAX more, so that a record lies in one piece */
-    uint64_t head;   /* position of the next record; place = position % cap */
+    uint64_t head; /* position of the next record; place = position % cap */
+    uint64_t head_place;
     uint64_t tail;   /* position of the oldest */
-    uint64_t *start; /* start[id % entries]: position of that record */
+    uint64_t *start; /* positions of the records, in a ring */
     uint32_t entries;
-    uint64_t first; /* id of the oldest record kept; ids start at 1 */
-    uint64_t next;  /* id of the next one */
+    uint32_t first_slot, next_slot; /* places of `first` and `next` in start */
+    uint64_t first;                 /* id of the oldest record kept; ids start at 1 */
+    uint64_t next;                  /* id of the next one */
 };
 
 size_t qlog_memory(uint32_t entries);

@@ -1,8 +1,7 @@
 /*
  * Space-Saving on a hash index and a binary heap of estimates. Most events hit keys that are far
  * up, whose place in the heap does not change, so an event usually costs the look-up and three
- * adds. Counts by the hour stand in columns, so that the column in use is dense; the end of an hour
- * visits all entries once and makes the heap anew.
+ * adds. The end of an hour visits all entries once and makes the heap anew.
  */
 #include "stats/topk.h"
 
@@ -14,22 +13,17 @@ size_t topk_memory(uint32_t entries, uint32_t key_max)
 {
     size_t each =
         sizeof(struct topk_entry) + 2 * sizeof(uint32_t) + TOPK_HOURS * sizeof(uint32_t) + key_max;
-    return entries * each + index_slots(entries) * sizeof(struct index_slot) +
-           (TOPK_HOURS + 5) * CACHE_LINE;
+    return entries * each + index_slots(entries) * sizeof(struct index_slot) + 5 * CACHE_LINE;
 }
 
 bool topk_init(struct topk *t, struct arena *a, uint32_t entries, uint32_t key_max)
 {
     *t = (struct topk){.cap = entries, .key_max = key_max};
     t->entry = ARENA_ARRAY(a, struct topk_entry, entries);
-    t->heap = ARENA_ARRAY(a, uint32_t, entries);
+    t->heap = ARENA_ARRAY(a, struct topk_item, entries);
     t->free = ARENA_ARRAY(a, uint32_t, entries);
     t->keys = arena_alloc(a, (size_t)entries * key_max, 1);
     bool ok = t->entry && t->heap && t->free && t->keys && index_init(&t->index, a, entries);
-    for (uint32_t h = 0; ok && h < TOPK_HOURS; h++) {
-        t->column[h] = ARENA_ARRAY(a, uint32_t, entries);
-        ok = t->column[h] != NULL;
-    }
     for (uint32_t i = 0; ok && i < entries; i++) {
         t->free[i] = entries - 1 - i;
     }
@@ -39,11 +33,6 @@ bool topk_init(struct topk *t, struct arena *a, uint32_t entries, uint32_t key_m
 static uint8_t *key_of(const struct topk *t, uint32_t e)
 {
     return t->keys + (size_t)e * t->key_max;
-}
-
-static uint64_t estimate(const struct topk *t, uint32_t e)
-{
-    return t->entry[e].total + t->entry[e].err;
 }
 
 static uint32_t find(const struct topk *t, uint64_t hash, const uint8_t *key, size_t len)
@@ -59,53 +48,48 @@ static uint32_t find(const struct topk *t, uint64_t hash, const uint8_t *key, si
     return INDEX_NONE;
 }
 
-static void heap_put(struct topk *t, uint32_t pos, uint32_t e)
+static void heap_put(struct topk *t, uint32_t pos, struct topk_item item)
 {
-    t->heap[pos] = e;
-    t->entry[e].heap_pos = pos;
+    t->heap[pos] = item;
+    t->entry[item.entry].heap_pos = pos;
 }
 
 static void sift_down(struct topk *t, uint32_t pos)
 {
-    uint32_t e = t->heap[pos];
-    uint64_t value = estimate(t, e);
+    struct topk_item item = t->heap[pos];
     for (;;) {
         uint32_t child = 2 * pos + 1;
         if (child >= t->count) {
             break;
         }
-        if (child + 1 < t->count && estimate(t, t->heap[child + 1]) < estimate(t, t->heap[child])) {
+        if (child + 1 < t->count && t->heap[child + 1].estimate < t->heap[child].estimate) {
             child++;
         }
-        if (estimate(t, t->heap[child]) >= value) {
+        if (t->heap[child].estimate >= item.estimate) {
             break;
         }
         heap_put(t, pos, t->heap[child]);
         pos = child;
     }
-    heap_put(t, pos, e);
+    heap_put(t, pos, item);
 }
 
 static void sift_up(struct topk *t, uint32_t pos)
 {
-    uint32_t e = t->heap[pos];
-    uint64_t value = estimate(t, e);
-    while (pos > 0) {
-        uint32_t parent = (pos - 1) / 2;
-        if (estimate(t, t->heap[parent]) <= value) {
-            break;
-        }
-        heap_put(t, pos, t->heap[parent]);
-        pos = parent;
+    struct topk_item item = t->heap[pos];
+    while (pos > 0 && t->heap[(pos - 1) / 2].estimate > item.estimate) {
+        heap_put(t, pos, t->heap[(pos - 1) / 2]);
+        pos = (pos - 1) / 2;
     }
-    heap_put(t, pos, e);
+    heap_put(t, pos, item);
 }
 
-static void clear_hours(struct topk *t, uint32_t e)
+/* The entry's counts have grown. */
+static void update_heap(struct topk *t, uint32_t e)
 {
-    for (uint32_t h = 0; h < TOPK_HOURS; h++) {
-        t->column[h][e] = 0;
-    }
+    uint32_t pos = t->entry[e].heap_pos;
+    t->heap[pos].estimate = t->entry[e].total + t->entry[e].err;
+    sift_down(t, pos);
 }
 
 static void set_key(struct topk *t, uint32_t e, uint64_t hash, const uint8_t *key, size_t len)
@@ -116,26 +100,21 @@ static void set_key(struct topk *t, uint32_t e, uint64_t hash, const uint8_t *ke
     index_insert(&t->index, hash, e);
 }
 
-/* An entry for a new key: a free one, or the place of the least. It stands in the heap with count
- * 0. */
+/* An entry for a new key: a free one, or the place of the least. Its estimate in the heap is what
+ * it was before, or 0. */
 static uint32_t take_entry(struct topk *t, uint64_t hash, const uint8_t *key, size_t len)
 {
     uint32_t e;
     if (t->count < t->cap) {
         e = t->free[t->cap - t->count - 1];
-        t->entry[e].total = 0;
-        t->entry[e].err = 0;
-        heap_put(t, t->count, e);
+        t->entry[e] = (struct topk_entry){0};
+        t->heap[t->count] = (struct topk_item){.entry = e};
         t->count++;
         sift_up(t, t->count - 1);
     } else {
-        e = t->heap[0];
-        uint64_t least = estimate(t, e);
+        e = t->heap[0].entry;
         index_remove(&t->index, t->entry[e].hash, e);
-        clear_hours(t, e);
-        t->entry[e].total = 0;
-        t->entry[e].err = least;
-        t->entry[e].err_hour = t->hour;
+        t->entry[e] = (struct topk_entry){.err = t->heap[0].estimate, .err_hour = t->hour};
     }
     set_key(t, e, hash, key, len);
     return e;
@@ -148,9 +127,9 @@ void topk_add(struct topk *t, uint64_t hash, const uint8_t *key, size_t len)
     if (UNLIKELY(e == INDEX_NONE)) {
         e = take_entry(t, hash, key, len);
     }
-    t->column[t->hour % TOPK_HOURS][e]++;
+    t->entry[e].hours[t->hour % TOPK_HOURS]++;
     t->entry[e].total++;
-    sift_down(t, t->entry[e].heap_pos);
+    update_heap(t, e);
 }
 
 static void make_heap(struct topk *t)
@@ -165,9 +144,10 @@ static void drop_empty(struct topk *t)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < t->count; i++) {
-        uint32_t e = t->heap[i];
-        if (estimate(t, e) > 0) {
-            heap_put(t, kept++, e);
+        uint32_t e = t->heap[i].entry;
+        uint64_t estimate = t->entry[e].total + t->entry[e].err;
+        if (estimate > 0) {
+            heap_put(t, kept++, (struct topk_item){.estimate = estimate, .entry = e});
         } else {
             index_remove(&t->index, t->entry[e].hash, e);
             t->free[t->cap - t->count + (i - kept)] = e;
@@ -179,13 +159,12 @@ static void drop_empty(struct topk *t)
 static void end_hour(struct topk *t)
 {
     t->hour++;
-    uint32_t *column = t->column[t->hour % TOPK_HOURS];
     for (uint32_t i = 0; i < t->count; i++) {
-        uint32_t e = t->heap[i];
-        t->entry[e].total -= column[e];
-        column[e] = 0;
-        if (t->entry[e].err > 0 && t->hour - t->entry[e].err_hour >= TOPK_HOURS) {
-            t->entry[e].err = 0;
+        struct topk_entry *entry = &t->entry[t->heap[i].entry];
+        entry->total -= entry->hours[t->hour % TOPK_HOURS];
+        entry->hours[t->hour % TOPK_HOURS] = 0;
+        if (entry->err > 0 && t->hour - entry->err_hour >= TOPK_HOURS) {
+            entry->err = 0;
         }
     }
 }
@@ -242,7 +221,7 @@ uint32_t topk_read(const struct topk *t, struct topk_row *out, uint32_t n)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; n > 0 && i < t->count; i++) {
-        uint32_t e = t->heap[i];
+        uint32_t e = t->heap[i].entry;
         struct topk_row row = {.key = key_of(t, e),
                                .key_len = t->entry[e].key_len,
                                .count = t->entry[e].total,
@@ -259,7 +238,7 @@ void topk_hours(const struct topk *t, const struct topk_row *row, uint32_t hours
     size_t e = (size_t)(row->key - t->keys) / t->key_max;
     REQUIRE(e < t->cap);
     for (uint32_t h = 0; h < TOPK_HOURS; h++) {
-        hours[h] = t->column[(t->hour + 1 + h) % TOPK_HOURS][e];
+        hours[h] = t->entry[e].hours[(t->hour + 1 + h) % TOPK_HOURS];
     }
 }
 
@@ -272,10 +251,10 @@ void topk_restore(struct topk *t, uint64_t hash, const uint8_t *key, size_t len,
         e = take_entry(t, hash, key, len);
     }
     for (uint32_t h = 0; h < TOPK_HOURS; h++) {
-        uint32_t *cell = &t->column[(t->hour + 1 + h) % TOPK_HOURS][e];
+        uint32_t *cell = &t->entry[e].hours[(t->hour + 1 + h) % TOPK_HOURS];
         uint32_t n = hours[h] < UINT32_MAX - *cell ? hours[h] : UINT32_MAX - *cell;
         *cell += n;
         t->entry[e].total += n;
     }
-    sift_down(t, t->entry[e].heap_pos);
+    update_heap(t, e);
 }

@@ -8,7 +8,7 @@
  * (events / entries) occurrences is missing.
  *
  * The window is the current hour and the 23 before it; topk_next_hour drops the oldest.
- * Memory: entries * (key_max + 24 * 4 + 48) octets and the index.
+ * Memory: entries * (key_max + 168) octets and the index.
  */
 #ifndef SINKHOLE_STATS_TOPK_H
 #define SINKHOLE_STATS_TOPK_H
@@ -30,18 +30,24 @@ struct topk_entry {
     uint32_t err_hour; /* number of the hour in which it did */
     uint32_t heap_pos;
     uint8_t key_len;
+    uint32_t hours[TOPK_HOURS]; /* counts; the current hour's is at hour % TOPK_HOURS */
+};
+
+/* The heap keeps estimates beside entry numbers, so that finding the least touches nothing else. */
+struct topk_item {
+    uint64_t estimate; /* total + err */
+    uint32_t entry;
 };
 
 struct topk {
     uint32_t cap, count;
     uint32_t key_max;
-    uint32_t hour; /* number of the current hour; its column is hour % TOPK_HOURS */
+    uint32_t hour; /* number of the current hour */
     struct index index;
     struct topk_entry *entry;
-    uint32_t *heap;               /* entry numbers, the least estimate first */
-    uint32_t *free;               /* entry numbers not in use, as a stack */
-    uint32_t *column[TOPK_HOURS]; /* column[h][e]: count of entry e in that hour */
-    uint8_t *keys;                /* key_max octets each */
+    struct topk_item *heap; /* the least estimate first */
+    uint32_t *free;         /* entry numbers not in use, as a stack */
+    uint8_t *keys;          /* key_max octets each */
 };
 
 struct topk_row {
@@ -58,6 +64,12 @@ bool topk_init(struct topk *t, struct arena *a, uint32_t entries, uint32_t key_m
 
 /* Count one occurrence. len <= key_max. Cost: O(log entries) at worst, usually one look-up. */
 void topk_add(struct topk *t, uint64_t hash, const uint8_t *key, size_t len);
+
+/* Have the index slot of a hash fetched, for a topk_add soon. */
+static inline void topk_prefetch(const struct topk *t, uint64_t hash)
+{
+    PREFETCH(&t->index.slot[index_first(&t->index, hash)]);
+}
 
 /* `hours` hours have passed. */
 void topk_next_hour(struct topk *t, uint32_t hours);

@@ -23,11 +23,7 @@ void uniq_add(struct uniq *u, uint64_t hash)
 {
     uint8_t *reg = &u->hour[u->now % UNIQ_HOURS][hash >> (64 - UNIQ_BITS)];
     uint64_t rest = hash << UNIQ_BITS;
-    uint8_t rank = 1;
-    while (rank < UNIQ_RANK_MAX && !(rest >> 63)) {
-        rest <<= 1;
-        rank++;
-    }
+    uint8_t rank = rest ? (uint8_t)(LEADING_ZEROS(rest) + 1) : UNIQ_RANK_MAX;
     if (rank > *reg) {
         *reg = rank;
     }

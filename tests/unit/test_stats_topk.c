@@ -188,10 +188,11 @@ static void survives_many_hours_of_replacing(void **state)
         topk_next_hour(t, test_random_below(&random, 4));
         /* The heap's order and back pointers hold. */
         for (uint32_t i = 0; i < t->count; i++) {
-            const struct topk_entry *e = &t->entry[t->heap[i]];
-            const struct topk_entry *parent = &t->entry[t->heap[i > 0 ? (i - 1) / 2 : 0]];
+            const struct topk_item *item = &t->heap[i];
+            const struct topk_entry *e = &t->entry[item->entry];
             assert_int_equal(e->heap_pos, i);
-            assert_true(parent->total + parent->err <= e->total + e->err);
+            assert_int_equal(item->estimate, e->total + e->err);
+            assert_true(t->heap[i > 0 ? (i - 1) / 2 : 0].estimate <= item->estimate);
         }
     }
 }
