@@ -80,9 +80,10 @@ bool dns_walk_next(struct dns_walk *walk, struct dns_record *out);
 /*
  * Strict verdict over a whole message, for responses before they are cached or passed on: all
  * counted questions and records are there with good names and good rdata, at most one OPT, with
- * root owner and in the additional section, and no octets after the last record. A message whose
- * names cost more to expand than any honest one (a compression bomb) is malformed too. Cost:
- * O(len), independent of how names are compressed. ERR_SHORT or ERR_FORMAT.
+ * root owner and in the additional section, and no octets after the last record. Pointers lead to
+ * where a label of an earlier name begins, so that no name borrows octets of a TTL or of opaque
+ * rdata. A message whose names cost more to expand than any honest one (a compression bomb) is
+ * malformed too. Cost: O(len), however names are compressed. ERR_SHORT or ERR_FORMAT.
  */
 MUST_CHECK enum err dns_msg_check(const uint8_t *msg, size_t len);
 

@@ -142,16 +142,29 @@ enum err dns_name_read(const uint8_t *msg, size_t len, size_t *pos, struct dns_n
     return ERR_OK;
 }
 
+static ALWAYS_INLINE void mark_begin(struct dns_name_memo *memo, size_t off)
+{
+    if (memo != NULL && off < DNS_POINTER_REACH) {
+        memo->begins[off / 64] |= UINT64_C(1) << off % 64;
+    }
+}
+
+static ALWAYS_INLINE bool is_begin(const struct dns_name_memo *memo, size_t off)
+{
+    return memo == NULL || (memo->begins[off / 64] >> off % 64 & 1) != 0;
+}
+
 /*
  * Steps over the labels that stand at pos: the offset after them, and where the pointer at their
  * end leads to, 0 if they end with the root.
  */
 static ALWAYS_INLINE enum err name_run(const uint8_t *msg, size_t len, size_t pos, size_t *after,
-                                       size_t *target)
+                                       size_t *target, struct dns_name_memo *memo)
 {
     size_t p = pos;
     while (p < len) {
         unsigned first = msg[p];
+        mark_begin(memo, p);
         if (first == 0) {
             *after = p + 1;
             *target = 0;
@@ -162,7 +175,7 @@ static ALWAYS_INLINE enum err name_run(const uint8_t *msg, size_t len, size_t po
                 return ERR_SHORT;
             }
             size_t to = be16_read(msg + p) & 0x3fff;
-            if (to >= pos || to < DNS_HEADER_OCTETS) {
+            if (to >= pos || to < DNS_HEADER_OCTETS || !is_begin(memo, to)) {
                 return ERR_FORMAT;
             }
             *after = p + 2;
@@ -180,7 +193,7 @@ static ALWAYS_INLINE enum err name_run(const uint8_t *msg, size_t len, size_t po
 enum err dns_name_skip(const uint8_t *msg, size_t len, size_t *pos)
 {
     size_t target;
-    return name_run(msg, len, *pos, pos, &target);
+    return name_run(msg, len, *pos, pos, &target, NULL);
 }
 
 /* The name that a pointer leads to, out of memory or by walking it. */
@@ -219,7 +232,7 @@ enum err dns_name_check(const uint8_t *msg, size_t len, size_t *pos, struct dns_
         return e;
     }
     size_t after, target;
-    enum err e = name_run(msg, len, *pos, &after, &target);
+    enum err e = name_run(msg, len, *pos, &after, &target, memo);
     if (e == ERR_OK && target != 0) {
         e = memo_measure(msg, len, target, memo, &m);
         if (e == ERR_OK && (after - *pos - 2 + m.size > DNS_NAME_MAX || m.hops >= DNS_NAME_HOPS)) {

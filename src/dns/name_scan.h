@@ -79,29 +79,39 @@ static ALWAYS_INLINE size_t dns_labels_scan(const uint8_t *wire, size_t len,
 }
 
 /*
- * What has been learnt about the names of one message: where pointers led to and how long the names
- * there are, and how many steps behind pointers may still be taken. Real messages point at few
- * places again and again; one that does not is a compression bomb and is called malformed once the
- * steps are spent.
+ * What has been learnt about the names of one message. Which offsets begin a label (or a pointer)
+ * of a name in its proper place: pointers must lead to one of those. So no name can borrow octets
+ * of a TTL, that ages in the cache, or of opaque rdata. And where pointers led to and how long the
+ * names there are, and how many steps behind pointers may still be taken: real messages point at
+ * few places again and again; one that does not is a compression bomb and is called malformed once
+ * the steps are spent.
  */
-#define DNS_MEMO_SLOTS 256  /* a power of two */
-#define DNS_MEMO_STEPS 8192 /* labels and pointers behind pointers in one message */
+#define DNS_POINTER_REACH 16384 /* offsets that 14 bits can tell */
+#define DNS_MEMO_SLOTS    256   /* a power of two */
+#define DNS_MEMO_STEPS    8192  /* labels and pointers behind pointers in one message */
 
 struct dns_name_memo {
-    uint16_t target[DNS_MEMO_SLOTS]; /* offset pointed to; 0 is a free slot */
-    uint8_t size[DNS_MEMO_SLOTS];    /* octets of the expanded name there, 1..255 */
-    uint8_t hops[DNS_MEMO_SLOTS];    /* pointers followed from there */
-    unsigned steps;                  /* labels and pointers that may still be looked at */
+    uint64_t begins[DNS_POINTER_REACH / 64]; /* one bit an offset */
+    uint16_t target[DNS_MEMO_SLOTS];         /* offset pointed to; 0 is a free slot */
+    uint8_t size[DNS_MEMO_SLOTS];            /* octets of the expanded name there, 1..255 */
+    uint8_t hops[DNS_MEMO_SLOTS];            /* pointers followed from there */
+    unsigned steps;                          /* labels and pointers that may still be looked at */
 };
 
-static inline void dns_name_memo_init(struct dns_name_memo *memo)
+/* For a message of len octets. */
+static inline void dns_name_memo_init(struct dns_name_memo *memo, size_t len)
 {
+    size_t words = (len < DNS_POINTER_REACH ? len : DNS_POINTER_REACH - 1) / 64 + 1;
+    memset(memo->begins, 0, words * sizeof memo->begins[0]);
     memset(memo->target, 0, sizeof memo->target);
     memo->steps = DNS_MEMO_STEPS;
 }
 
-/* Judge the name at *pos as dns_name_read does and step over it, without reading it. memo may be
- * NULL. */
+/*
+ * Judge the name at *pos as dns_name_read does and step over it, without reading it. With a memo
+ * (which may be NULL) all names of the message must be judged in their order, and pointers must
+ * lead to names judged before.
+ */
 MUST_CHECK enum err dns_name_check(const uint8_t *msg, size_t len, size_t *pos,
                                    struct dns_name_memo *memo);
 

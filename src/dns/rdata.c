@@ -37,6 +37,7 @@ static const char shapes[][7] = {
     [19] = "s",  /* X25 */
     [20] = "S",  /* ISDN: one or two */
     [21] = "2n", /* RT */
+    [23] = "n",  /* NSAP-PTR */
     [DNS_SIG] = "99n+",
     [25] = "4*", /* KEY */
     [DNS_PX] = "2nn",
@@ -57,6 +58,7 @@ static const char shapes[][7] = {
     [51] = "4h", /* NSEC3PARAM */
     [52] = "3+", /* TLSA */
     [53] = "3+", /* SMIMEA */
+    [58] = "NN", /* TALINK */
     [59] = "4+", /* CDS */
     [60] = "4*", /* CDNSKEY */
     [62] = "6w", /* CSYNC */
@@ -64,6 +66,7 @@ static const char shapes[][7] = {
     [DNS_SVCB] = "2Np",
     [DNS_HTTPS] = "2Np",
     [99] = "S",    /* SPF */
+    [107] = "2N",  /* LP */
     [256] = "4+",  /* URI */
     [257] = "1h*", /* CAA */
 };
@@ -80,17 +83,16 @@ static bool name_ok(const struct name_judge *j, size_t *pos, size_t end)
     return dns_name_check(j->msg, j->len, pos, j->memo) == ERR_OK && *pos <= end;
 }
 
-static bool plain_name_ok(const uint8_t *msg, size_t *pos, size_t end)
+static bool plain_name_ok(const struct name_judge *j, size_t *pos, size_t end)
 {
-    size_t start = *pos;
-    while (*pos < end && msg[*pos] != 0) {
-        if (msg[*pos] > DNS_LABEL_MAX) {
+    size_t p = *pos;
+    while (p < end && j->msg[p] != 0) {
+        if (j->msg[p] > DNS_LABEL_MAX) {
             return false;
         }
-        *pos += msg[*pos] + 1U;
+        p += j->msg[p] + 1U;
     }
-    *pos += 1;
-    return *pos <= end && *pos - start <= DNS_NAME_MAX;
+    return p < end && name_ok(j, pos, end);
 }
 
 static bool step(size_t *pos, size_t end, size_t octets)
@@ -159,7 +161,7 @@ static bool part_ok(const struct name_judge *j, char part, size_t *pos, size_t e
     case 'n':
         return *pos < end && name_ok(j, pos, end);
     case 'N':
-        return plain_name_ok(j->msg, pos, end);
+        return plain_name_ok(j, pos, end);
     case 's':
     case 'h':
         return string_ok(j->msg, pos, end);
@@ -210,7 +212,7 @@ enum err dns_msg_check(const uint8_t *msg, size_t len)
         return e;
     }
     struct dns_name_memo memo;
-    dns_name_memo_init(&memo);
+    dns_name_memo_init(&memo, len);
     struct name_judge judge = {.msg = msg, .len = len, .memo = &memo};
     size_t pos = DNS_HEADER_OCTETS;
     for (unsigned i = be16_read(msg + 4); i > 0; i--, pos += 4) {
