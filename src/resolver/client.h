@@ -1,0 +1,58 @@
+/*
+ * Who asks: the access list, a limit of questions a client, and a limit of answers a network for what could be turned
+ * against somebody else (errors, large answers) when the sender's address is forged.
+ */
+#ifndef SINKHOLE_RESOLVER_CLIENT_H
+#define SINKHOLE_RESOLVER_CLIENT_H
+
+#include "base/arena.h"
+#include "base/ip.h"
+#include "resolver/query.h"
+
+struct resolver;
+
+/* Half a cache line; the tables have sets of four, in which the one that was idle longest goes first. */
+struct client {
+    struct ip_addr addr;
+    uint32_t seen_ms;   /* when tokens were last filled up; 0 in an unused slot with generation 0 */
+    uint32_t tokens;    /* thousandths of a question; unused while limits are off */
+    uint32_t generation; /* of the access list that `allowed` came from */
+    uint32_t allowed;
+};
+
+struct client_network {
+    struct ip_addr net; /* /24 or /56 */
+    uint32_t seen_ms;
+    uint32_t errors; /* tokens, thousandths of an answer */
+    uint32_t large;
+    uint32_t slip; /* counts limited answers: each second one is sent with TC */
+};
+
+struct clients {
+    struct client *table;
+    struct client_network *networks;
+    uint32_t sets, network_sets;
+    uint32_t rate;       /* questions a second, 0: off */
+    uint32_t generation; /* of the access list */
+    uint64_t key[2];
+};
+
+enum client_admission { CLIENT_ADMITTED, CLIENT_REFUSED, CLIENT_LIMITED };
+enum client_limit { CLIENT_SEND, CLIENT_SLIP, CLIENT_DROP };
+
+size_t clients_memory(uint32_t clients_max);
+void clients_init(struct clients *c, struct arena *arena, uint32_t clients_max, uint32_t rate, const uint64_t key[2]);
+
+/* HOT. May this client ask now? Cost: one set of the table, and the access list once a client and snapshot. */
+enum client_admission client_admit(struct resolver *r, const struct peer *peer);
+
+/* What becomes of a UDP answer of `len` octets. */
+enum client_limit client_limit_answer(struct resolver *r, const struct query *q, size_t len);
+
+/* Is the address on the access list? */
+bool client_is_allowed(const struct resolver *r, const struct ip_addr *addr);
+
+/* A keyed hash of an address, for tables. */
+uint64_t client_hash(const struct clients *c, const struct ip_addr *addr);
+
+#endif

@@ -1,0 +1,436 @@
+/*
+ * HOT. The way of a query, from the packet to its answer or to the upstreams. Each step either ends the query or hands it on;
+ * every end goes through query_finish.
+ *
+ *      parse -> who asks -> by rule (class, type) -> local record -> lists -> special names -> cache -> forward
+ */
+#include <string.h>
+
+#include "base/require.h"
+#include "resolver/policy.h"
+#include "resolver/resolver_int.h"
+
+#define NO_ADDRESS_TYPES 0
+
+static void set_cookie(const struct resolver *r, const struct query *q, uint8_t out[24])
+{
+    const struct ip_addr *a = &q->peer->addr;
+    bool v4 = ip_is_v4(a);
+    /* Only we read the time in it, so monotonic seconds do. */
+    dns_cookie_make(&r->cookie_key, q->req.edns.cookie, v4 ? a->b + 12 : a->b, v4 ? 4 : 16,
+                    (uint32_t)(r->now / USEC_PER_SEC), out);
+}
+
+static bool check_cookie(const struct resolver *r, const struct query *q)
+{
+    const struct ip_addr *a = &q->peer->addr;
+    bool v4 = ip_is_v4(a);
+    return q->req.edns.cookie_len == 24 &&
+           dns_cookie_valid(&r->cookie_key, q->req.edns.cookie, v4 ? a->b + 12 : a->b, v4 ? 4 : 16,
+                            (uint32_t)(r->now / USEC_PER_SEC));
+}
+
+static size_t answer_limit(const struct query *q)
+{
+    return dns_build_limit(&q->req, q->peer->tcp);
+}
+
+void query_build(struct query *q, struct dns_build *b, unsigned rcode)
+{
+    dns_build_begin(b, q->packet->data, q->packet->cap, answer_limit(q), &q->req, rcode);
+}
+
+/* What Pi-hole calls the kind of the reply. */
+static enum query_reply reply_kind(const struct query *q, unsigned rcode, unsigned answers)
+{
+    switch (rcode) {
+    case DNS_NOERROR:
+        break;
+    case DNS_NXDOMAIN:
+        return REPLY_NXDOMAIN;
+    case DNS_SERVFAIL:
+        return REPLY_SERVFAIL;
+    case DNS_REFUSED:
+        return REPLY_REFUSED;
+    case DNS_NOTIMP:
+        return REPLY_NOTIMP;
+    default:
+        return REPLY_OTHER;
+    }
+    if (answers == 0) {
+        return REPLY_NODATA;
+    }
+    switch (q->req.qtype) {
+    case DNS_A:
+    case DNS_AAAA:
+        return REPLY_IP;
+    case DNS_CNAME:
+        return REPLY_CNAME;
+    case DNS_PTR:
+    case DNS_NS:
+    case DNS_MX:
+    case DNS_SRV:
+    case DNS_SOA:
+        return REPLY_DOMAIN;
+    default:
+        return REPLY_BLOB;
+    }
+}
+
+void query_close(struct resolver *r, struct query *q, struct dns_build *b)
+{
+    uint8_t cookie[24];
+    struct dns_edns_reply edns = {
+        .ede = q->ede,
+        .ede_text = q->ede_text,
+        .keepalive = -1,
+    };
+    if (UNLIKELY(q->req.edns.cookie_len != 0)) {
+        set_cookie(r, q, cookie);
+        edns.cookie = cookie;
+        edns.cookie_len = sizeof cookie;
+    }
+    if (UNLIKELY(q->req.edns.has_keepalive && q->peer->tcp)) {
+        edns.keepalive = RESOLVER_TCP_IDLE_S * 10;
+    }
+    unsigned rcode = (unsigned)b->ext_rcode << 4 | (b->flags & DNS_RCODE_MASK);
+    q->packet->len = dns_build_end(b, &edns);
+    query_finish(r, q, reply_kind(q, rcode, b->answers), rcode);
+}
+
+void query_error(struct resolver *r, struct query *q, unsigned rcode, enum query_status status, int ede,
+                 const char *text)
+{
+    q->status = (uint8_t)status;
+    q->ede = (int16_t)ede;
+    q->is_error = rcode != DNS_SERVFAIL;
+    q->packet->len = dns_build_error(q->packet->data, q->packet->cap, &q->req, rcode, ede, text);
+    query_finish(r, q, reply_kind(q, rcode, 0), rcode);
+}
+
+/* Cut the answer to its question, with TC. */
+static void slip(struct query *q)
+{
+    struct dns_build b;
+    query_build(q, &b, DNS_NOERROR);
+    b.w.bad = true;
+    q->packet->len = dns_build_end(&b, NULL);
+}
+
+static void record(struct resolver *r, const struct query *q, enum query_reply reply, unsigned rcode)
+{
+    struct stats_event event = {
+        .time = q->arrived,
+        .latency_us = (uint32_t)(r->now - q->arrived),
+        .client = q->peer->addr,
+        .qtype = q->req.qtype,
+        .upstream = q->upstream,
+        .list = q->list,
+        .status = q->status,
+        .reply = (uint8_t)reply,
+        .rcode = (uint8_t)rcode,
+        .ede = (int8_t)(q->ede > INT8_MAX ? DNS_EDE_OTHER : q->ede),
+        .flags = (uint8_t)(q->flags | (q->peer->tcp ? STATS_TCP : 0) | (q->req.edns.dnssec_ok ? STATS_DO : 0)),
+        .match_labels = q->match_labels,
+        .qname = q->req.question_len > 0 ? &q->req.qname : NULL,
+        .cname = q->cname,
+    };
+    stats_record(r->stats, &event);
+}
+
+void query_finish(struct resolver *r, struct query *q, enum query_reply reply, unsigned rcode)
+{
+    q->outcome = RESOLVER_ANSWER;
+    switch (client_limit_answer(r, q, q->packet->len)) {
+    case CLIENT_SEND:
+        break;
+    case CLIENT_SLIP:
+        stats_count(r->stats, COUNTER_responses_limited, 1);
+        slip(q);
+        break;
+    case CLIENT_DROP:
+        stats_count(r->stats, COUNTER_responses_limited, 1);
+        q->packet->len = 0;
+        q->outcome = RESOLVER_DROP;
+        break;
+    }
+    stats_count(r->stats, COUNTER_truncated, q->packet->len > 2 && (q->packet->data[2] & DNS_TC >> 8) != 0);
+    record(r, q, reply, rcode);
+}
+
+void query_key(const struct resolver *r, const struct query *q, struct cache_key *key)
+{
+    *key = (struct cache_key){
+        .name = &q->req.qname,
+        .hash = cache_hash(r->cache, &q->req.qname),
+        .type = q->req.qtype,
+        .klass = q->req.qclass,
+        .dnssec_ok = q->req.edns.dnssec_ok,
+        .checking_disabled = (q->req.flags & DNS_CD) != 0,
+    };
+}
+
+void pipeline_failure(struct resolver *r, struct query *q)
+{
+    struct dns_build b;
+    q->status = QUERY_FAILED;
+    query_build(q, &b, DNS_SERVFAIL);
+    query_close(r, q, &b);
+}
+
+/* May this name have private addresses? Names that the house itself answers for, and exceptions of the settings. */
+static bool rebind_exempt(const struct resolver *r, const struct dns_name *name)
+{
+    const struct snapshot *s = r->snap;
+    for (uint32_t i = 0; i < s->rebind_allow_count; i++) {
+        if (dns_name_within(name, &s->rebind_allow[i])) {
+            return true;
+        }
+    }
+    return forward_route(r, name) != 0;
+}
+
+static bool is_upstream_block(const struct cache_hit *hit)
+{
+    return hit->ede == DNS_EDE_BLOCKED || hit->ede == DNS_EDE_CENSORED || hit->ede == DNS_EDE_FILTERED ||
+           (hit->flags & (CACHE_HAS_NULL | CACHE_HAS_PRIVATE)) == CACHE_HAS_NULL;
+}
+
+/* The CNAME chain of the answer in q's packet leads to a blocked name. */
+static void answer_blocked_chain(struct resolver *r, struct query *q, const struct policy_verdict *v,
+                                 const struct dns_name *name)
+{
+    q->status = QUERY_BLOCKED_CNAME;
+    q->list = v->list;
+    q->match_labels = v->labels;
+    q->cname = name;
+    q->ede = DNS_EDE_BLOCKED;
+    q->ede_text = policy_reason(r, v);
+    blocked_answer(r, q);
+}
+
+static bool judges_chain(const struct resolver *r, const struct query *q, const struct cache_hit *hit)
+{
+    return (hit->flags & CACHE_HAS_CNAME) != 0 && hit->judged != r->policy && !q->allowed && r->snap->cname_check &&
+           policy_is_on(r);
+}
+
+void pipeline_records(struct resolver *r, struct query *q, const struct cache_hit *hit, const struct cache_key *key)
+{
+    struct dns_build b;
+    if (UNLIKELY((hit->flags & (CACHE_HAS_PRIVATE | CACHE_HAS_NULL)) != 0)) {
+        bool null = is_upstream_block(hit);
+        if (r->snap->rebind_protection && !rebind_exempt(r, &q->req.qname)) {
+            q->status = null ? QUERY_BLOCKED_UPSTREAM : QUERY_BLOCKED_REBIND;
+            blocked_rebind_answer(r, q);
+            return;
+        }
+    }
+    if (UNLIKELY(is_upstream_block(hit)) && q->status != QUERY_FAILED) {
+        q->status = QUERY_BLOCKED_UPSTREAM;
+    }
+    if (hit->ede != DNS_EDE_NONE && q->ede == DNS_EDE_NONE) {
+        q->ede = hit->ede;
+    }
+    query_build(q, &b, hit->rcode);
+    if (b.w.cap - b.w.len < hit->len) {
+        b.w.bad = true; /* dns_build_end cuts it to TC */
+    } else {
+        b.w.len += hit->len;
+        b.answers = hit->answers;
+        b.authorities = hit->authorities;
+    }
+    if (UNLIKELY(judges_chain(r, q, hit)) && !b.w.bad) {
+        struct dns_name name;
+        struct policy_verdict v;
+        be16_write(q->packet->data + 4, 1);
+        be16_write(q->packet->data + 6, hit->answers);
+        if (policy_judge_chain(r, q->packet->data, b.w.len, &v, &name)) {
+            answer_blocked_chain(r, q, &v, &name);
+            return;
+        }
+        if (key != NULL) {
+            cache_mark_judged(r->cache, key, r->policy);
+        }
+    }
+    query_close(r, q, &b);
+}
+
+void pipeline_judge_reply(struct resolver *r)
+{
+    struct reply *reply = &r->reply;
+    struct dns_name name;
+    struct policy_verdict v;
+    reply->hit.judged = 0;
+    if ((reply->hit.flags & CACHE_HAS_CNAME) == 0 || !policy_is_on(r)) {
+        return;
+    }
+    be16_write(reply->msg + 6, reply->hit.answers);
+    if (!policy_judge_chain(r, reply->msg, reply->records + reply->hit.len, &v, &name)) {
+        reply->hit.judged = r->policy;
+    }
+}
+
+static uint16_t owner_of(const struct resolver *r, uint64_t name_hash)
+{
+    return (uint16_t)((name_hash & UINT32_MAX) * r->cfg.workers >> 32);
+}
+
+/* Has everybody who could refresh this name been silent lately? */
+static bool stale_at_once(const struct resolver *r, const struct query *q, const struct cache_hit *hit)
+{
+    return hit->failed_lately || !upstream_any_up(r, forward_route(r, &q->req.qname));
+}
+
+/* Answer with what expired, and ask anew behind it. */
+static bool answer_stale(struct resolver *r, struct query *q, const struct cache_key *key)
+{
+    struct cache_hit hit;
+    size_t start = DNS_HEADER_OCTETS + (size_t)q->req.question_len;
+    enum cache_state state = cache_find(r->cache, key, r->now, r->snap->stale_s, RESOLVER_STALE_TTL_S,
+                                        q->packet->data + start, q->packet->cap - start, &hit);
+    if (state == CACHE_FRESH) {
+        q->status = QUERY_CACHED;
+    } else if (state == CACHE_STALE) {
+        q->status = QUERY_STALE;
+        q->ede = hit.rcode == DNS_NXDOMAIN ? DNS_EDE_STALE_NXDOMAIN : DNS_EDE_STALE_ANSWER;
+    } else {
+        return false;
+    }
+    if (hit.rcode == DNS_SERVFAIL) {
+        return false;
+    }
+    pipeline_records(r, q, &hit, key);
+    return true;
+}
+
+/* The cache, then the upstreams. */
+static void resolve(struct resolver *r, struct query *q, uint16_t *owner)
+{
+    struct cache_key key;
+    struct cache_hit hit;
+    query_key(r, q, &key);
+    size_t start = DNS_HEADER_OCTETS + (size_t)q->req.question_len;
+    enum cache_state state =
+        cache_find(r->cache, &key, r->now, r->snap->stale_s, 0, q->packet->data + start, q->packet->cap - start, &hit);
+    if (LIKELY(state == CACHE_FRESH)) {
+        q->status = hit.rcode == DNS_SERVFAIL ? QUERY_FAILED : QUERY_CACHED;
+        if (UNLIKELY(hit.prefetch) && r->snap->prefetch) {
+            forward_refresh(r, &key);
+        }
+        pipeline_records(r, q, &hit, &key);
+        return;
+    }
+    uint16_t belongs = owner_of(r, key.hash);
+    /* After a busy read the packet may hold rubbish behind its question, so it stays here. */
+    if (belongs != r->cfg.worker && q->peer->worker == r->cfg.worker && state != CACHE_BUSY) {
+        stats_count(r->stats, COUNTER_handoffs, 1);
+        *owner = belongs;
+        q->outcome = RESOLVER_HANDOFF;
+        return;
+    }
+    if ((q->req.flags & DNS_RD) == 0) {
+        query_error(r, q, DNS_REFUSED, QUERY_REFUSED, DNS_EDE_NOT_AUTHORITATIVE, "recursion was not asked for");
+        return;
+    }
+    if (state == CACHE_STALE && stale_at_once(r, q, &hit) && answer_stale(r, q, &key)) {
+        upstream_probe_idle(r);
+        forward_refresh(r, &key);
+        return;
+    }
+    forward_query(r, q, &key, state == CACHE_STALE);
+}
+
+/* An answer for a client that waited; the question stands in q's packet. */
+void pipeline_waited(struct resolver *r, struct query *q, enum waiter_result result)
+{
+    struct cache_key key;
+    size_t start = DNS_HEADER_OCTETS + (size_t)q->req.question_len;
+    query_key(r, q, &key);
+    if (result == WAITER_RESPONSE) {
+        q->status = QUERY_FORWARDED;
+        if (r->reply.hit.len <= q->packet->cap - start) {
+            memcpy(q->packet->data + start, r->reply.msg + r->reply.records, r->reply.hit.len);
+        }
+        pipeline_records(r, q, &r->reply.hit, NULL);
+        return;
+    }
+    int16_t ede = q->ede;
+    q->ede = DNS_EDE_NONE;
+    if (r->snap->stale_s > 0 && answer_stale(r, q, &key)) {
+        return;
+    }
+    q->ede = ede;
+    pipeline_failure(r, q);
+}
+
+static bool admit(struct resolver *r, struct query *q)
+{
+    if (q->peer->worker != r->cfg.worker) {
+        return true; /* the worker that received it has asked */
+    }
+    switch (client_admit(r, q->peer)) {
+    case CLIENT_ADMITTED:
+        return true;
+    case CLIENT_REFUSED:
+        query_error(r, q, DNS_REFUSED, QUERY_REFUSED, DNS_EDE_PROHIBITED, "this resolver serves its own network only");
+        return false;
+    case CLIENT_LIMITED:
+        query_error(r, q, DNS_REFUSED, QUERY_RATE_LIMITED, DNS_EDE_PROHIBITED, "too many questions");
+        return false;
+    }
+    return false;
+}
+
+static bool parse(struct resolver *r, struct query *q)
+{
+    switch (dns_request_parse(q->packet->data, q->packet->len, &q->req)) {
+    case DNS_REQUEST_OK:
+        return true;
+    case DNS_REQUEST_DROP:
+        stats_count(r->stats, COUNTER_packets_dropped, 1);
+        q->outcome = RESOLVER_DROP;
+        return false;
+    case DNS_REQUEST_FORMERR:
+        q->req.question_len = 0; /* what could be read of it is not repeated */
+        query_error(r, q, DNS_FORMERR, QUERY_INVALID, DNS_EDE_NONE, NULL);
+        return false;
+    case DNS_REQUEST_NOTIMP:
+        q->req.question_len = 0;
+        query_error(r, q, DNS_NOTIMP, QUERY_INVALID, DNS_EDE_NONE, NULL);
+        return false;
+    case DNS_REQUEST_BADVERS:
+        query_error(r, q, DNS_BADVERS, QUERY_INVALID, DNS_EDE_NONE, NULL);
+        return false;
+    }
+    return false;
+}
+
+void pipeline_query(struct resolver *r, struct query *q, uint16_t *owner)
+{
+    if (!parse(r, q)) {
+        return;
+    }
+    if (UNLIKELY(q->req.edns.cookie_len != 0)) {
+        q->cookie_valid = check_cookie(r, q);
+    }
+    if (!admit(r, q) || special_class_answer(r, q)) {
+        return;
+    }
+    dns_suffixes_make(&q->req.qname, &q->suffixes);
+    if (r->snap->local != NULL && local_answer(r, q)) {
+        return;
+    }
+    policy_decide(r, q);
+    if (q->verdict == VERDICT_BLOCK) {
+        blocked_answer(r, q);
+        return;
+    }
+    if (special_type_answer(r, q)) {
+        return;
+    }
+    if ((r->snap->route_count == 0 || forward_route(r, &q->req.qname) == 0) && special_answer(r, q)) {
+        return;
+    }
+    resolve(r, q, owner);
+}

@@ -1,0 +1,133 @@
+/*
+ * The verdict on a name. A person's own rules stand above all lists; while blocking is paused nothing is blocked at all. Nothing is
+ * decided here about local records or special names: those are asked before (pipeline.c).
+ */
+#include "resolver/policy.h"
+
+#include <string.h>
+
+#include "blocklist/match.h"
+#include "blocklist/overlay.h"
+#include "resolver/resolver_int.h"
+
+static const char own_rule[] = "denied by own rule";
+
+/* List names as they go into answers: printable text, cut to what is useful there. */
+static void copy_name(char *to, struct span name)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < name.len && n + 1 < POLICY_LIST_NAME; i++) {
+        if (name.ptr[i] >= 0x20 && name.ptr[i] != 0x7f) {
+            to[n++] = (char)name.ptr[i];
+        }
+    }
+    while (n > 0 && n + 1 == POLICY_LIST_NAME && ((uint8_t)to[n - 1] & 0x80) != 0) {
+        n--; /* it may have been cut inside a UTF-8 sequence */
+    }
+    to[n] = '\0';
+}
+
+void policy_load(struct resolver *r)
+{
+    for (unsigned i = 0; i < BL_LISTS_MAX; i++) {
+        struct bl_list_info info;
+        r->list_policy.list_names[i][0] = '\0';
+        if (r->snap->image != NULL) {
+            bl_image_list(r->snap->image, i, &info);
+            copy_name(r->list_policy.list_names[i], info.name);
+        }
+    }
+}
+
+bool policy_is_on(const struct resolver *r)
+{
+    return r->now >= r->snap->pause_until;
+}
+
+static uint16_t list_of(const struct bl_image *image, uint32_t rule)
+{
+    struct bl_source source;
+    return bl_image_sources(image, rule, &source, 1) > 0 ? source.list : STATS_NO_LIST;
+}
+
+void policy_judge(const struct resolver *r, const struct dns_name *name, const struct dns_suffixes *suffixes,
+                  struct policy_verdict *out)
+{
+    const struct snapshot *s = r->snap;
+    struct bl_overlay_verdict own;
+    struct bl_verdict listed;
+    *out = (struct policy_verdict){.verdict = VERDICT_PASS, .list = STATS_NO_LIST};
+    switch (bl_overlay_match(s->rules, name, suffixes, BL_GROUPS_ALL, r->now, &own)) {
+    case BL_ALLOW:
+        out->verdict = VERDICT_ALLOW;
+        return;
+    case BL_BLOCK:
+        out->verdict = VERDICT_BLOCK;
+        out->status = QUERY_BLOCKED_RULE;
+        out->labels = (uint8_t)(name->labels - own.label);
+        return;
+    case BL_NONE:
+        break;
+    }
+    if (s->image == NULL) {
+        return;
+    }
+    switch (bl_match(s->image, name, suffixes, NULL, &listed)) {
+    case BL_ALLOW:
+        out->verdict = VERDICT_ALLOW;
+        break;
+    case BL_BLOCK:
+        out->verdict = VERDICT_BLOCK;
+        out->status = QUERY_BLOCKED_LIST;
+        out->labels = (uint8_t)(name->labels - listed.label);
+        out->list = list_of(s->image, listed.rule);
+        break;
+    case BL_NONE:
+        break;
+    }
+}
+
+const char *policy_reason(const struct resolver *r, const struct policy_verdict *v)
+{
+    return v->list < BL_LISTS_MAX ? r->list_policy.list_names[v->list] : own_rule;
+}
+
+void policy_decide(struct resolver *r, struct query *q)
+{
+    struct policy_verdict v = {.verdict = VERDICT_PASS};
+    if (LIKELY(policy_is_on(r))) {
+        policy_judge(r, &q->req.qname, &q->suffixes, &v);
+    }
+    q->verdict = v.verdict;
+    q->allowed = v.verdict == VERDICT_ALLOW;
+    if (v.verdict == VERDICT_BLOCK) {
+        q->status = v.status;
+        q->list = v.list;
+        q->match_labels = v.labels;
+        q->ede = DNS_EDE_BLOCKED;
+        q->ede_text = policy_reason(r, &v);
+    }
+}
+
+bool policy_judge_chain(const struct resolver *r, const uint8_t *msg, size_t len, struct policy_verdict *out,
+                        struct dns_name *name)
+{
+    struct dns_walk walk;
+    struct dns_record rr;
+    if (dns_walk_begin(msg, len, &walk) != ERR_OK) {
+        return false;
+    }
+    while (dns_walk_next(&walk, &rr) && rr.section == DNS_SECTION_ANSWER) {
+        size_t pos = rr.rdata;
+        if (rr.type != DNS_CNAME || dns_name_read(msg, len, &pos, name) != ERR_OK) {
+            continue;
+        }
+        struct dns_suffixes suffixes;
+        dns_suffixes_make(name, &suffixes);
+        policy_judge(r, name, &suffixes, out);
+        if (out->verdict == VERDICT_BLOCK) {
+            return true;
+        }
+    }
+    return false;
+}

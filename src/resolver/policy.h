@@ -1,0 +1,49 @@
+/*
+ * Is a name blocked, and by whom: pause, a person's own rules, lists.
+ */
+#ifndef SINKHOLE_RESOLVER_POLICY_H
+#define SINKHOLE_RESOLVER_POLICY_H
+
+#include "blocklist/image.h"
+#include "dns/suffix.h"
+#include "resolver/query.h"
+
+enum verdict { VERDICT_PASS, VERDICT_ALLOW, VERDICT_BLOCK };
+
+#define POLICY_LIST_NAME 64 /* octets of a list's name in an answer, with NUL */
+
+/* What the policy knows of the snapshot's lists beside the image. */
+struct policy {
+    char list_names[BL_LISTS_MAX][POLICY_LIST_NAME];
+};
+
+struct policy_verdict {
+    uint8_t verdict; /* enum verdict; the rest means something for VERDICT_BLOCK */
+    uint8_t status;  /* QUERY_BLOCKED_LIST or QUERY_BLOCKED_RULE */
+    uint8_t labels;  /* of the rule's name */
+    uint16_t list;   /* STATS_NO_LIST for a rule of one's own */
+};
+
+struct resolver;
+
+/* A new snapshot: read the names of its lists. */
+void policy_load(struct resolver *r);
+
+/* Does blocking apply now (not paused)? */
+bool policy_is_on(const struct resolver *r);
+
+/* HOT. Judge one name. */
+void policy_judge(const struct resolver *r, const struct dns_name *name, const struct dns_suffixes *suffixes,
+                  struct policy_verdict *out);
+
+/* Judge the question; fills the query's verdict and what its event tells. */
+void policy_decide(struct resolver *r, struct query *q);
+
+/* Judge the names that CNAMEs of an answer lead to. True if one of them is blocked; then *name is it. */
+bool policy_judge_chain(const struct resolver *r, const uint8_t *msg, size_t len, struct policy_verdict *out,
+                        struct dns_name *name);
+
+/* The text that goes with EDE 15. */
+const char *policy_reason(const struct resolver *r, const struct policy_verdict *v);
+
+#endif
