@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/require.h"
+#include "base/ip.h"
 #include "dns/edns.h"
 #include "dns/ttl.h"
 

@@ -62,6 +62,8 @@ enum resolver_outcome resolver_query(struct resolver *r, usec_t now, const struc
 /*
  * Work that the resolver wants done. A ticket names one attempt at one upstream: the platform ties a socket with a fresh random source
  * port to it (or a message on a stream) and keeps it until OUTPUT_RELEASE of the same ticket. Tickets are never 0 and not reused soon.
+ * OUTPUT_UDP with a ticket that is open already means: the same message once more from the same socket (so that guessing gets no easier
+ * by retransmission). A ticket that failed (resolver_failed) is released like any other.
  */
 enum output_kind {
     OUTPUT_ANSWER,  /* send data to peer */
@@ -79,7 +81,7 @@ struct output {
     size_t len;
 };
 
-/* The next piece of work, in order; false when there is none. */
+/* The next piece of work; false when there is none. Take all of it before the next resolver_response. */
 bool resolver_output(struct resolver *r, struct output *out);
 
 /*
@@ -111,7 +113,7 @@ void resolver_tick(struct resolver *r, usec_t now);
 void resolver_set_snapshot(struct resolver *r, usec_t now, const struct snapshot *snapshot);
 
 struct resolver_config {
-    uint32_t pending_max;        /* questions in flight at upstreams, >= 16; 2048 by default */
+    uint32_t pending_max;        /* questions in flight at upstreams, 16 … 16000; 2048 by default */
     uint32_t waiting_max;        /* clients waiting on them, all together; 4096 by default */
     uint32_t clients_max;        /* clients tracked for rate limits; oldest goes when full; 4096 by default */
     uint32_t rate_limit;         /* queries a second and client, 0: off */
