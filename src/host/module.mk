@@ -17,6 +17,7 @@ host_SRCS := \
     outbound.c \
     outstream.c \
     publish.c \
+    rrtext_ldns.c \
     sockaddr.c \
     starter.c \
     store.c \
