@@ -25,9 +25,9 @@ static bool put_name(struct bl_zone_name *to, struct text t)
 /* `t` made absolute under the origin. False if it gets too long. */
 static bool put_absolute(const struct bl_parser *p, struct bl_zone_name *to, struct text t)
 {
-    const struct bl_zone_name *origin = &p->origin;
+    const struct bl_zone_name origin = p->origin; /* a copy: `to` may be the origin itself */
     if (text_is(t, "@")) {
-        *to = *origin;
+        *to = origin;
         return true;
     }
     bool absolute = t.p < t.end && t.end[-1] == '.';
@@ -37,13 +37,13 @@ static bool put_absolute(const struct bl_parser *p, struct bl_zone_name *to, str
     if (!put_name(to, t)) {
         return false;
     }
-    if (!absolute && origin->len > 0) {
-        if (to->len + 1u + origin->len > sizeof to->text) {
+    if (!absolute && origin.len > 0) {
+        if (to->len + 1u + origin.len > sizeof to->text) {
             return false;
         }
         to->text[to->len++] = '.';
-        memcpy(to->text + to->len, origin->text, origin->len);
-        to->len = (uint16_t)(to->len + origin->len);
+        memcpy(to->text + to->len, origin.text, origin.len);
+        to->len = (uint16_t)(to->len + origin.len);
     }
     return true;
 }
