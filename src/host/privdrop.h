@@ -1,0 +1,37 @@
+/*
+ * Root is needed to bind low ports and for nothing else.
+ */
+#ifndef SINKHOLE_HOST_PRIVDROP_H
+#define SINKHOLE_HOST_PRIVDROP_H
+
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+/* Whom to become. */
+struct privdrop {
+    uid_t uid;
+    gid_t gid;
+    int needed; /* 0: not root, or told to stay it */
+};
+
+/*
+ * Find the user. As root: the named one; if it does not exist and is the default, "nobody" with a
+ * warning, else ERR_NOT_FOUND with a line in the log. NULL (--user none): stay root, with a
+ * warning. Not as root: nothing is needed.
+ */
+MUST_CHECK enum err privdrop_find(const char *user, const char *default_user, struct privdrop *out);
+
+/* Let the user own a directory that was made as root, and the files in it, so that it can go on
+ * with them. */
+void privdrop_give(const struct privdrop *p, const char *dir);
+
+/*
+ * Become the user for good: groups, ids, all capabilities, and no way back (no_new_privs). Every
+ * thread that starts later inherits it; call it while there is one. ERR_IO: it did not work, do not
+ * go on.
+ */
+MUST_CHECK enum err privdrop_apply(const struct privdrop *p);
+
+#endif
