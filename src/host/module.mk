@@ -1,5 +1,6 @@
 # Sources of src/host, written out.
 host_SRCS := \
+    budget.c \
     decode.c \
     fetch_curl.c \
     idna.c \
@@ -13,11 +14,17 @@ host_SRCS := \
     lists_attempt.c \
     lists_entry.c \
     lists_force.c \
+    logsink.c \
+    loop.c \
     mailbox.c \
+    netconf.c \
+    notify.c \
     outbound.c \
     outstream.c \
+    privdrop.c \
     publish.c \
     rrtext_ldns.c \
+    snapshots.c \
     sockaddr.c \
     starter.c \
     store.c \

@@ -14,7 +14,7 @@
 
 #include "host/sockaddr.h"
 
-#define RESOLV_MAX 65536 /* octets of a file */
+#define RESOLV_MAX 8192 /* octets of a file that are looked at */
 #define DNS_PORT   53
 
 static bool is_blank(uint8_t c)
@@ -170,7 +170,7 @@ static bool is_us(const struct ip_endpoint *server, const struct ip_endpoint *ow
 static uint32_t servers_in(const char *path, const struct ip_endpoint *own, uint32_t own_count,
                            struct ip_endpoint *out, uint32_t max)
 {
-    static char text[RESOLV_MAX]; /* the control thread's alone */
+    char text[RESOLV_MAX];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return 0;

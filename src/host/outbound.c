@@ -249,10 +249,16 @@ static enum resolver_failure failure_of(int error)
     }
 }
 
-/* Give it a port and send. An error that an earlier ticket left on the socket is not ours: try once
- * more. */
-static bool connect_and_send(struct outbound *o, const struct out_slot *s,
-                             const struct ip_endpoint *upstream, const uint8_t *data, size_t len)
+/* Send; an error that an earlier datagram left on the socket is not this one's: try once more. */
+static bool send_once(const struct out_slot *s, const uint8_t *data, size_t len)
+{
+    return send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+           (errno == ECONNREFUSED && send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0);
+}
+
+/* Give it a port and an upstream. */
+static bool connect_slot(struct outbound *o, const struct out_slot *s,
+                         const struct ip_endpoint *upstream)
 {
     union sockaddr_any to;
     socklen_t to_len = sockaddr_from_endpoint(upstream, &to);
@@ -260,25 +266,24 @@ static bool connect_and_send(struct outbound *o, const struct out_slot *s,
         errno = EADDRINUSE;
         return false;
     }
-    if (connect(s->fd, &to.sa, to_len) != 0) {
-        return false;
-    }
-    if (send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-        return true;
-    }
-    return errno == ECONNREFUSED && send(s->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    return connect(s->fd, &to.sa, to_len) == 0;
 }
 
 bool outbound_send(struct outbound *o, uint32_t ticket, const struct ip_endpoint *upstream,
                    const uint8_t *data, size_t len, enum resolver_failure *why)
 {
-    sa_family_t family = ip_is_v4(&upstream->addr) ? AF_INET : AF_INET6;
-    uint32_t i = take_slot(o, family);
+    uint32_t i = ticketmap_find(&o->tickets, ticket);
+    if (i != TICKETMAP_NONE) {
+        bool sent = send_once(&o->slot[i], data, len);
+        *why = sent ? *why : failure_of(errno);
+        return sent;
+    }
+    i = take_slot(o, ip_is_v4(&upstream->addr) ? AF_INET : AF_INET6);
     if (i == POOL_NONE) {
         *why = RESOLVER_NO_SOCKET;
         return false;
     }
-    if (!connect_and_send(o, &o->slot[i], upstream, data, len)) {
+    if (!connect_slot(o, &o->slot[i], upstream) || !send_once(&o->slot[i], data, len)) {
         *why = failure_of(errno);
         give_slot(o, i);
         return false;

@@ -180,6 +180,21 @@ static void ignores_other_senders(void **state)
     drop(f);
 }
 
+static void repeats_from_the_same_port(void **state)
+{
+    enum outbound_ports ports = *(enum outbound_ports *)*state;
+    struct fixture *f = make(ports, 8);
+    union sockaddr_any from[2];
+    char buf[16];
+    for (int i = 0; i < 2; i++) {
+        assert_true(ask(f, 5, "q"));
+        server_read(f, buf, sizeof buf, &from[i]);
+    }
+    assert_int_equal(from[0].v4.sin_port, from[1].v4.sin_port);
+    assert_int_equal(outbound_used(f->o), 1);
+    drop(f);
+}
+
 /* Hardening P1: a fresh port for each of 300 questions in a row, out of a wide range, without a
  * pattern. */
 static void takes_a_fresh_port_each_time(void **state)
@@ -335,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(brings_answers_by_ticket),
         BOTH(ignores_other_senders),
+        BOTH(repeats_from_the_same_port),
         BOTH(takes_a_fresh_port_each_time),
         BOTH(forgets_late_datagrams),
         BOTH(says_when_sockets_run_out),
