@@ -1,0 +1,30 @@
+/* What the parts of the DNS service share. */
+#ifndef UNIKERNEL_SERVICE_INT_H
+#define UNIKERNEL_SERVICE_INT_H
+
+#include <stdbool.h>
+
+#include "net/service.h"
+#include "resolver/resolver.h"
+#include "resolver/snapshot.h"
+
+extern struct service {
+    struct resolver *resolver;
+    struct rng *rng;
+    const struct snapshot *snapshot;
+    struct service_gauges gauges;
+} service;
+
+/* Send everything that the resolver has to send. */
+void service_flush(void);
+
+/* service_upstream.c */
+void upstream_send_udp(uint32_t ticket, uint16_t upstream, const uint8_t *data, size_t len);
+void upstream_send_stream(uint32_t ticket, uint16_t upstream, const uint8_t *data, size_t len);
+void upstream_release(uint32_t ticket);
+
+/* service_tcp.c */
+MUST_CHECK enum err tcp_clients_start(uint16_t port);
+void tcp_client_answer(const struct peer *peer, const uint8_t *data, size_t len);
+
+#endif
