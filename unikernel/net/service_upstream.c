@@ -7,6 +7,7 @@
 
 #include "arch/aarch64/cpu.h"
 #include "base/span.h"
+#include "dns/proto.h"
 #include "net/lwip.h"
 #include "net/lwip_addr.h"
 #include "net/service_int.h"
@@ -84,33 +85,44 @@ static bool bind_random(struct udp_pcb *pcb)
     return false;
 }
 
+static bool send_to(struct udp_pcb *pcb, const uint8_t *data, size_t len, enum resolver_failure *why)
+{
+    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM);
+    *why = RESOLVER_NO_SOCKET;
+    if (!p) {
+        return false;
+    }
+    pbuf_take(p, data, (u16_t)len);
+    err_t e = udp_send(pcb, p);
+    pbuf_free(p);
+    *why = e == (err_t)ERR_RTE ? RESOLVER_UNREACHABLE : RESOLVER_NO_SOCKET;
+    return e == LWIP_ERR_OK;
+}
+
+static struct udp_pcb *open_socket(const struct ip_endpoint *to)
+{
+    ip_addr_t addr;
+    lwip_from_ip(&to->addr, &addr);
+    struct udp_pcb *pcb = service.gauges.tickets < SERVICE_TICKETS_MAX ? udp_new_ip_type(IP_GET_TYPE(&addr)) : NULL;
+    if (pcb && (!bind_random(pcb) || udp_connect(pcb, &addr, to->port) != LWIP_ERR_OK)) {
+        udp_remove(pcb);
+        return NULL;
+    }
+    return pcb;
+}
+
 void upstream_send_udp(uint32_t ticket, uint16_t upstream, const uint8_t *data, size_t len)
 {
     enum resolver_failure why = RESOLVER_NO_SOCKET;
-    ip_addr_t addr;
-    const struct ip_endpoint *to = &service.snapshot->upstreams[upstream].endpoint;
-    lwip_from_ip(&to->addr, &addr);
-    struct udp_pcb *pcb = service.gauges.tickets < SERVICE_TICKETS_MAX ? udp_new_ip_type(IP_GET_TYPE(&addr)) : NULL;
-    struct pbuf *p = pcb ? pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM) : NULL;
-    bool sent = false;
-    if (p && bind_random(pcb) && udp_connect(pcb, &addr, to->port) == LWIP_ERR_OK) {
-        pbuf_take(p, data, (u16_t)len);
-        err_t e = udp_send(pcb, p);
-        sent = e == LWIP_ERR_OK;
-        why = e == (err_t)ERR_RTE ? RESOLVER_UNREACHABLE : RESOLVER_NO_SOCKET;
+    struct entry *e = entry_of(ticket);
+    struct udp_pcb *pcb = e ? e->pcb : open_socket(&service.snapshot->upstreams[upstream].endpoint);
+    if (pcb && !e) {
+        udp_recv(pcb, on_answer, (void *)(uintptr_t)ticket);
+        entry_insert(ticket, pcb);
     }
-    if (p) {
-        pbuf_free(p);
-    }
-    if (!sent) {
-        if (pcb) {
-            udp_remove(pcb);
-        }
+    if (!pcb || !send_to(pcb, data, len, &why)) {
         resolver_failed(service.resolver, clock_now(), ticket, why);
-        return;
     }
-    udp_recv(pcb, on_answer, (void *)(uintptr_t)ticket);
-    entry_insert(ticket, pcb);
 }
 
 /* ---- streams: one an upstream ---- */
