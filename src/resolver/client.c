@@ -26,13 +26,13 @@ static uint32_t sets_of(uint32_t clients)
     return (clients + SET - 1) / SET;
 }
 
-size_t clients_memory(uint32_t clients_max)
+size_t client_table_memory(uint32_t clients_max)
 {
     return (size_t)sets_of(clients_max) * SET * sizeof(struct client) + NETWORKS * sizeof(struct client_network) +
            2 * CACHE_LINE;
 }
 
-void clients_init(struct clients *c, struct arena *arena, uint32_t clients_max, uint32_t rate, const uint64_t key[2])
+void client_table_init(struct client_table *c, struct arena *arena, uint32_t clients_max, uint32_t rate, const uint64_t key[2])
 {
     c->sets = sets_of(clients_max);
     c->network_sets = NETWORKS / SET;
@@ -44,7 +44,7 @@ void clients_init(struct clients *c, struct arena *arena, uint32_t clients_max, 
     c->key[1] = key[1] | 1;
 }
 
-uint64_t client_hash(const struct clients *c, const struct ip_addr *addr)
+uint64_t client_hash(const struct client_table *c, const struct ip_addr *addr)
 {
     uint64_t a, b;
     memcpy(&a, addr->b, 8);
@@ -86,7 +86,7 @@ static uint32_t full_bucket(uint32_t rate)
 /* The client's slot; a new client takes the one that was idle longest. */
 static struct client *find_client(struct resolver *r, const struct ip_addr *addr, uint32_t now)
 {
-    struct clients *c = &r->clients;
+    struct client_table *c = &r->clients;
     uint32_t set = (uint32_t)((client_hash(c, addr) >> 32) * c->sets >> 32);
     struct client *ways = &c->table[set * SET], *victim = ways;
     for (unsigned i = 0; i < SET; i++) {
@@ -106,7 +106,7 @@ static struct client *find_client(struct resolver *r, const struct ip_addr *addr
 
 enum client_admission client_admit(struct resolver *r, const struct peer *peer)
 {
-    struct clients *c = &r->clients;
+    struct client_table *c = &r->clients;
     uint32_t now = now_ms(r);
     struct client *client = find_client(r, &peer->addr, now);
     if (UNLIKELY(client->generation != c->generation)) {
@@ -143,7 +143,7 @@ static struct ip_addr network_of(const struct ip_addr *addr)
 
 static struct client_network *find_network(struct resolver *r, const struct ip_addr *addr, uint32_t now)
 {
-    struct clients *c = &r->clients;
+    struct client_table *c = &r->clients;
     struct ip_addr net = network_of(addr);
     uint32_t set = (uint32_t)((client_hash(c, &net) >> 32) * c->network_sets >> 32);
     struct client_network *ways = &c->networks[set * SET], *victim = ways;

@@ -28,7 +28,7 @@ struct client_network {
     uint32_t slip; /* counts limited answers: each second one is sent with TC */
 };
 
-struct clients {
+struct client_table {
     struct client *table;
     struct client_network *networks;
     uint32_t sets, network_sets;
@@ -40,8 +40,8 @@ struct clients {
 enum client_admission { CLIENT_ADMITTED, CLIENT_REFUSED, CLIENT_LIMITED };
 enum client_limit { CLIENT_SEND, CLIENT_SLIP, CLIENT_DROP };
 
-size_t clients_memory(uint32_t clients_max);
-void clients_init(struct clients *c, struct arena *arena, uint32_t clients_max, uint32_t rate, const uint64_t key[2]);
+size_t client_table_memory(uint32_t clients_max);
+void client_table_init(struct client_table *c, struct arena *arena, uint32_t clients_max, uint32_t rate, const uint64_t key[2]);
 
 /* HOT. May this client ask now? Cost: one set of the table, and the access list once a client and snapshot. */
 enum client_admission client_admit(struct resolver *r, const struct peer *peer);
@@ -53,6 +53,6 @@ enum client_limit client_limit_answer(struct resolver *r, const struct query *q,
 bool client_is_allowed(const struct resolver *r, const struct ip_addr *addr);
 
 /* A keyed hash of an address, for tables. */
-uint64_t client_hash(const struct clients *c, const struct ip_addr *addr);
+uint64_t client_hash(const struct client_table *c, const struct ip_addr *addr);
 
 #endif

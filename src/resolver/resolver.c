@@ -20,7 +20,7 @@ static bool config_is_valid(const struct resolver_config *cfg)
 size_t resolver_memory(const struct resolver_config *cfg)
 {
     return sizeof(struct resolver) + pendings_memory(cfg->pending_max, cfg->waiting_max) +
-           clients_memory(cfg->clients_max) +
+           client_table_memory(cfg->clients_max) +
            (cfg->pending_max + PENDING_SPARE + UPSTREAM_MAX) * sizeof(struct wheel_item) +
            2 * (size_t)RESOLVER_MESSAGE_ROOM + 8 * CACHE_LINE;
 }
@@ -58,7 +58,7 @@ enum err resolver_init(struct resolver **out, void *mem, size_t len, const struc
     r->now = r->asked = now;
     rng_init(&r->rng, seed);
     uint64_t key[2] = {rng_u64(&r->rng), rng_u64(&r->rng)};
-    clients_init(&r->clients, &arena, cfg->clients_max, cfg->rate_limit, key);
+    client_table_init(&r->clients, &arena, cfg->clients_max, cfg->rate_limit, key);
     pendings_init(&r->pendings, &arena, cfg->pending_max, cfg->waiting_max);
     uint32_t timers = r->pendings.slot_pool.cap + UPSTREAM_MAX;
     wheel_init(&r->wheel, ARENA_ARRAY(&arena, struct wheel_item, timers), timers, now);

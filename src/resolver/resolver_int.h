@@ -30,7 +30,7 @@ struct resolver {
     uint32_t policy; /* number of the snapshot's policy, never 0; cache entries remember it */
     struct dns_cookie_key cookie_key;
     struct policy list_policy;
-    struct clients clients;
+    struct client_table clients;
     struct pendings pendings;
     struct upstream upstreams[UPSTREAM_MAX];
     usec_t asked; /* last time a client's question went upstream */
