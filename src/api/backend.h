@@ -1,7 +1,8 @@
 /*
- * What the platform supplies to the API, as one table of functions, and the structs they fill. All of them are called from within
- * api_handle, api_tick or an api_more, so by one thread at a time. Functions marked "may be NULL" are left out by platforms that
- * have no such thing; the routes that need them then answer with empty collections or 501.
+ * What the platform supplies to the API, as one table of functions, and the structs they fill. All
+ * of them are called from within api_handle, api_tick or an api_more, so by one thread at a time.
+ * Functions marked "may be NULL" are left out by platforms that have no such thing; the routes that
+ * need them then answer with empty collections or 501.
  */
 #ifndef SINKHOLE_API_BACKEND_H
 #define SINKHOLE_API_BACKEND_H
@@ -41,26 +42,26 @@ struct api_key_info {
 
 /* The machine. Sizes in KiB; shares in percent; -1 where the platform does not know. */
 struct api_system {
-    int64_t uptime_s;         /* of the machine */
+    int64_t uptime_s; /* of the machine */
     int64_t process_uptime_s;
     uint64_t ram_total, ram_free, ram_available, ram_used;
     uint64_t swap_total, swap_free;
-    uint64_t process_ram;     /* resident memory of ours */
-    uint32_t processes;       /* in the whole machine */
+    uint64_t process_ram; /* resident memory of ours */
+    uint32_t processes;   /* in the whole machine */
     uint32_t cpus;
-    double cpu_percent;       /* of the machine, 0..100 */
+    double cpu_percent; /* of the machine, 0..100 */
     double process_cpu_percent;
-    double load[3];           /* 1, 5, 15 minutes */
-    double temperature_c;     /* below -273: unknown */
+    double load[3];       /* 1, 5, 15 minutes */
+    double temperature_c; /* below -273: unknown */
     int64_t pid;
     char node_name[65], model[128], os_name[65], os_release[65], os_version[128], machine[65];
-    char domain[65];          /* local domain, "" if none */
+    char domain[65]; /* local domain, "" if none */
     struct {
-        char name[16];        /* "" if there is none */
+        char name[16];                                /* "" if there is none */
         char addr[IP_TEXT_MAX], gateway[IP_TEXT_MAX]; /* "" if unknown */
-        uint32_t addresses;   /* how many addresses it has */
+        uint32_t addresses;                           /* how many addresses it has */
         uint64_t rx_octets, tx_octets;
-    } v4, v6;                 /* the interface of the default route */
+    } v4, v6; /* the interface of the default route */
 };
 
 /* Gauges of the running engine, summed over workers. */
@@ -68,82 +69,83 @@ struct api_gauges {
     struct cache_gauges cache;
     struct resolver_gauges resolver;
     uint32_t workers;
-    uint32_t tcp_clients;      /* open now */
+    uint32_t tcp_clients; /* open now */
     uint32_t tcp_clients_max;
-    uint64_t rules_in_image;   /* names blocked or allowed by lists, each once */
+    uint64_t rules_in_image; /* names blocked or allowed by lists, each once */
     uint64_t image_octets;
-    int64_t image_built_unix;  /* 0: no image yet */
-    bool ready;                /* queries are answered */
+    int64_t image_built_unix; /* 0: no image yet */
+    bool ready;               /* queries are answered */
 };
 
 #define API_LIST_URL_MAX 1024
 
 /* Order of the API's `status` field of a list. */
 enum api_list_status {
-    API_LIST_NEVER = 0,       /* not tried yet */
+    API_LIST_NEVER = 0, /* not tried yet */
     API_LIST_UPDATED = 1,
     API_LIST_UNCHANGED = 2,
-    API_LIST_KEPT = 3,        /* unavailable or refused: the last good copy stays in force */
-    API_LIST_UNAVAILABLE = 4  /* … and there is no copy */
+    API_LIST_KEPT = 3,       /* unavailable or refused: the last good copy stays in force */
+    API_LIST_UNAVAILABLE = 4 /* … and there is no copy */
 };
 
 /* One list, from the configuration or from the rules document. */
 struct api_list {
-    uint32_t id;              /* rules_list_id(url, allow) */
+    uint32_t id; /* rules_list_id(url, allow) */
     char url[API_LIST_URL_MAX];
-    char name[128];           /* for people; "" if it has none */
-    char error[256];          /* why the last update did not succeed; "" if it did */
-    bool allow;               /* an allow list */
+    char name[128];  /* for people; "" if it has none */
+    char error[256]; /* why the last update did not succeed; "" if it did */
+    bool allow;      /* an allow list */
     bool enabled;
-    bool configured;          /* stands in the configuration: may be disabled, not removed */
-    bool fetching;            /* under way now */
-    bool needs_confirm;       /* the new copy is less than half as long: list_confirm takes it */
+    bool configured;    /* stands in the configuration: may be disabled, not removed */
+    bool fetching;      /* under way now */
+    bool needs_confirm; /* the new copy is less than half as long: list_confirm takes it */
     enum api_list_status status;
-    char format[16];          /* "hosts", "adblock" …; "" if not known yet */
-    char example[5][160];     /* the first rejected lines, printable ASCII */
+    char format[16];      /* "hosts", "adblock" …; "" if not known yet */
+    char example[5][160]; /* the first rejected lines, printable ASCII */
     uint32_t example_count;
-    uint32_t rules;           /* accepted */
+    uint32_t rules; /* accepted */
     uint32_t duplicates;
-    uint32_t rejected;        /* lines that look like rules and are not usable */
-    uint32_t ignored;         /* comments, cosmetic rules and the like */
-    uint32_t unique;          /* rules that no other list has; UINT32_MAX: not counted */
-    uint32_t adblock;         /* rules in Adblock style among them */
-    uint64_t octets;          /* size of the text */
+    uint32_t rejected; /* lines that look like rules and are not usable */
+    uint32_t ignored;  /* comments, cosmetic rules and the like */
+    uint32_t unique;   /* rules that no other list has; UINT32_MAX: not counted */
+    uint32_t adblock;  /* rules in Adblock style among them */
+    uint64_t octets;   /* size of the text */
     int64_t added_unix, modified_unix;
-    int64_t checked_unix;     /* last attempt, 0: never */
-    int64_t updated_unix;     /* when its content last changed, 0: never */
+    int64_t checked_unix; /* last attempt, 0: never */
+    int64_t updated_unix; /* when its content last changed, 0: never */
 };
 
 /* What of the rules document has changed, so that the platform does no more than it must. */
 enum rules_part {
     RULES_PAUSE = 1,
-    RULES_OWN = 2,      /* own allow and deny rules */
+    RULES_OWN = 2, /* own allow and deny rules */
     RULES_LISTS = 4,
-    RULES_LOCAL = 8,    /* local records */
-    RULES_GROUPS = 16,  /* groups and clients */
+    RULES_LOCAL = 8,   /* local records */
+    RULES_GROUPS = 16, /* groups and clients */
     RULES_SETTINGS = 32,
     RULES_ALL = 63
 };
 
 /* One rule that speaks about a name, most important first; what `explain` finds. */
 struct api_match {
-    uint32_t list;            /* id of the list, 0: an own rule */
-    uint32_t line;            /* in the list, 0: unknown; for own rules their id */
+    uint32_t list; /* id of the list, 0: an own rule */
+    uint32_t line; /* in the list, 0: unknown; for own rules their id */
     bool allow;
     bool important;
-    bool subtree;             /* the rule's name and all below */
-    bool wins;                /* the one that decides */
-    struct dns_name rule;     /* its name */
+    bool subtree;         /* the rule's name and all below */
+    bool wins;            /* the one that decides */
+    struct dns_name rule; /* its name */
 };
 #define API_MATCHES_MAX 64
 
 struct api_verdict {
     bool blocked;
-    bool paused;              /* would be blocked, but blocking is paused */
-    const char *reason;       /* static text: "list", "own rule", "local record", "special-use name", "none" */
+    bool paused; /* would be blocked, but blocking is paused */
+    const char
+        *reason; /* static text: "list", "own rule", "local record", "special-use name", "none" */
     struct api_match match[API_MATCHES_MAX];
     uint32_t count;
-    uint32_t left_off;        /* matches beyond the bound */
+    uint32_t left_off; /* matches beyond the bound */
 };
 
 struct api_backend {
@@ -157,7 +159,8 @@ struct api_backend {
     enum err (*password_set)(void *ctx, struct span password); /* may be NULL */
 
     /* App passwords; all may be NULL. key_new writes the secret once. Full: ERR_LIMIT. */
-    enum err (*key_new)(void *ctx, const char *name, bool read_only, char secret[API_KEY_TEXT], uint32_t *id);
+    enum err (*key_new)(void *ctx, const char *name, bool read_only, char secret[API_KEY_TEXT],
+                        uint32_t *id);
     uint32_t (*key_list)(void *ctx, struct api_key_info *out, uint32_t max);
     enum err (*key_delete)(void *ctx, uint32_t id);
 
@@ -165,32 +168,37 @@ struct api_backend {
     void (*gauges)(void *ctx, struct api_gauges *out); /* out is zeroed before */
 
     /*
-     * What the workers answer from now. Borrowed until the call into the API returns: a platform with threads frees old snapshots
-     * under the lock that serialises the API.
+     * What the workers answer from now. Borrowed until the call into the API returns: a platform
+     * with threads frees old snapshots under the lock that serialises the API.
      */
     const struct snapshot *(*snapshot)(void *ctx);
-    void (*upstream)(void *ctx, uint16_t index, struct upstream_health *out); /* the best or the mean over workers */
+    void (*upstream)(void *ctx, uint16_t index,
+                     struct upstream_health *out); /* the best or the mean over workers */
 
     uint32_t (*list_count)(void *ctx);
-    void (*list_at)(void *ctx, uint32_t i, struct api_list *out); /* i < list_count; out is zeroed before */
+    void (*list_at)(void *ctx, uint32_t i,
+                    struct api_list *out); /* i < list_count; out is zeroed before */
 
     /* The client's name, NUL-terminated; returns its length, 0 if none is known. May be NULL. */
     size_t (*client_name)(void *ctx, const struct ip_addr *client, char out[DNS_NAME_TEXT]);
 
     /*
-     * A changed rules document: make it durable, then in force (pause: before returning, as clients ask again at once; lists may be
-     * fetched later). `next` is borrowed. On an error the API keeps the old document and reports the failure.
+     * A changed rules document: make it durable, then in force (pause: before returning, as clients
+     * ask again at once; lists may be fetched later). `next` is borrowed. On an error the API keeps
+     * the old document and reports the failure.
      */
     enum err (*rules_apply)(void *ctx, const struct rules *next, unsigned parts);
 
     /* Which rules speak about a name. `client` may be NULL (any). out is zeroed before. */
-    enum err (*explain)(void *ctx, const struct dns_name *name, const struct ip_addr *client, struct api_verdict *out);
+    enum err (*explain)(void *ctx, const struct dns_name *name, const struct ip_addr *client,
+                        struct api_verdict *out);
 
     /* Start fetching all lists now; returns at once. ERR_STATE: already at it. */
     enum err (*update_lists)(void *ctx);
     bool (*update_running)(void *ctx);
-    enum err (*list_update)(void *ctx, uint32_t id);  /* one list, now; may be NULL */
-    enum err (*list_confirm)(void *ctx, uint32_t id); /* take its next copy even if it is much shorter; may be NULL */
+    enum err (*list_update)(void *ctx, uint32_t id); /* one list, now; may be NULL */
+    enum err (*list_confirm)(
+        void *ctx, uint32_t id); /* take its next copy even if it is much shorter; may be NULL */
     enum err (*flush_cache)(void *ctx);
     enum err (*reload)(void *ctx); /* reread the configuration, as SIGHUP does. May be NULL */
 };

@@ -1,2 +1,2 @@
 # Sources of src/api, written out.
-api_SRCS := assets.c
+api_SRCS := assets.c rules.c rules_check.c rules_edit.c rules_value.c

@@ -1,0 +1,38 @@
+/* What rules.c, rules_check.c and rules_edit.c share. */
+#ifndef SINKHOLE_API_RULES_INT_H
+#define SINKHOLE_API_RULES_INT_H
+
+#include "api/rules.h"
+#include "base/strbuf.h"
+
+/* Complete and check a document in place: absent sections are made, names brought to one form.
+ * `what` gets the first problem. */
+MUST_CHECK enum err rules_check(json_t *doc, struct strbuf *what);
+
+/*
+ * Checks of single values, shared by documents and edits. They return NULL, or what is wrong as a
+ * static text. A good name is written to `out` in presentation format, lower case.
+ */
+const char *rules_problem_of_name(const char *text, char out[DNS_NAME_TEXT]);
+const char *rules_problem_of_pattern(const char *text);
+const char *rules_problem_of_comment(const char *text);
+const char *rules_problem_of_url(const char *text);
+const char *rules_problem_of_client(const char *text); /* of a rule: an address or prefix */
+const char *rules_problem_of_device(
+    const char *text); /* of the clients table: also names and hardware addresses */
+const char *rules_problem_of_group(const char *text);
+const char *rules_problem_of_host(const char *text);  /* "ADDR NAME" */
+const char *rules_problem_of_cname(const char *text); /* "ALIAS,TARGET[,TTL]" */
+const char *rules_problem_of_groups(const json_t *value);
+const char *rules_problem_of_setting(const char *name, const char *value);
+
+/*
+ * Is the pattern the usual way to write "this name and all below", (\.|^)ads\.example$ or
+ * (^|\.)ads\.example$? Then the name goes to `out`.
+ */
+bool rules_covers(const char *pattern, char out[DNS_NAME_TEXT]);
+
+/* The array of a section; NULL only in a document that was not checked. */
+json_t *rules_section(const struct rules *r, const char *name);
+
+#endif
