@@ -34,32 +34,30 @@ struct bl_list_info {
 #define BL_LIST_TEXT_MAX 1024
 
 /* An opened image: borrowed pointers into the caller's block, which must stay as it is while the
- * image is in use. */
+ * image is in use. Private but for rule_count and built_unix. */
 struct bl_image {
-    const uint8_t *base;
-    size_t len;
-    const uint8_t *trie; /* groups of nodes */
-    uint32_t trie_len;
-    const uint8_t *buckets; /* offsets of the groups of second-level names, 4 octets each */
-    uint32_t bucket_count;
-    const uint8_t
-        *fans; /* nodes with many children: first bucket and number of buckets, 4 octets each */
-    uint32_t fan_count;
+    const uint8_t *trie;      /* groups of nodes; format.h */
+    const uint8_t *directory; /* offsets of the groups of second-level names, 4 octets each */
+    const uint8_t *effects;   /* by class: bit 2r: rank r applies to the name itself, bit 2r+1: to names below */
     const uint8_t *tlds;      /* top-level domains, 72 octets each */
     const uint8_t *tld_slots; /* hash table of 2-octet indexes into tlds */
-    uint32_t tld_mask;        /* slots - 1 */
-    uint32_t tld_count;
-    bool tld_rules; /* some top-level domain is itself a rule */
-    const uint8_t *
-        effects; /* by class: bit 2r+0 rank r applies to the name itself, bit 2r+1 to names below */
+    uint32_t trie_len;
+    uint32_t bucket_count;
     uint32_t class_count;
-    const uint64_t *symbols; /* codes to up to eight characters */
-    const uint8_t *symbol_len;
-    const uint8_t *class_index, *class_entries; /* class to (list, effect) pairs */
-    const uint8_t *lines, *marks;
-    const uint8_t *lists;
-    uint32_t rule_count; /* distinct (name, kind, rank) */
+    uint32_t tld_count;
+    uint32_t tld_mask; /* slots - 1 */
+    bool tld_rules;    /* some top-level domain is itself a rule */
+
+    const uint8_t *classes, *sources; /* class to (list, effect) pairs */
+    uint32_t source_count;
+    const uint8_t *lines, *marks; /* lines of each rule, and where to begin reading */
+    uint64_t line_octets;
+    uint32_t mark_count;
+    const uint8_t *lists, *texts;
+    uint32_t text_len;
+    uint32_t rule_count; /* distinct (name, rank) */
     uint64_t built_unix; /* seconds */
+    uint64_t total;      /* octets of the whole */
 };
 
 /*

@@ -47,3 +47,13 @@ void dns_suffixes_make(const struct dns_name *name, struct dns_suffixes *out)
         out->hash[i] = h;
     }
 }
+
+uint64_t dns_suffix_child(uint64_t parent, const uint8_t *label, size_t len)
+{
+    return chain(parent, label_hash(label, len));
+}
+
+uint64_t dns_suffix_root(void)
+{
+    return ROOT_HASH;
+}

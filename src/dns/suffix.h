@@ -16,4 +16,9 @@ struct dns_suffixes {
  * machine. */
 void dns_suffixes_make(const struct dns_name *name, struct dns_suffixes *out);
 
+/* One step of it: the hash of the child that has this label, 1..63 lower-case octets. Up to seven
+ * octets after the label are read, never used. */
+uint64_t dns_suffix_child(uint64_t parent, const uint8_t *label, size_t len);
+uint64_t dns_suffix_root(void);
+
 #endif

@@ -1,0 +1,178 @@
+/*
+ * What the files of the builder share.
+ *
+ * The caller's block:  struct bl_compile | chunks →        … | work, while a pass is written
+ *
+ * Chunks are handed out from the low end and come back to a list. Everything whose size is not known beforehand is a chain of them: the log of rules (257
+ * chains: by the top octet of the second-level name's hash, and one for rules on top-level domains), classes, texts, lines, marks.
+ * Offsets into the block stand for pointers; 0 is none.
+ */
+#ifndef SINKHOLE_BLOCKLIST_COMPILE_INT_H
+#define SINKHOLE_BLOCKLIST_COMPILE_INT_H
+
+#include "blocklist/checksum.h"
+#include "blocklist/compile.h"
+#include "blocklist/format.h"
+
+#define CHUNK        2048
+#define CHUNK_HEAD   8 /* next, used: 4 octets each */
+#define CHUNK_DATA   (CHUNK - CHUNK_HEAD)
+#define PARTS        256
+#define STAGE        32768
+#define BUCKET_LOAD  8  /* records a bucket, on average */
+#define FAN_LEAST    17 /* a node with fewer children has one group */
+#define SAMPLE_LEAST 4096
+#define RESERVE      64 /* chunks kept for classes and lines while a pass is written */
+
+struct chain {
+    uint32_t first, last;
+};
+
+/* A rule in the log: fixed fields of 17 octets, then the labels below the top-level domain, nearest the root first, 0 between. */
+enum { LOG_HASH = 0, LOG_LINE = 8, LOG_TLD = 12, LOG_LIST = 14, LOG_EFFECT = 15, LOG_LEN = 16, LOG_PATH = 17 };
+
+/* A class: kept once for each distinct set of (list, effect). */
+struct class_row {
+    uint32_t next; /* of the same hash */
+    uint32_t id;
+    uint16_t count;
+    uint8_t effect;
+    uint8_t pairs[]; /* count * (list, effect) */
+};
+
+_Static_assert(sizeof(struct class_row) + BL_SOURCES_MAX * 2 <= CHUNK_DATA, "a class fits in a chunk");
+
+struct list_state {
+    uint32_t rules, duplicates, rejected, lines, last_line;
+    uint32_t text; /* in the texts */
+    uint16_t name_len, url_len;
+    bool used;
+};
+
+/* A log record about to be sorted. */
+struct entry {
+    uint64_t hash;
+    uint32_t at;
+    uint32_t part; /* unused; keeps the size plain */
+};
+
+struct output {
+    struct bl_sink sink;
+    uint64_t pos; /* of the next octet, staged ones included */
+    uint32_t staged;
+    struct bl_checksum sum;
+    uint8_t stage[STAGE];
+};
+
+struct section_row {
+    uint64_t off, len, sum;
+};
+
+struct bl_compile {
+    struct bl_compile_config cfg;
+    enum err err;
+    uint8_t *base; /* the block, this struct at its start */
+    size_t len;
+    size_t peak;
+
+    uint32_t chunk_top;  /* never used from here on */
+    uint32_t chunk_free; /* list of chunks that came back */
+    uint32_t chunk_end;  /* chunks may not go beyond */
+
+    unsigned pass;
+    unsigned part_first, part_end; /* partitions of this pass */
+    unsigned list;
+    uint64_t line_sum; /* of what was logged: tells how much */
+    struct chain parts[PARTS + 1];
+
+    struct chain texts, classes, lines, marks, tlds;
+    uint32_t text_len;
+    struct list_state lists[BL_LISTS_MAX];
+
+    uint32_t class_count;
+    uint32_t heads, head_mask; /* hash table of classes: offsets */
+    uint32_t source_count;
+
+    uint32_t tld_count;
+    uint32_t tld_at[BL_TLDS_MAX];        /* rows of BL_TLD octets */
+    uint16_t tld_slots[BL_TLDS_MAX * 2]; /* index + 1 */
+    bool tld_rules;
+    uint32_t dropped; /* rules whose top-level domain found no room */
+
+    uint32_t directory, bucket_count; /* offset of 4 * bucket_count octets */
+    uint32_t bucket;                  /* the one being filled */
+    uint32_t bucket_nodes, bucket_nodes_at; /* records waiting for it, on the stack from here on */
+
+    uint32_t stack, stack_end, work_end; /* nodes that wait to be written; then entries being sorted */
+    uint64_t bit_acc;
+    unsigned bit_held;
+    uint64_t bit_count;
+    uint32_t next_mark;
+    uint32_t mark_count;
+    uint32_t rule_count;
+
+    /* The sources of one name, and one group, while they are made. */
+    uint32_t source_lines[BL_SOURCES_MAX];
+    uint8_t source_pairs[BL_SOURCES_MAX * 2];
+    uint8_t group_head[1 + 2 * BL_GROUP_MAX];
+    uint8_t group_records[BL_GROUP_MAX * BL_RECORD_MAX];
+
+    struct section_row sections[BL_SECTION_COUNT];
+    struct output out;
+};
+
+/* The first error stays. */
+static inline void compile_fail(struct bl_compile *c, enum err e)
+{
+    if (c->err == ERR_OK) {
+        c->err = e;
+    }
+}
+
+/* compile_store.c */
+void *chain_room(struct bl_compile *c, struct chain *chain, uint32_t n, uint32_t align); /* n <= CHUNK_DATA; NULL: out of memory, noted */
+void chain_free(struct bl_compile *c, struct chain *chain);
+uint32_t compile_reserve(struct bl_compile *c, size_t n); /* contiguous, before a pass is written; 0: out of memory, noted */
+uint32_t tld_intern(struct bl_compile *c, uint64_t hash, const uint8_t *label); /* UINT32_MAX: no room */
+struct class_row *class_intern(struct bl_compile *c, const uint8_t *pairs, unsigned count);
+
+static inline uint8_t *at(struct bl_compile *c, uint32_t off)
+{
+    return c->base + off;
+}
+
+static inline uint32_t chunk_next(const uint8_t *chunk)
+{
+    uint32_t v;
+    memcpy(&v, chunk, 4);
+    return v;
+}
+
+static inline uint32_t chunk_used(const uint8_t *chunk)
+{
+    uint32_t v;
+    memcpy(&v, chunk + 4, 4);
+    return v;
+}
+
+/* compile_sort.c */
+uint32_t part_load(struct bl_compile *c, const struct chain *part, struct entry **out); /* the entries of a chain, by hash; 0: none or error */
+void group_sort(struct bl_compile *c, struct entry *e, uint32_t n, struct entry *spare); /* equal hashes: by tld and path */
+
+/* compile_trie.c */
+void trie_part(struct bl_compile *c, const struct chain *part);
+void trie_bucket_end(struct bl_compile *c);
+void trie_tld_rules(struct bl_compile *c);
+
+/* compile_write.c */
+void out_begin(struct bl_compile *c, enum bl_section s);
+void out_bytes(struct bl_compile *c, const void *data, size_t len);
+void out_end(struct bl_compile *c, enum bl_section s);
+void out_tables(struct bl_compile *c);
+void bits_put(struct bl_compile *c, uint32_t value, unsigned width);
+uint64_t out_trie_pos(const struct bl_compile *c);
+
+/* compile.c */
+unsigned line_width(const struct bl_compile *c, unsigned list);
+
+#endif

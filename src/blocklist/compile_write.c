@@ -1,0 +1,222 @@
+/*
+ * Octets out: staged, summed and given to the sink in order; then the tables behind the trie, and the header last.
+ */
+#include "base/attr.h"
+#include "blocklist/codes.h"
+#include "blocklist/compile_int.h"
+#include "dns/suffix.h"
+
+static void flush(struct bl_compile *c)
+{
+    struct output *o = &c->out;
+    if (o->staged > 0 && c->err == ERR_OK) {
+        bl_checksum_add(&o->sum, o->stage, o->staged);
+        enum err e = o->sink.write(o->sink.ctx, o->pos - o->staged, o->stage, o->staged);
+        if (e != ERR_OK) {
+            compile_fail(c, e);
+        }
+    }
+    o->staged = 0;
+}
+
+void out_bytes(struct bl_compile *c, const void *data, size_t len)
+{
+    struct output *o = &c->out;
+    const uint8_t *p = data;
+    while (len > 0) {
+        size_t n = STAGE - o->staged < len ? STAGE - o->staged : len;
+        memcpy(o->stage + o->staged, p, n);
+        o->staged += (uint32_t)n;
+        o->pos += n;
+        p += n;
+        len -= n;
+        if (o->staged == STAGE) {
+            flush(c);
+        }
+    }
+}
+
+void out_begin(struct bl_compile *c, enum bl_section s)
+{
+    struct output *o = &c->out;
+    o->pos = (o->pos + 7) & ~UINT64_C(7);
+    c->sections[s].off = o->pos;
+    bl_checksum_init(&o->sum);
+}
+
+void out_end(struct bl_compile *c, enum bl_section s)
+{
+    flush(c);
+    c->sections[s].len = c->out.pos - c->sections[s].off;
+    c->sections[s].sum = bl_checksum_end(&c->out.sum);
+}
+
+uint64_t out_trie_pos(const struct bl_compile *c)
+{
+    return c->out.pos - BL_HEADER;
+}
+
+void bits_put(struct bl_compile *c, uint32_t value, unsigned width)
+{
+    if (width < 32 && value >> width != 0) { /* the list grew between passes */
+        compile_fail(c, ERR_STATE);
+        return;
+    }
+    c->bit_acc |= (uint64_t)value << c->bit_held;
+    c->bit_held += width;
+    c->bit_count += width;
+    while (c->bit_held >= 8) {
+        uint8_t *p = chain_room(c, &c->lines, 1, 1);
+        if (!p) {
+            return;
+        }
+        *p = (uint8_t)c->bit_acc;
+        c->bit_acc >>= 8;
+        c->bit_held -= 8;
+    }
+}
+
+static void chain_out(struct bl_compile *c, const struct chain *chain)
+{
+    for (uint32_t off = chain->first; off; off = chunk_next(at(c, off))) {
+        out_bytes(c, at(c, off) + CHUNK_HEAD, chunk_used(at(c, off)));
+    }
+}
+
+static void out_tlds(struct bl_compile *c)
+{
+    uint32_t slots = 1;
+    while (slots < c->tld_count * 2) {
+        slots *= 2;
+    }
+    out_begin(c, BL_TLDS);
+    memset(c->tld_slots, 0, slots * sizeof c->tld_slots[0]);
+    for (uint32_t i = 0; i < c->tld_count; i++) {
+        const uint8_t *row = at(c, c->tld_at[i]);
+        uint32_t slot = (uint32_t)(dns_suffix_child(dns_suffix_root(), row + 1, row[0]) >> 32);
+        while (c->tld_slots[slot & (slots - 1)] != 0) {
+            slot++;
+        }
+        c->tld_slots[slot & (slots - 1)] = (uint16_t)(i + 1);
+        out_bytes(c, row, BL_TLD);
+    }
+    out_end(c, BL_TLDS);
+    out_begin(c, BL_TLD_SLOTS);
+    for (uint32_t i = 0; i < slots; i++) {
+        uint8_t octets[2];
+        le16_write(octets, c->tld_slots[i]);
+        out_bytes(c, octets, sizeof octets);
+    }
+    out_end(c, BL_TLD_SLOTS);
+}
+
+enum class_part { PART_EFFECT, PART_INDEX, PART_PAIRS };
+
+static void out_class_rows(struct bl_compile *c, enum class_part part)
+{
+    uint32_t sources = 0;
+    uint8_t octets[4];
+    for (uint32_t off = c->classes.first; off; off = chunk_next(at(c, off))) {
+        uint32_t used = chunk_used(at(c, off)), pos = 0;
+        while (pos < used) {
+            const struct class_row *row = (const struct class_row *)(const void *)(at(c, off) + CHUNK_HEAD + pos);
+            if (part == PART_EFFECT) {
+                out_bytes(c, &row->effect, 1);
+            } else if (part == PART_INDEX) {
+                sources += row->count;
+                le32_write(octets, sources);
+                out_bytes(c, octets, 4);
+            } else {
+                out_bytes(c, row->pairs, row->count * 2u);
+            }
+            pos += (uint32_t)sizeof *row + row->count * 2u;
+            pos = (pos + (uint32_t)_Alignof(struct class_row) - 1) & ~((uint32_t)_Alignof(struct class_row) - 1);
+        }
+    }
+}
+
+static void out_classes(struct bl_compile *c)
+{
+    static const uint8_t zeros[8];
+    out_begin(c, BL_EFFECTS);
+    out_bytes(c, zeros, 1); /* class 0: no rule */
+    out_class_rows(c, PART_EFFECT);
+    out_end(c, BL_EFFECTS);
+    out_begin(c, BL_CLASSES);
+    out_bytes(c, zeros, 8);
+    out_class_rows(c, PART_INDEX);
+    out_end(c, BL_CLASSES);
+    out_begin(c, BL_SOURCES);
+    out_class_rows(c, PART_PAIRS);
+    out_end(c, BL_SOURCES);
+}
+
+static void out_lists(struct bl_compile *c)
+{
+    out_begin(c, BL_LISTS);
+    for (unsigned i = 0; i < BL_LISTS_MAX; i++) {
+        const struct list_state *l = &c->lists[i];
+        uint8_t row[BL_LIST] = {l->used, (uint8_t)line_width(c, i)};
+        le16_write(row + BL_AT_LIST_NAME_LEN, l->name_len);
+        le16_write(row + BL_AT_LIST_URL_LEN, l->url_len);
+        le32_write(row + BL_AT_LIST_TEXT, l->text);
+        le32_write(row + BL_AT_LIST_RULES, l->rules);
+        le32_write(row + BL_AT_LIST_DUPLICATES, l->duplicates);
+        le32_write(row + BL_AT_LIST_REJECTED, l->rejected);
+        le32_write(row + BL_AT_LIST_LINES, l->lines);
+        out_bytes(c, row, sizeof row);
+    }
+    out_end(c, BL_LISTS);
+    out_begin(c, BL_TEXTS);
+    chain_out(c, &c->texts);
+    out_end(c, BL_TEXTS);
+}
+
+static void out_header(struct bl_compile *c)
+{
+    uint8_t h[BL_HEADER] = {0};
+    memcpy(h + BL_AT_MAGIC, BL_MAGIC, 8);
+    le32_write(h + BL_AT_VERSION, BL_IMAGE_VERSION);
+    le32_write(h + BL_AT_SECTIONS_COUNT, BL_SECTION_COUNT);
+    le64_write(h + BL_AT_TOTAL, c->out.pos);
+    le64_write(h + BL_AT_BUILT, c->cfg.built_unix);
+    le32_write(h + BL_AT_RULES, c->rule_count);
+    le64_write(h + BL_AT_HASH, bl_format_hash_check());
+    le64_write(h + BL_AT_CODES, bl_format_codes_check());
+    le64_write(h + BL_AT_FLAGS, c->tld_rules);
+    for (unsigned i = 0; i < BL_SECTION_COUNT; i++) {
+        uint8_t *row = h + BL_AT_SECTIONS + (size_t)i * 24;
+        le64_write(row, c->sections[i].off);
+        le64_write(row + 8, c->sections[i].len);
+        le64_write(row + 16, c->sections[i].sum);
+    }
+    le64_write(h + BL_AT_CHECKSUM, bl_checksum_of(h, BL_AT_CHECKSUM));
+    if (c->err == ERR_OK) {
+        enum err e = c->out.sink.write(c->out.sink.ctx, 0, h, sizeof h);
+        if (e != ERR_OK) {
+            compile_fail(c, e);
+        }
+    }
+}
+
+void out_tables(struct bl_compile *c)
+{
+    static const uint8_t zeros[BL_TRIE_PAD];
+    out_bytes(c, zeros, sizeof zeros);
+    out_end(c, BL_TRIE);
+    out_begin(c, BL_DIRECTORY);
+    out_bytes(c, at(c, c->directory), (size_t)c->bucket_count * 4);
+    out_end(c, BL_DIRECTORY);
+    out_tlds(c);
+    out_classes(c);
+    out_begin(c, BL_LINES);
+    chain_out(c, &c->lines);
+    uint8_t last[9] = {(uint8_t)c->bit_acc}; /* and eight zeros, which readers may touch */
+    out_bytes(c, last, sizeof last);
+    out_end(c, BL_LINES);
+    out_begin(c, BL_MARKS);
+    chain_out(c, &c->marks);
+    out_end(c, BL_MARKS);
+    out_lists(c);
+    out_header(c);
+}
