@@ -185,5 +185,9 @@ enum bl_reason bl_name_read(struct text t, unsigned flags, struct dns_name *out)
     out->off[s.labels] = (uint8_t)(stop + 1);
     out->wire[stop + 1] = 0;
     out->len = (uint8_t)(stop + 2);
-    return judge(out, flags);
+    enum bl_reason why = judge(out, flags);
+    if (UNLIKELY(why == BL_REASON_NUMERIC_TLD) && bl_address(t) != ADDRESS_NOT) {
+        return BL_REASON_ADDRESS;
+    }
+    return why;
 }

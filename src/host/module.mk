@@ -22,6 +22,7 @@ host_SRCS := \
     outbound.c \
     outstream.c \
     privdrop.c \
+    progress.c \
     publish.c \
     rrtext_ldns.c \
     snapshots.c \
