@@ -7,6 +7,7 @@
  *   N    a name that may not                w  NSEC type bitmap, to the end
  *   h    an octet n and n octets            p  SvcParams, to the end
  *   *    anything, to the end               +  at least one octet, to the end
+ *   o    a character-string or nothing
  *
  * Compression is allowed where RFC 1035 has it and where RFC 3597 4 asks receivers to bear it. Left
  * out: values (does the algorithm exist, is the digest long enough), which are the reader's to
@@ -35,9 +36,8 @@ static const char shapes[][7] = {
     [DNS_RP] = "nn",
     [DNS_AFSDB] = "2n",
     [19] = "s",  /* X25 */
-    [20] = "S",  /* ISDN: one or two */
+    [20] = "so", /* ISDN */
     [21] = "2n", /* RT */
-    [23] = "n",  /* NSAP-PTR */
     [DNS_SIG] = "99n+",
     [25] = "4*", /* KEY */
     [DNS_PX] = "2nn",
@@ -165,6 +165,8 @@ static bool part_ok(const struct name_judge *j, char part, size_t *pos, size_t e
     case 's':
     case 'h':
         return string_ok(j->msg, pos, end);
+    case 'o':
+        return *pos == end || string_ok(j->msg, pos, end);
     case 'S':
         return strings_ok(j->msg, pos, end);
     case 'w':

@@ -68,6 +68,9 @@ static void shapes_by_type(void **state)
         {DNS_TXT, "00", true},
         {DNS_TXT, "", false},
         {DNS_TXT, "036869", false},
+        {20, "0141", true},
+        {20, "0141 0142", true},
+        {20, "0141 0142 0143", false}, /* found by ldns */
         {DNS_HINFO, "0141 00", true},
         {DNS_HINFO, "0141", false},
         {DNS_HINFO, "0141 00 00", false},
