@@ -39,12 +39,12 @@ struct bl_hit {
 };
 
 /*
- * Everything that `check NAME` tells: all rules at the name and at its ancestors, also those that
- * do not apply, nearest the root first. Writes at most `cap` hits, returns how many there are;
- * *verdict is bl_match's.
+ * Everything that `check NAME` tells: all rules at the name and at its ancestors, also those that do
+ * not apply, nearest the root first, then by list and line. lists NULL: all lists count. Writes at most
+ * `cap` hits, returns how many there are; *verdict is bl_match's for a filter of these lists.
  */
 size_t bl_explain(const struct bl_image *image, const struct dns_name *name,
-                  const struct bl_filter *filter, const struct bl_list_set *lists,
-                  struct bl_hit *hits, size_t cap, struct bl_verdict *verdict);
+                  const struct bl_list_set *lists, struct bl_hit *hits, size_t cap,
+                  struct bl_verdict *verdict);
 
 #endif

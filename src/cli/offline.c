@@ -158,7 +158,7 @@ static enum bl_action list_rules(const struct offline *o, const struct dns_name 
 {
     struct bl_hit hits[HITS_MAX];
     struct bl_verdict verdict;
-    size_t count = bl_explain(list_image_get(o->image), name, NULL, NULL, hits, HITS_MAX, &verdict);
+    size_t count = bl_explain(list_image_get(o->image), name, NULL, hits, HITS_MAX, &verdict);
     for (size_t i = count < HITS_MAX ? count : HITS_MAX; i-- > 0;) {
         if (!hits[i].applies) {
             continue;

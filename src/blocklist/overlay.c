@@ -1,0 +1,121 @@
+/*
+ * Own rules: rows in order of adding, a table of their indexes by the hash of the whole name, and the names. A look-up probes the table for each suffix of
+ * the asked name whose depth any rule has; the most specific rule of the stronger action is told.
+ */
+#include "blocklist/overlay.h"
+
+#include "base/require.h"
+
+struct row {
+    uint64_t hash;
+    struct bl_own own;
+    uint32_t name; /* offset in names */
+    uint8_t len;
+};
+
+struct bl_overlay {
+    uint64_t depths[2]; /* bit d: some rule's name has d labels */
+    uint32_t count, cap;
+    uint32_t mask; /* slots - 1 */
+    size_t names_len, names_cap;
+    struct row *rows;
+    uint32_t *slots; /* index + 1; 0: empty */
+    uint8_t *names;
+};
+
+static uint32_t slots_for(uint32_t rules)
+{
+    uint32_t slots = 4;
+    while (slots < UINT32_MAX / 4 && slots < (uint64_t)rules * 2) {
+        slots *= 2;
+    }
+    return slots;
+}
+
+size_t bl_overlay_memory(uint32_t rules, size_t name_octets)
+{
+    return sizeof(struct bl_overlay) + (size_t)rules * sizeof(struct row) + slots_for(rules) * sizeof(uint32_t) + name_octets;
+}
+
+enum err bl_overlay_init(struct bl_overlay **out, void *mem, size_t len, uint32_t rules)
+{
+    REQUIRE((uintptr_t)mem % _Alignof(max_align_t) == 0);
+    size_t fixed = bl_overlay_memory(rules, 0);
+    if (len < fixed) {
+        return ERR_SPACE;
+    }
+    struct bl_overlay *o = mem;
+    uint32_t slots = slots_for(rules);
+    *o = (struct bl_overlay){.cap = rules, .mask = slots - 1, .names_cap = len - fixed};
+    o->rows = (struct row *)(void *)(o + 1);
+    o->slots = (uint32_t *)(void *)(o->rows + rules);
+    o->names = (uint8_t *)(o->slots + slots);
+    memset(o->slots, 0, slots * sizeof(uint32_t));
+    *out = o;
+    return ERR_OK;
+}
+
+enum err bl_overlay_add(struct bl_overlay *o, const struct dns_name *name, const struct bl_own *own)
+{
+    REQUIRE(own->action == BL_BLOCK || own->action == BL_ALLOW);
+    if (o->count == o->cap || name->len > o->names_cap - o->names_len) {
+        return ERR_SPACE;
+    }
+    struct dns_suffixes s;
+    dns_suffixes_make(name, &s);
+    struct row *r = &o->rows[o->count];
+    *r = (struct row){.hash = s.hash[0], .own = *own, .name = (uint32_t)o->names_len, .len = name->len};
+    memcpy(o->names + o->names_len, name->wire, name->len);
+    o->names_len += name->len;
+    o->depths[name->labels / 64] |= UINT64_C(1) << name->labels % 64;
+    uint32_t slot = (uint32_t)(r->hash >> 32) & o->mask;
+    while (o->slots[slot] != 0) {
+        slot = (slot + 1) & o->mask;
+    }
+    o->slots[slot] = ++o->count;
+    return ERR_OK;
+}
+
+/* The rules on the suffix of `name` at `label`, as far as they are in force. An allow ends the search. */
+static bool judge_suffix(const struct bl_overlay *o, const struct dns_name *name, uint64_t hash, unsigned label, uint64_t groups,
+                         usec_t now, struct bl_overlay_verdict *out)
+{
+    struct span suffix = dns_name_suffix(name, label);
+    unsigned needs = label == 0 ? BL_EXACT : BL_BELOW;
+    for (uint32_t slot = (uint32_t)(hash >> 32) & o->mask; o->slots[slot] != 0; slot = (slot + 1) & o->mask) {
+        const struct row *r = &o->rows[o->slots[slot] - 1];
+        if (r->hash != hash || !(r->own.kind & needs) || !(r->own.groups & groups) ||
+            (r->own.expires != 0 && now >= r->own.expires) || !span_equal(span_of(o->names + r->name, r->len), suffix)) {
+            continue;
+        }
+        if (out->action == BL_NONE || r->own.action == BL_ALLOW) {
+            *out = (struct bl_overlay_verdict){.action = r->own.action, .label = (uint8_t)label, .id = r->own.id};
+        }
+        if (r->own.action == BL_ALLOW) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum bl_action bl_overlay_match(const struct bl_overlay *o, const struct dns_name *name, const struct dns_suffixes *suffixes,
+                                uint64_t groups, usec_t now, struct bl_overlay_verdict *out)
+{
+    *out = (struct bl_overlay_verdict){.action = BL_NONE};
+    if (!o || o->count == 0) {
+        return BL_NONE;
+    }
+    for (unsigned label = 0; label <= name->labels; label++) {
+        unsigned depth = name->labels - label;
+        if (o->depths[depth / 64] >> depth % 64 & 1 &&
+            judge_suffix(o, name, suffixes->hash[label], label, groups, now, out)) {
+            break;
+        }
+    }
+    return (enum bl_action)out->action;
+}
+
+uint32_t bl_overlay_count(const struct bl_overlay *o)
+{
+    return o ? o->count : 0;
+}
