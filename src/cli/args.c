@@ -31,6 +31,7 @@ static const struct flag_row flag_rows[] = {
     {"comment", 0, FLAG_COMMENT, offsetof(struct cli, comment)},
     {"blocked", 0, FLAG_BLOCKED, 0},
     {"offline", 0, FLAG_OFFLINE, 0},
+    {"words", 0, FLAG_WORDS, 0},
 };
 
 static const char *command_name = "";
@@ -189,6 +190,19 @@ static bool short_option(struct walk *w, const char *option)
         return false;
     }
     return flag_set(w, row, option, NULL);
+}
+
+void cli_print_words(const struct command *command)
+{
+    for (size_t i = 0; i < ARRAY_LEN(flag_rows); i++) {
+        if (command->flags & flag_rows[i].flag & ~(unsigned)FLAG_WORDS) {
+            printf("--%s\n", flag_rows[i].name);
+        }
+    }
+    puts("--config\n--help");
+    for (unsigned i = 0; i < CFG_OPT_COUNT; i++) {
+        printf("--%s\n", cfg_row((enum cfg_option)i)->name);
+    }
 }
 
 bool cli_read(const struct command *command, int argc, char **argv, struct cli *cli, bool *help)

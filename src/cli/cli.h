@@ -26,7 +26,8 @@ enum cli_flag {
     FLAG_REMOVE = 512,   /* --remove */
     FLAG_COMMENT = 1024, /* --comment TEXT */
     FLAG_BLOCKED = 2048, /* --blocked */
-    FLAG_OFFLINE = 4096  /* --offline */
+    FLAG_OFFLINE = 4096, /* --offline */
+    FLAG_WORDS = 8192    /* --words: for the shell's completion */
 };
 
 /* The arguments, read. */
@@ -77,6 +78,9 @@ const struct command *command_at(unsigned i);         /* NULL beyond the end */
  */
 bool cli_read(const struct command *command, int argc, char **argv, struct cli *cli, bool *help);
 void cli_free(struct cli *cli);
+
+/* All options of a subcommand, one a line. */
+void cli_print_words(const struct command *command);
 
 /* "sinkhole COMMAND: " and the message to standard error. */
 void cli_error(const struct cli *cli, const char *format, ...)

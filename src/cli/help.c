@@ -113,8 +113,24 @@ void help_options(void)
     }
 }
 
+/* Words for the shell's completion: commands, or the options of one. */
+static int print_words(struct cli *cli)
+{
+    const struct command *command = cli->word_count > 0 ? command_find(cli->words[0]) : NULL;
+    if (command != NULL) {
+        cli_print_words(command);
+    }
+    for (unsigned i = 0; command == NULL && command_at(i) != NULL; i++) {
+        puts(command_at(i)->name);
+    }
+    return EXIT_FINE;
+}
+
 int cmd_help(struct cli *cli)
 {
+    if (cli->flags & FLAG_WORDS) {
+        return print_words(cli);
+    }
     if (cli->word_count == 0) {
         help_overview();
         return EXIT_FINE;

@@ -55,7 +55,7 @@ static const struct command commands[] = {
      "Each value is printed with where it comes from. Exit status 2 says that the\n"
      "configuration cannot be used; the message names file and line."},
     {"version", cmd_version, FLAG_JSON, "", "Print the version", NULL},
-    {"help", cmd_help, 0, "[COMMAND|options]", "Print help", NULL},
+    {"help", cmd_help, FLAG_WORDS, "[COMMAND|options]", "Print help", NULL},
 };
 
 const struct command *command_at(unsigned i)
