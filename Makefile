@@ -17,5 +17,8 @@ include mk/web.mk
 include mk/starter.mk
 include mk/test.mk
 include mk/bench.mk
+include mk/suite.mk
+include mk/run.mk
+include mk/install.mk
 include mk/targets.mk
 -include unikernel/unikernel.mk

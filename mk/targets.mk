@@ -1,10 +1,20 @@
 # What people call.
 
 .PHONY: all help clean format
-all: $(LIBS)
+all: $(LIBS) $(if $(filter daemon.c,$(host_SRCS)),$(PROGRAM))
 
 help:
-	@echo 'make                  build/release/sinkhole (CONFIG=debug|release|asan|tsan|fuzz|cov)'
+	@echo 'make                  build/release/sinkhole, daemon and command line in one (CONFIG=debug|release|asan|tsan|fuzz|cov)'
+	@echo 'make run ARGS="..."   install what is missing, build, start: DNS on port 5300, dashboard on http://127.0.0.1:8080'
+	@echo 'make check            the fast tests; make check ONLY=text runs those with text in their label'
+	@echo 'make test             all tests, with sanitizers, end to end and in a browser'
+	@echo 'make unit T=dns_name  one unit test program'
+	@echo 'make install          DESTDIR= PREFIX=/usr/local'
+	@echo 'make deb              a Debian package in build/deb/'
+	@echo 'make documents        docs and examples that come from src/config/options.def'
+	@echo 'make bench-NAME       one of: $(BENCH_NAMES)'
+	@echo 'make unikernel        BOARD=virt|raspi3|raspi4: build/unikernel-BOARD/kernel8.img'
+	@echo 'make format, clean    clang-format over all sources; remove build/'
 
 clean:
 	rm -rf build
