@@ -80,6 +80,13 @@ static void print_status(const struct list_status *s)
     }
 }
 
+static void print_all(const struct work *w)
+{
+    for (uint32_t i = 0; i < w->count; i++) {
+        print_status(&w->status[i]);
+    }
+}
+
 static json_t *status_json(const struct list_status *s)
 {
     json_t *examples = json_array();
@@ -106,17 +113,27 @@ static int report(struct cli *cli, const struct work *w, const struct list_image
         for (uint32_t i = 0; i < w->count; i++) {
             json_array_append_new(lists, status_json(&w->status[i]));
         }
-        json_t *all = json_pack("{s:s, s:i, s:I, s:o}", "file", cli->output, "rules",
-                                (int)bl->rule_count, "octets", (json_int_t)bl->len, "lists", lists);
+        json_t *all =
+            json_pack("{s:s, s:i, s:I, s:o}", "file", cli->output, "rules", (int)bl->rule_count,
+                      "octets", (json_int_t)bl->total, "lists", lists);
         int printed = print_json_reply(all);
         json_decref(all);
         return printed == EXIT_FINE ? status : printed;
     }
-    for (uint32_t i = 0; i < w->count; i++) {
-        print_status(&w->status[i]);
-    }
-    printf("%s: %u rules in %zu octets\n", cli->output, bl->rule_count, bl->len);
+    print_all(w);
+    printf("%s: %u rules in %zu octets\n", cli->output, bl->rule_count, (size_t)bl->total);
     return status;
+}
+
+/* Did any list give its content? */
+static bool any_loaded(const struct work *w)
+{
+    for (uint32_t i = 0; i < w->count; i++) {
+        if (w->status[i].state == LIST_STATE_CURRENT || w->status[i].state == LIST_STATE_STALE) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int compile(struct cli *cli, struct work *w, const struct config *c)
@@ -133,15 +150,16 @@ static int compile(struct cli *cli, struct work *w, const struct config *c)
         fputs("\r\033[K", stderr);
     }
     if (e != ERR_OK) {
-        for (uint32_t i = 0; i < w->count; i++) {
-            print_status(&w->status[i]);
-        }
+        print_all(w);
         cli_error(cli, "%s", e == ERR_NOT_FOUND ? "no list could be loaded" : err_text(e));
         return EXIT_FAILED;
     }
     int status = EXIT_FAILED;
-    e = list_image_save(image, cli->output);
-    if (e != ERR_OK) {
+    e = any_loaded(w) ? list_image_save(image, cli->output) : ERR_NOT_FOUND;
+    if (e == ERR_NOT_FOUND) {
+        print_all(w);
+        cli_error(cli, "no list could be loaded; nothing is written");
+    } else if (e != ERR_OK) {
         cli_error(cli, "%s: %s", cli->output, err_text(e));
     } else {
         status = report(cli, w, image);

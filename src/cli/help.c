@@ -59,8 +59,10 @@ static const struct {
 
 void help_command(const struct command *command)
 {
-    printf("usage: sinkhole %s [OPTION...]%s%s\n\n%s.\n", command->name,
-           command->args[0] != '\0' ? " " : "", command->args, command->summary);
+    size_t len = strlen(command->summary);
+    printf("usage: sinkhole %s [OPTION...]%s%s\n\n%s%s\n", command->name,
+           command->args[0] != '\0' ? " " : "", command->args, command->summary,
+           command->summary[len - 1] == '?' ? "" : ".");
     if (command->help != NULL) {
         printf("\n%s\n", command->help);
     }

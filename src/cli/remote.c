@@ -47,7 +47,9 @@ const char *json_text_at(const json_t *o, const char *path)
 int print_json_reply(json_t *reply)
 {
     json_object_del(reply, "took");
-    int failed = json_dumpf(reply, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY);
+    int failed = json_dumpf(reply, stdout,
+                            JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY |
+                                JSON_REAL_PRECISION(15));
     putchar('\n');
     return failed || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_FINE;
 }

@@ -221,7 +221,7 @@ void cfg_expected(enum cfg_option option, struct strbuf *out)
         strbuf_str(out, "ADDR:PORT or [ADDR6]:PORT");
         break;
     case CFG_SOURCES:
-        strbuf_str(out, "a URL (http://, https://, file://), a path, or builtin");
+        strbuf_str(out, "a URL (http://, https://, file://), a path, builtin");
         break;
     case CFG_RECORDS:
         strbuf_str(out, "NAME TYPE VALUE");
