@@ -21,7 +21,8 @@ d}" "$1"
 "$program" config manual >"$out/manual"
 "$program" config example >"$out/example"
 fill docs/man/sinkhole.conf.5.in @OPTIONS@ "$out/manual" >"$out/sinkhole.conf.5"
-fill conf/sinkhole.conf.in @LISTS@ conf/lists.conf >"$out/with_lists"
+sed '1,/^#$/d' conf/lists.conf >"$out/lists" # without the paragraph on how to use that file by itself
+fill conf/sinkhole.conf.in @LISTS@ "$out/lists" >"$out/with_lists"
 fill "$out/with_lists" @OPTIONS@ "$out/example" >"$out/sinkhole.conf"
 
 failed=0
