@@ -42,3 +42,20 @@ web: $(WEB_OUT)/.stamp
 # What a browser loads, compressed; the limit is 100 KB in all.
 web-size: $(WEB_OUT)/.stamp
 	@wc -c $(WEB_OUT)/*.gz | awk '{print} END {if ($$1 > 100000) {print "web: over 100 KB"; exit 1}}'
+
+# The page's own tests, each printing TAP: functions under node, and the page in Chromium on a mock API (BASE_URL=… for a daemon
+# that runs, see tests/e2e/browser/env.mjs).
+BROWSER_MODULES := tests/e2e/browser/node_modules/.stamp
+
+$(BROWSER_MODULES): tests/e2e/browser/package-lock.json tests/e2e/browser/.npmrc
+	@echo "  NPM     tests/e2e/browser"
+	$(Q)cd tests/e2e/browser && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	$(Q)touch $@
+
+.PHONY: web-test browser-test
+web-test: $(WEB_MODULES)
+	$(Q)node web/test/run.mjs
+
+browser-test: $(WEB_OUT)/.stamp $(BROWSER_MODULES)
+	$(Q)node tests/e2e/browser/page.mjs
+	$(Q)node tests/e2e/browser/states.mjs

@@ -9,23 +9,9 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { hostileNames } from "./hostile.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-
-export const hostileNames = [
-  "<script>alert(1)</script>.example",
-  "<img src=x onerror=alert(1)>.example",
-  "\"quoted\".'single'.`back`.example",
-  "control\u0000\u0007\u001b[31m\u007f\u0085.example",
-  "new\r\nline\ttab.example",
-  "\u202egnp.exe\u202c.example", // right-to-left override
-  "\u05d0\u05d1\u05d2.\u0634\u0628\u0643\u0629.example", // Hebrew and Arabic
-  "zero\u200bwidth\u2060joiner\ufeff.example",
-  "{{7*7}}${7*7}%3Cscript%3E&lt;b&gt;.example",
-  "\\000\\046\\255escaped.example",
-  ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(61)].join("."), // 253 octets
-  "=cmd|' /C calc'!A0.example",
-];
 
 const blockedNames = [
   "ads.doubleclick.example", "telemetry.vendor.example", "metrics.icloud.example", "app-measurement.example", "graph.tracker.example",
@@ -80,9 +66,9 @@ class World {
     }
   }
 
-  addRule(type, kind, domain, comment, timer) {
+  addRule(type, kind, domain, comment, timer, client) {
     const now = Math.floor(nowS());
-    const r = { domain, unicode: domain, type, kind, comment: comment ?? null, groups: [0], enabled: true, id: this.nextRule++, date_added: now, date_modified: now, expires: timer ? now + timer : null };
+    const r = { domain, unicode: domain, type, kind, comment: comment ?? null, groups: [0], enabled: true, id: this.nextRule++, date_added: now, date_modified: now, expires: timer ? now + timer : null, client: client ?? null };
     this.rules.push(r);
     return r;
   }
@@ -110,7 +96,7 @@ class World {
     const wantBlocked = this.rand() < 0.22;
     const domain = forced.domain ?? (hostile ? this.pick(hostileNames) : wantBlocked ? this.pick(blockedNames) : this.pick(allowedNames));
     const [ip, name] = forced.client ?? (hostile && this.rand() < 0.3 ? ["192.168.1.66", "<b>evil</b>\u202eeman"] : this.pick(clients));
-    const verdict = this.verdict(domain);
+    const verdict = this.verdict(domain, ip);
     const paused = this.pausedFor() !== 0 && time >= nowS() - 2;
     const blocked = verdict.verdict === "blocked" && !paused;
     const cached = this.rand() < 0.42;
@@ -131,9 +117,10 @@ class World {
   }
 
   /** What decides about a name: own allow, own deny, lists. */
-  verdict(domain) {
+  verdict(domain, client) {
+    this.rules = this.rules.filter((r) => r.expires === null || r.expires > nowS());
     const found = [];
-    for (const r of this.rules.filter((x) => x.enabled).sort((a) => (a.type === "allow" ? -1 : 1))) {
+    for (const r of this.rules.filter((x) => x.enabled && (x.client === null || x.client === client)).sort((a) => (a.type === "allow" ? -1 : 1))) {
       let hit = r.domain === domain;
       if (r.kind === "regex") {
         try {
@@ -204,13 +191,13 @@ function makeLists() {
   const now = Math.floor(nowS());
   const list = (id, name, address, number, rest) => ({
     id, address, type: "block", enabled: true, comment: null, groups: [0], date_added: now - 90 * 86400, date_modified: now - 9 * 86400,
-    date_updated: now - 3 * hour, number, invalid_domains: 0, abp_entries: 0, status: 2, name, hits: 0, unique_hits: 0, shared: 0, error: null, ...rest,
+    date_updated: now - 3 * hour, number, invalid_domains: 0, abp_entries: 0, status: 2, name, hits: 0, unique_hits: 0, unique: 0, error: null, ...rest,
   });
   return [
-    list(1, "StevenBlack unified", "https://lists.example/stevenblack/hosts", 140626, { hits: 1622, unique_hits: 214, shared: 121000, invalid_domains: 9 }),
-    list(2, "OISD basic", "https://lists.example/oisd/basic.txt", 92476, { hits: 1380, unique_hits: 96, shared: 71040, status: 1 }),
-    list(3, "HaGeZi light", "https://lists.example/hagezi/light.txt", 122680, { hits: 1205, unique_hits: 61, shared: 98800 }),
-    list(4, "Phishing Army", "https://lists.example/phishing/extended.txt", 94969, { hits: 0, unique_hits: 0, shared: 2011, status: 3, date_updated: now - 50 * hour, error: "could not resolve host (tried 3 times, last 14:02); the copy of Tuesday is in use" }),
+    list(1, "StevenBlack unified", "https://lists.example/stevenblack/hosts", 140626, { hits: 1622, unique_hits: 214, unique: 19626, invalid_domains: 9 }),
+    list(2, "OISD basic", "https://lists.example/oisd/basic.txt", 92476, { hits: 1380, unique_hits: 96, unique: 21436, status: 1 }),
+    list(3, "HaGeZi light", "https://lists.example/hagezi/light.txt", 122680, { hits: 1205, unique_hits: 61, unique: 23880 }),
+    list(4, "Phishing Army", "https://lists.example/phishing/extended.txt", 94969, { hits: 0, unique_hits: 0, unique: 92958, status: 3, date_updated: now - 50 * hour, error: "could not resolve host (tried 3 times, last 14:02); the copy of Tuesday is in use" }),
   ];
 }
 
@@ -296,7 +283,7 @@ function statusOf(w) {
     lists: { count: w.lists.filter((l) => l.enabled).length, failed: w.lists.filter((l) => l.status > 2).length, rules: w.lists.reduce((a, l) => a + l.number, 0), updated: w.lists[0]?.date_updated ?? 0, updating: false },
     upstream: { median_ms: w.queries.length ? 11.8 : null, p95_ms: 48.1, answers: 5321, failures: 3, window_s: 3600 },
     memory: { resident: 41943040, lists: w.lists.length ? 11534336 : 0 },
-    spans: ["1h", "24h", "7d", "30d"], features: ["check", "events", "timed_rules", "ranges", "update"].filter((f) => !w.opt.without.includes(f)),
+    spans: ["1h", "24h", "7d", "30d"], features: ["check", "events", "timed_rules", "client_rules", "ranges", "update"].filter((f) => !w.opt.without.includes(f)),
   };
 }
 
@@ -305,26 +292,26 @@ function check(w, p) {
   if (domain === "" || domain.length > 300) throw new Refusal(400, "bad_request", "not a domain name");
   const ip = p.get("client");
   const known = clients.find((c) => c[0] === ip);
-  const v = w.verdict(domain);
+  const v = w.verdict(domain, ip);
   return { domain, client: ip ? { ip, name: known?.[1] || null, group: "Default" } : null, ...v, paused: w.pausedFor() !== 0, answer: v.verdict === "blocked" ? "0.0.0.0" : null };
 }
 
-function domains(w, method, parts, body) {
+function domains(w, method, parts, body, p) {
   const [type, kind, domain] = parts;
   w.rules = w.rules.filter((r) => r.expires === null || r.expires > nowS());
   if (method === "GET") {
     return [200, { domains: w.rules.filter((r) => (!type || r.type === type) && (!kind || r.kind === kind) && (!domain || r.domain === domain)) }];
   }
   if (!["allow", "deny"].includes(type) || !["exact", "regex"].includes(kind)) throw new Refusal(400, "uri_error", "Invalid request: Specify type and kind");
-  const at = w.rules.findIndex((r) => r.type === type && r.kind === kind && r.domain === domain);
+  const at = w.rules.findIndex((r) => r.type === type && r.kind === kind && r.domain === domain && r.client === p.get("client"));
   let done;
   if (method === "POST") {
     const name = String(body?.domain ?? "");
     if (kind === "exact" && !/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name)) {
       return [201, { domains: [], processed: { success: [], errors: [{ item: name, error: "not a domain name" }] } }];
     }
-    if (w.rules.some((r) => r.type === type && r.kind === kind && r.domain === name)) throw new Refusal(400, "database_error", "it is there already");
-    done = [201, { domains: [w.addRule(type, kind, name, body.comment, body.timer)], processed: { success: [{ item: name }], errors: [] } }];
+    if (w.rules.some((r) => r.type === type && r.kind === kind && r.domain === name && r.client === (body.client ?? null))) throw new Refusal(400, "database_error", "it is there already");
+    done = [201, { domains: [w.addRule(type, kind, name, body.comment, body.timer, body.client)], processed: { success: [{ item: name }], errors: [] } }];
   } else if (at < 0) {
     throw new Refusal(404, "not_found", "no such rule");
   } else if (method === "PUT") {
@@ -347,7 +334,7 @@ function setBlocking(w, body) {
 
 function route(w, method, parts, p, body) {
   const key = `${method} ${parts.slice(0, 2).join("/")}`;
-  if (parts[0] === "domains") return domains(w, method, parts.slice(1), body);
+  if (parts[0] === "domains") return domains(w, method, parts.slice(1), body, p);
   const clientsOf = (rows) => top(rows.map((q) => q.client.ip), Number(p.get("count") ?? 10)).map(([ip, count]) => ({ ip, name: rows.find((q) => q.client.ip === ip).client.name ?? "", count }));
   switch (key) {
     case "GET dns/blocking": return [200, w.blocking()];

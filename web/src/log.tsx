@@ -9,6 +9,7 @@ import { between, count, dayOf, latency, timeExact } from "./format.ts";
 import { outcomeDetail, outcomeOf, outcomeWord } from "./outcome.ts";
 import { Name, Panel, Skeleton, toast } from "./parts.tsx";
 import { access, brushed, heard, lists, now, onPoll, onRows, streaming, topClients } from "./state.ts";
+import { visible } from "./text.ts";
 import type { Query, QueryPage } from "./types.ts";
 import { openWhy } from "./why.tsx";
 
@@ -298,14 +299,14 @@ function Filters() {
       <label class="select"><span class="hidden">Device</span>
         <select value={f.client} onChange={(e) => setFilter({ client: e.currentTarget.value })}>
           <option value="">Any device</option>
-          {!clientKnown && <option value={f.client}>{f.client}</option>}
-          {clients.map((c) => <option key={c.ip} value={c.ip}>{c.name || c.ip}</option>)}
+          {!clientKnown && <option value={f.client}>{visible(f.client)}</option>}
+          {clients.map((c) => <option key={c.ip} value={c.ip}>{visible(c.name || c.ip)}</option>)}
         </select>
       </label>
       <label class="select"><span class="hidden">Record type</span>
         <select value={f.type} onChange={(e) => setFilter({ type: e.currentTarget.value })}>
           <option value="">Any type</option>
-          {types.map((t) => <option key={t} value={t}>{t}</option>)}
+          {types.map((t) => <option key={t} value={t}>{visible(t)}</option>)}
         </select>
       </label>
       {f.from !== 0 && (

@@ -16,7 +16,7 @@ import { Strip } from "./strip.tsx";
 import { Timeline } from "./timeline.tsx";
 import { Tops } from "./tops.tsx";
 import { Totals } from "./totals.tsx";
-import { Why } from "./why.tsx";
+import { Why, whyOpen } from "./why.tsx";
 
 async function leave(): Promise<void> {
   await logout();
@@ -87,7 +87,7 @@ function App() {
   return (
     <>
       {a === "in" ? <Page /> : a === "out" ? <Login /> : <p class="plain" role="status">{offlineSince.value ? "sinkhole does not answer. Trying again…" : "One moment…"}</p>}
-      <Toasts />
+      {!whyOpen.value && <Toasts />}
     </>
   );
 }

@@ -1,8 +1,9 @@
 // A person's own rules, above all lists.
 import { useSignal } from "@preact/signals";
 import { dateOf, duration } from "./format.ts";
+import { patternBelow, tidyName } from "./names.ts";
 import { Loaded, Name, Panel, toast } from "./parts.tsx";
-import { addRule, patternBelow, removeRule, switchRule, tidyName, verb } from "./rules.ts";
+import { addRule, removeRule, switchRule, verb } from "./rules.ts";
 import { now, rules } from "./state.ts";
 import type { Rule, RuleType } from "./types.ts";
 import { openWhy } from "./why.tsx";
@@ -62,6 +63,7 @@ function RuleRow({ r }: { r: Rule }) {
       </td>
       <td role="cell" class="muted">
         {r.kind === "regex" ? "pattern" : "this name"}
+        {r.client && <small class="block">for <Name text={r.client} /></small>}
         {left !== null && <small class="block">{left > 0 ? `${duration(left)} left` : "ends now"}</small>}
       </td>
       <td role="cell" class="muted">since {dateOf(r.date_added)}</td>

@@ -3,49 +3,38 @@ import { ApiError, call } from "./api.ts";
 import { duration } from "./format.ts";
 import { toast } from "./parts.tsx";
 import { heard, rules } from "./state.ts";
-import type { Processed, Rule, RuleKind, RuleType } from "./types.ts";
+import type { Processed, Rule, RuleType } from "./types.ts";
 
-const pathOf = (type: RuleType, kind: RuleKind, domain?: string): string =>
-  `domains/${type}/${kind}` + (domain === undefined ? "" : "/" + encodeURIComponent(domain));
+/** What names a rule: there is one for each. */
+export type RuleKey = Pick<Rule, "type" | "kind" | "domain" | "client">;
 
-/** What people type: a name with blanks, a scheme, a path or a final dot around it. */
-export function tidyName(s: string): string {
-  return s.trim().replace(/^[a-z]+:\/\//i, "").replace(/[/?#:].*$/, "").replace(/\.$/, "").toLowerCase();
-}
+const pathOf = (r: RuleKey): string =>
+  `domains/${r.type}/${r.kind}/${encodeURIComponent(r.domain)}` + (r.client ? `?client=${encodeURIComponent(r.client)}` : "");
 
-/** A pattern for a name and all below it, as Pi-hole writes it. */
-export function patternBelow(name: string): string {
-  return `(\\.|^)${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`;
-}
-
-interface NewRule {
-  type: RuleType;
-  kind: RuleKind;
-  domain: string;
+export interface NewRule extends RuleKey {
   comment?: string | null;
-  timer?: number | null;
+  timer?: number | null; // seconds until it goes away; null: stays
 }
 
 async function post(r: NewRule): Promise<void> {
-  const body = { domain: r.domain, comment: r.comment ?? null, groups: [0], enabled: true, ...(r.timer ? { timer: r.timer } : {}) };
-  const answer = await heard(call<{ processed?: Processed | null }>("POST", pathOf(r.type, r.kind), body));
+  const body = { domain: r.domain, comment: r.comment ?? null, groups: [0], enabled: true, ...(r.timer ? { timer: r.timer } : {}), ...(r.client ? { client: r.client } : {}) };
+  const answer = await heard(call<{ processed?: Processed | null }>("POST", `domains/${r.type}/${r.kind}`, body));
   const bad = answer.processed?.errors[0];
   if (bad !== undefined) throw new ApiError("refused", bad.error);
 }
 
-const remove = (r: Pick<Rule, "type" | "kind" | "domain">): Promise<unknown> =>
-  heard(call("DELETE", pathOf(r.type, r.kind, r.domain)));
+const remove = (r: RuleKey): Promise<unknown> => heard(call("DELETE", pathOf(r)));
 
 export const verb: Record<RuleType, string> = { allow: "Allowed", deny: "Blocked" };
 
 /** Adds a rule; one that says the opposite about the same name goes. True when it is there. */
 export async function addRule(r: NewRule): Promise<boolean> {
-  const opposite = rules.data.value?.find((x) => x.kind === r.kind && x.domain === r.domain && x.type !== r.type);
+  const opposite = rules.data.value?.find((x) => x.kind === r.kind && x.domain === r.domain && (x.client ?? null) === (r.client ?? null) && x.type !== r.type);
   try {
     if (opposite) await remove(opposite);
     await post(r);
     await rules.load();
-    const added = { type: r.type, kind: r.kind, domain: r.domain };
+    const added = { type: r.type, kind: r.kind, domain: r.domain, client: r.client };
     toast(`${verb[r.type]} ${r.timer ? `for ${duration(r.timer)}` : "from now on"}: ${r.domain}`, {
       undo: () => void removeRule(added, false),
     });
@@ -56,11 +45,11 @@ export async function addRule(r: NewRule): Promise<boolean> {
   }
 }
 
-export async function removeRule(r: Pick<Rule, "type" | "kind" | "domain"> & { comment?: string | null }, offerUndo = true): Promise<boolean> {
+export async function removeRule(r: RuleKey & { comment?: string | null }, offerUndo = true): Promise<boolean> {
   try {
     await remove(r);
     await rules.load();
-    const again = () => void addRule({ type: r.type, kind: r.kind, domain: r.domain, comment: r.comment });
+    const again = () => void addRule({ type: r.type, kind: r.kind, domain: r.domain, client: r.client, comment: r.comment });
     toast(`Rule removed: ${r.domain}`, offerUndo ? { undo: again } : {});
     return true;
   } catch (e) {
@@ -71,7 +60,7 @@ export async function removeRule(r: Pick<Rule, "type" | "kind" | "domain"> & { c
 
 export async function switchRule(r: Rule, enabled: boolean): Promise<void> {
   try {
-    await heard(call("PUT", pathOf(r.type, r.kind, r.domain), { comment: r.comment, groups: [0], enabled }));
+    await heard(call("PUT", pathOf(r), { comment: r.comment, groups: [0], enabled }));
     await rules.load();
   } catch (e) {
     toast(`Not changed: ${(e as Error).message}`, { bad: true });

@@ -164,21 +164,27 @@ export function onRows(f: RowListener): () => void {
 /** True while the events stream is open: then rows and totals come by themselves. */
 export const streaming = signal(false);
 
+interface StreamData extends Partial<Totals> {
+  queries?: Query[];
+  skipped?: number;
+  what?: string;
+}
+
 function take(event: string, data: string): void {
-  let v: unknown;
+  let v: StreamData | null;
   try {
-    v = JSON.parse(data);
+    v = JSON.parse(data) as StreamData | null;
   } catch {
     return;
   }
-  if (event === "totals") {
+  if (v === null || typeof v !== "object") return;
+  if (event === "totals" && typeof v.total === "number") {
     live.value = v as Totals;
     noteBlocking(v as Totals);
-  } else if (event === "queries") {
-    const q = v as { queries: Query[]; skipped: number };
-    for (const f of rowListeners) f(q.queries, q.skipped);
-  } else if (event === "change") {
-    changed((v as { what: string }).what);
+  } else if (event === "queries" && Array.isArray(v.queries)) {
+    for (const f of rowListeners) f(v.queries, v.skipped ?? 0);
+  } else if (event === "change" && typeof v.what === "string") {
+    changed(v.what);
   }
 }
 
@@ -199,7 +205,7 @@ function changed(what: string): void {
 const silenceMs = 40_000;
 
 /** Reads the stream until it ends. Returns false when the server has none. */
-async function readStream(stop: AbortSignal): Promise<boolean> {
+async function readStream(stop: AbortSignal, again: boolean): Promise<boolean> {
   const own = new AbortController();
   const abort = () => own.abort();
   stop.addEventListener("abort", abort);
@@ -219,6 +225,10 @@ async function readStream(stop: AbortSignal): Promise<boolean> {
     }
     streaming.value = true;
     offlineSince.value = 0;
+    if (again) { // what came while we were away was not for us
+      void loadAll();
+      pollers.forEach((f) => f());
+    }
     const reader = r.body.getReader();
     const utf8 = new TextDecoder();
     const parser = new SseParser();
@@ -249,9 +259,11 @@ const sleep = (ms: number, stop: AbortSignal): Promise<void> =>
   });
 
 async function keepStream(stop: AbortSignal): Promise<void> {
+  let had = false;
   for (let wait = 1000; !stop.aborted; wait = Math.min(wait * 2, 30_000)) {
     const began = Date.now();
-    const has = await readStream(stop);
+    const has = await readStream(stop, had);
+    had ||= has;
     if (Date.now() - began > 30_000) wait = 1000;
     if (!has) live.value = null;
     await sleep(has ? wait : 300_000, stop);

@@ -1,6 +1,6 @@
 // The status strip: is it protecting, until when not, and is the machinery well.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ago, clock, count, duration, latency, octets, windowWords } from "./format.ts";
 import { toast } from "./parts.tsx";
 import { blocking, loadAll, now, offlineSince, resumesAt, setBlocking, status, summary } from "./state.ts";
@@ -21,7 +21,7 @@ async function change(on: boolean, timer: number | null): Promise<void> {
 function PauseMenu() {
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return;
     box.current?.querySelector<HTMLButtonElement>(".menu button")?.focus();
     const away = (e: Event) => {

@@ -113,7 +113,7 @@ export interface List {
   name?: string | null;
   hits?: number;
   unique_hits?: number;
-  shared?: number;
+  unique?: number;
   error?: string | null;
 }
 
@@ -130,6 +130,7 @@ export interface Rule {
   enabled: boolean;
   date_added: number;
   expires?: number | null;
+  client?: string | null;
 }
 
 export interface Processed {

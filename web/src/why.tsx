@@ -1,13 +1,13 @@
 // Why a name was answered as it was: who asked, which rule decided and which others would have, the alias, the answer.
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { ApiError, get } from "./api.ts";
 import { count, dayOf, duration, latency, timeExact } from "./format.ts";
 import { blockedByAlias, outcomeDetail, outcomeOf, outcomeWord } from "./outcome.ts";
-import { Name, Skeleton } from "./parts.tsx";
-import { addRule, removeRule, verb } from "./rules.ts";
-import { features, heard, lists, rules } from "./state.ts";
+import { Name, Skeleton, Toasts } from "./parts.tsx";
+import { addRule, removeRule } from "./rules.ts";
+import { features, heard, lists, now, rules } from "./state.ts";
 import type { Check, Decision, Query, Rule, RuleType } from "./types.ts";
 
 export interface Asked {
@@ -43,6 +43,7 @@ async function lookUp(a: Asked): Promise<void> {
 
 export function openWhy(a: Asked): void {
   verdicts.value = null;
+  onlyDevice.value = false;
   asked.value = a;
   void lookUp(a);
 }
@@ -140,27 +141,41 @@ function Now({ v }: { v: Verdicts | null }) {
   return v.name && <Verdict c={v.name} />;
 }
 
-function ownRule(domain: string): Rule | undefined {
-  return rules.data.value?.find((r) => r.kind === "exact" && r.domain === domain);
+/** The own rules about exactly this name: for every device, and for the one that asked. */
+function ownRules(domain: string, client: string | undefined): Rule[] {
+  return (rules.data.value ?? []).filter((r) => r.kind === "exact" && r.domain === domain && (!r.client || r.client === client));
 }
+
+const onlyDevice = signal(false);
 
 const terms: [string, number | null][] = [["10 min", 600], ["1 hour", 3600], ["always", null]];
 
 function Change({ a }: { a: Asked }) {
   if (rules.absent.value) return null;
   const domain = a.domain.toLowerCase();
-  const own = ownRule(domain);
+  const device = features.value.has("client_rules") ? a.query?.client : undefined;
+  const client = device && onlyDevice.value ? device.ip : null;
+  const all = ownRules(domain, a.query?.client.ip);
+  const own = all.find((r) => (r.client ?? null) === client);
   const again = () => void lookUp(a);
-  const add = (type: RuleType, timer: number | null) => void addRule({ type, kind: "exact", domain, timer }).then(again);
+  const add = (type: RuleType, timer: number | null) => void addRule({ type, kind: "exact", domain, timer, client }).then(again);
   const timed = features.value.has("timed_rules");
   const choices = timed ? terms : terms.filter(([, t]) => t === null);
   return (
     <div class="change">
-      {own && (
-        <p>
-          {own.type === "allow" ? "You allow this name." : "You block this name."}{" "}
-          <button type="button" onClick={() => void removeRule(own).then(again)}>Remove the rule</button>
+      {all.map((r) => (
+        <p key={r.id}>
+          You {r.type === "allow" ? "allow" : "block"} this name for {r.client ? "this device" : "every device"}{r.expires ? `, for another ${duration(r.expires - now.value)}` : ""}.{" "}
+          <button type="button" onClick={() => void removeRule(r).then(again)}>Remove the rule</button>
         </p>
+      ))}
+      {device && (
+        <div class="segments" role="group" aria-label="A new rule is for">
+          <button type="button" aria-pressed={!onlyDevice.value} onClick={() => void (onlyDevice.value = false)}>For every device</button>
+          <button type="button" aria-pressed={onlyDevice.value} onClick={() => void (onlyDevice.value = true)}>
+            Only <Name text={device.name || device.ip} />
+          </button>
+        </div>
       )}
       {(["allow", "deny"] as RuleType[]).filter((t) => own?.type !== t).map((type) => (
         <div key={type} class="choice" role="group" aria-label={`${type === "allow" ? "Allow" : "Block"} this name`}>
@@ -173,7 +188,7 @@ function Change({ a }: { a: Asked }) {
           ))}
         </div>
       ))}
-      <p class="muted small">For every device; {verb.allow.toLowerCase()} or blocked is this name only, not those below it.</p>
+      <p class="muted small">{device ? "" : "For every device. "}The rule is about this name only, not about those below it.</p>
     </div>
   );
 }
@@ -202,6 +217,9 @@ function Story({ a }: { a: Asked }) {
   );
 }
 
+/** True while the panel is open: what stands outside of it can then be neither seen well nor reached. */
+export const whyOpen = computed(() => asked.value !== null);
+
 /** The panel at the side, at the foot on a phone. A modal dialog: it keeps the focus, Escape closes it. */
 export function Why() {
   const a = asked.value;
@@ -222,6 +240,7 @@ export function Why() {
           <Change a={a} />
         </div>
       )}
+      {a && <Toasts />}
     </dialog>
   );
 }

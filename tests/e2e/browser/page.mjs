@@ -1,0 +1,357 @@
+// The dashboard as a person uses it. Runs against the mock or, with BASE_URL, against a daemon (env.mjs says how).
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { launch, login, ready, screenshots, startEnvironment, Visit } from "./env.mjs";
+import { assert, runAll, skip, test, until } from "./tap.mjs";
+
+const env = await startEnvironment();
+const browser = await launch();
+let state; // cookies and storage of the first login, so that each test need not log in
+
+/** The API as the page sees it. */
+const api = (page, path, method = "GET", body) =>
+  page.evaluate(async ([p, m, b]) => {
+    const csrf = localStorage.getItem("sinkhole.csrf");
+    const r = await fetch("/api/" + p, { method: m, headers: csrf ? { "X-CSRF-TOKEN": csrf } : {}, body: b && JSON.stringify(b) });
+    return { status: r.status, json: r.headers.get("Content-Type")?.includes("json") ? await r.json() : null };
+  }, [path, method, body]);
+
+const number = (text) => Number(text.replace(/[^0-9.]/g, ""));
+const total = async (page, i) => number(await page.locator("#totals .value").nth(i).innerText());
+const rows = (page) => page.locator("table.log tbody tr:not(.day)");
+const names = (page) => page.locator("table.log td.what");
+const rowOf = (page, name) => rows(page).filter({ has: page.locator("td.what", { hasText: name }) });
+const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+async function features(page) {
+  const r = await api(page, "sinkhole/status");
+  return new Set(r.json?.features ?? []);
+}
+
+async function shoot(page, name, options = { fullPage: true }) {
+  await page.screenshot({ path: join(screenshots, name + ".png"), ...options });
+}
+
+const door = "a wrong password is refused in words, the right one opens, and scripts cannot read the cookie";
+test(door, async ({ fresh }) => {
+  const page = await fresh();
+  await page.goto("/");
+  await page.fill("#password", "not the password");
+  await page.keyboard.press("Enter");
+  await until(async () => (await page.locator("[role=alert]").innerText()).includes("not the password"), "refusal");
+  await shoot(page, "login", {});
+  await page.fill("#password", env.password);
+  await page.keyboard.press("Enter");
+  await ready(page);
+  assert.equal(await page.evaluate(() => document.cookie.includes("sid=")), false);
+  state = await page.context().storageState();
+  await page.reload();
+  await ready(page);
+});
+
+test("the server sends the policy that the page is made for", async ({ page }) => {
+  const r = await page.request.get("/");
+  const csp = r.headers()["content-security-policy"] ?? "";
+  for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]) assert.ok(csp.includes(part), `${part} in ${csp}`);
+  assert.ok(!csp.includes("unsafe"), csp);
+});
+
+test("totals are the API's", async ({ page }) => {
+  await until(async () => {
+    const s = (await api(page, "stats/summary")).json.queries;
+    return (await total(page, 0)) === s.total && (await total(page, 1)) === s.blocked;
+  }, "queries and blocked of stats/summary");
+  for (const note of await page.locator("#totals .note").allInnerTexts()) assert.match(note, /last|present/, "each number says its time");
+});
+
+test("a query shows in the totals and in the log by itself", async ({ page }) => {
+  const before = [await total(page, 0), await total(page, 1)];
+  const name = `n${Date.now()}.${env.blockedName}`;
+  assert.equal((await env.ask(env.blockedName)).blocked, true);
+  await env.ask(name);
+  await until(async () => (await total(page, 0)) >= before[0] + 2 && (await total(page, 1)) >= before[1] + 1, "totals");
+  await until(async () => (await rowOf(page, name).count()) === 1, "row", 12_000);
+  const row = rowOf(page, env.blockedName).filter({ hasNotText: name }).first();
+  assert.match(await row.innerText(), /Blocked/);
+});
+
+test("the log holds still while it is paused, and follows again", async ({ page }) => {
+  await page.keyboard.press("l");
+  await until(async () => (await page.locator(".live").innerText()).startsWith("Paused"), "paused log");
+  const name = `held${Date.now()}.${env.allowedName}`;
+  await env.ask(name);
+  await page.waitForTimeout(1500);
+  assert.equal(await rowOf(page, name).count(), 0);
+  await page.keyboard.press("l");
+  await until(async () => (await rowOf(page, name).count()) === 1, "row after following");
+});
+
+test("text, minus, outcome and device filter the log, and the URL holds them", async ({ page }) => {
+  await env.ask(env.blockedName);
+  await env.ask(env.allowedName);
+  await page.keyboard.press("/");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "search");
+  const word = env.blockedName.split(".")[0];
+  await page.keyboard.type(word);
+  await until(async () => (await rows(page).count()) > 0 && (await names(page).allInnerTexts()).every((t) => t.includes(word)), "only names with the word");
+  assert.ok(page.url().includes(`?q=${word}`), page.url());
+  await page.reload();
+  await ready(page);
+  assert.equal(await page.inputValue("#search"), word);
+  await until(async () => (await names(page).allInnerTexts()).every((t) => t.includes(word)), "the same after a reload");
+  await page.fill("#search", `-${word}`);
+  await until(async () => (await rows(page).count()) > 0 && (await names(page).allInnerTexts()).every((t) => !t.includes(word)), "only names without the word");
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.getByRole("group", { name: "Outcome" }).getByRole("button", { name: "Blocked" }).click();
+  await until(async () => (await rows(page).count()) > 0 && (await page.locator("table.log td.outcome").allInnerTexts()).every((t) => t.startsWith("Blocked")), "only blocked");
+  await page.fill("#search", "no-such-name-anywhere");
+  await until(async () => (await page.locator("#log .state").innerText()).includes("No query matches"), "says that nothing matches");
+  await page.getByRole("button", { name: "Clear the filter" }).click();
+  await until(async () => (await rows(page).count()) > 0, "rows again");
+  assert.equal(new URL(page.url()).search, "");
+});
+
+test("older queries come on demand, each once", async ({ page }) => {
+  for (let i = 0; i < 40; i++) await env.ask(`older${i}.${env.blockedName}`);
+  await page.reload();
+  await ready(page);
+  const first = await rows(page).count();
+  await page.getByRole("button", { name: "Show older" }).click();
+  await until(async () => (await rows(page).count()) > first, "more rows");
+  const texts = (await names(page).allInnerTexts()).filter((t) => t.startsWith("older"));
+  assert.equal(new Set(texts).size, texts.length);
+});
+
+test("a row says why, by keyboard, and gives the focus back", async ({ page }) => {
+  if (!(await features(page)).has("check")) skip("this server has no sinkhole/check");
+  await env.ask(env.blockedName);
+  const button = rowOf(page, env.blockedName).first().locator("button");
+  await button.focus();
+  await page.keyboard.press("Enter");
+  const panel = page.locator("dialog.why");
+  await until(async () => /Blocked\s+by/.test(await panel.locator(".story").innerText()), "verdict");
+  const check = (await api(page, `sinkhole/check?domain=${env.blockedName}`)).json;
+  assert.equal(check.verdict, "blocked");
+  const text = await panel.innerText();
+  assert.ok(text.includes(check.decided_by.list) && text.includes(check.decided_by.rule), text);
+  await page.waitForTimeout(300);
+  await shoot(page, "why", {});
+  await page.keyboard.press("Escape");
+  await until(async () => (await panel.getAttribute("open")) === null, "closed");
+  assert.equal(await button.evaluate((b) => b === document.activeElement), true);
+});
+
+test("allowing from the panel takes effect at once, and taking it back too", async ({ page }) => {
+  await env.ask(env.blockedName);
+  await rowOf(page, env.blockedName).first().locator("button").click();
+  await page.getByRole("button", { name: "Allow always" }).click();
+  await until(async () => (await page.locator("dialog.why .change").innerText()).includes("You allow this name"), "rule is shown");
+  assert.equal((await env.ask(env.blockedName)).blocked, false);
+  await page.getByRole("button", { name: "Remove the rule" }).click();
+  await until(async () => !(await page.locator("dialog.why .change").innerText()).includes("You allow"), "rule is gone");
+  assert.equal((await env.ask(env.blockedName)).blocked, true);
+});
+
+test("a timed rule ends by itself", async ({ page }) => {
+  if (!(await features(page)).has("timed_rules")) skip("this server has no timed rules");
+  const r = await api(page, "domains/allow/exact", "POST", { domain: env.blockedName, comment: null, groups: [0], enabled: true, timer: 3 });
+  assert.equal(r.status, 201);
+  assert.equal((await env.ask(env.blockedName)).blocked, false);
+  await until(async () => (await env.ask(env.blockedName)).blocked, "blocked again", 8000);
+  await until(async () => !(await api(page, "domains/allow/exact")).json.domains.some((d) => d.domain === env.blockedName), "rule is gone");
+});
+
+test("p pauses and resumes, and the answers follow", async ({ page }) => {
+  await page.keyboard.press("p");
+  await page.locator("[role=menu]").waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Enter");
+  await until(async () => (await page.locator(".strip h1").innerText()) === "Paused", "paused");
+  assert.match(await page.locator(".strip p").first().innerText(), /back in [45]:\d\d/);
+  assert.equal(await page.title(), "Paused · sinkhole");
+  assert.equal((await env.ask(env.blockedName)).blocked, false);
+  await shoot(page, "paused", {});
+  await page.keyboard.press("p");
+  await until(async () => (await page.locator(".strip h1").innerText()) === "Protecting", "protecting");
+  assert.equal((await env.ask(env.blockedName)).blocked, true);
+});
+
+test("own rules: add, refuse nonsense, switch off, remove, take back", async ({ page }) => {
+  const name = `mine${Date.now()}.example`;
+  const row = page.locator("#rules tbody tr").filter({ hasText: name });
+  await page.fill("#rule-name", `https://${name}/path`);
+  await page.locator("#rules").getByRole("button", { name: "Block", exact: true }).click();
+  await row.waitFor();
+  assert.equal((await env.ask(name)).blocked, true);
+  await row.getByRole("switch").click();
+  await until(async () => !(await env.ask(name)).blocked, "off");
+  await row.getByRole("button", { name: "Remove" }).click();
+  await until(async () => (await row.count()) === 0, "removed");
+  await page.getByRole("button", { name: "Undo" }).last().click();
+  await row.waitFor();
+  await row.getByRole("button", { name: "Remove" }).click();
+  await until(async () => (await row.count()) === 0, "removed again");
+  await page.fill("#rule-name", "not a name..at all");
+  await page.locator("#rules").getByRole("button", { name: "Allow", exact: true }).click();
+  await until(async () => (await page.locator(".toast.bad").innerText()).startsWith("Not added"), "refused in words");
+});
+
+test("the top lists are the API's", async ({ page }) => {
+  const want = (await api(page, "stats/top_domains?blocked=true&count=10")).json.domains;
+  await page.reload();
+  await ready(page);
+  await page.locator("#top-blocked li").first().waitFor();
+  const names = await page.locator("#top-blocked li button").allInnerTexts();
+  assert.deepEqual([...names].sort(), want.map((d) => d.domain).sort());
+});
+
+test("the timeline adds up, is read by keyboard, and picks a time for the log", async ({ page }) => {
+  await env.ask(env.allowedName);
+  await page.reload();
+  await ready(page);
+  const slider = page.getByRole("slider");
+  await slider.waitFor();
+  const sum = (await api(page, "history")).json.history.reduce((n, s) => n + s.total, 0);
+  const shown = number(await page.locator(".readout b").first().innerText());
+  assert.ok(Math.abs(shown - sum) <= 50, `${shown} shown, ${sum} in the history`);
+  await slider.focus();
+  await page.keyboard.press("End");
+  const words = await slider.getAttribute("aria-valuetext");
+  assert.match(words, /^\d\d:\d\d to \d\d:\d\d: [\d,]+ queries, [\d,]+ blocked$/);
+  await page.keyboard.press("Enter");
+  await until(() => /from=\d+&until=\d+/.test(page.url()), "URL has the time");
+  await page.getByRole("button", { name: "Show all times" }).click();
+  await until(() => !page.url().includes("from="), "URL is clean");
+  await page.locator(".as-table summary").click();
+  assert.ok((await page.locator(".as-table tbody tr").count()) >= 1);
+});
+
+test("dragging over the timeline picks a span", async ({ page }) => {
+  const over = page.locator(".chart .u-over");
+  await over.scrollIntoViewIfNeeded();
+  const box = await over.boundingBox();
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.9, box.y + 70, { steps: 5 });
+  await page.mouse.up();
+  await until(() => /from=\d+&until=\d+/.test(page.url()), "URL has the span");
+  const from = Number(new URL(page.url()).searchParams.get("from"));
+  const until_ = Number(new URL(page.url()).searchParams.get("until"));
+  assert.ok(until_ - from > 3600, "a long span");
+  await until(async () => {
+    const times = await page.locator("table.log time").evaluateAll((all) => all.map((t) => Date.parse(t.dateTime) / 1000));
+    return times.every((t) => t >= from && t < until_);
+  }, "only rows of the span");
+});
+
+test("names that try to be markup are text everywhere", async ({ page }) => {
+  const label = (s) => Buffer.from(s, "latin1");
+  const long = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(57), "com"];
+  const names = env.mock
+    ? ["<script>alert(1)</script>.com", "<img src=x onerror=alert(1)>.com", "\"'`&lt;.com", "a\u0000\u001b[31mb.com", "\u202egnp.com", long.join(".")]
+    : [[label("<script>alert(1)<"), label("script>"), "com"], [label("<img src=x onerror=alert(1)>"), "com"], [label("\"'`&lt;"), "com"], [label("a\0\x1b[31mb"), "com"], [Buffer.from("\u202egnp"), "com"], long];
+  for (const n of names) await env.ask(n).catch(() => {}); // a refusal is an answer too; it must not hurt the page
+  await until(async () => (await rowOf(page, long.join(".")).count()) >= 1, "the long name is in the log", 12_000);
+  assert.equal(await page.evaluate(() => document.querySelectorAll("#app script, #app img, #app b b, #app iframe").length), 0);
+  const text = await page.locator("table.log").innerText();
+  assert.doesNotMatch(text, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+  if (env.mock) for (const want of ["<script>alert(1)</script>.com", "a\\x00\\x1b[31mb.com", "\\u202egnp.com"]) assert.ok(text.includes(want), want);
+  assert.equal(await overflow(page), 0);
+  await page.locator("#log").scrollIntoViewIfNeeded();
+  await shoot(page, "hostile", {});
+  await rowOf(page, long.join(".")).first().locator("button").click();
+  await page.waitForTimeout(400);
+  assert.equal((await page.locator("#why-title").innerText()).replace(/\s/g, ""), long.join("."));
+});
+
+test("the log is saved as CSV and as JSON lines", async ({ page }) => {
+  await env.ask(env.blockedName);
+  await page.fill("#search", env.blockedName);
+  await until(async () => (await rows(page).count()) > 0, "rows");
+  for (const [button, check] of [
+    ["Save as CSV", (t) => assert.match(t, new RegExp(`^time,domain,[^\r]*\r\n[^\r]*,${env.blockedName},A,`))],
+    ["Save as JSON lines", (t) => assert.ok(t.trim().split("\n").every((l) => JSON.parse(l).domain.includes(env.blockedName)))],
+  ]) {
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: button }).click()]);
+    check(await readFile(await download.path(), "utf8"));
+  }
+});
+
+test("every control has a name, every field a label, headings go down one by one", async ({ page }) => {
+  const bad = await page.evaluate(() => {
+    const out = [];
+    for (const e of document.querySelectorAll("button, a, input, select, [role=slider], [role=switch]")) {
+      const labels = "labels" in e && e.labels ? [...e.labels].map((l) => l.textContent).join(" ") : "";
+      const by = e.getAttribute("aria-labelledby") ? document.getElementById(e.getAttribute("aria-labelledby"))?.textContent : "";
+      if (!(e.getAttribute("aria-label") || labels.trim() || by || e.textContent.trim())) out.push(e.outerHTML.slice(0, 120));
+    }
+    let level = 0;
+    for (const h of document.querySelectorAll("h1, h2, h3, h4")) {
+      const n = Number(h.tagName[1]);
+      if (n > level + 1) out.push(`h${n} after h${level}: ${h.textContent}`);
+      level = n;
+    }
+    if (document.documentElement.lang !== "en") out.push("no lang");
+    const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+    for (const id of new Set(ids)) if (ids.filter((x) => x === id).length > 1) out.push(`id ${id} twice`);
+    return out;
+  });
+  assert.deepEqual(bad, []);
+});
+
+test("the page fits a phone of 360 pixels and of 320", async ({ open }) => {
+  for (const width of [360, 320]) {
+    const page = await open({ viewport: { width, height: 760 }, deviceScaleFactor: 2, hasTouch: true });
+    await login(page, env);
+    await page.waitForTimeout(300);
+    assert.equal(await overflow(page), 0, `at ${width}`);
+    const small = await page.evaluate(() => [...document.querySelectorAll("button:not(.link), select, input")].filter((e) => e.offsetParent && e.getBoundingClientRect().height < 20).length);
+    assert.equal(small, 0, "controls that no finger meets");
+    if (width === 360) await shoot(page, "phone");
+    await rows(page).first().locator("button").click();
+    await page.waitForTimeout(400);
+    assert.equal(await overflow(page), 0, `panel at ${width}`);
+    if (width === 360) await shoot(page, "phone-why", {});
+    await page.keyboard.press("Escape");
+  }
+});
+
+test("pictures in light and dark", async ({ open }) => {
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await open({ colorScheme });
+    await login(page, env);
+    await page.waitForTimeout(500);
+    await shoot(page, colorScheme);
+    const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    assert.equal(ground, colorScheme === "light" ? "rgb(244, 245, 242)" : "rgb(15, 19, 20)");
+  }
+});
+
+test("logging out ends the session", async ({ fresh }) => {
+  const page = await fresh();
+  await login(page, env);
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.waitForSelector("#password");
+  assert.equal((await api(page, "stats/summary")).status, 401);
+  await page.reload();
+  await page.waitForSelector("#password");
+});
+
+const failed = await runAll(
+  async (name) => {
+    const made = new Visit(browser, env);
+    made.open = (options) => made.newPage({ storageState: state, ...options });
+    made.fresh = () => made.newPage();
+    if (name !== door) {
+      made.page = await made.open();
+      await login(made.page, env);
+      state ??= await made.page.context().storageState();
+    }
+    return made;
+  },
+  (made) => made.close(),
+);
+await browser.close();
+await env.close();
+process.exit(failed > 0 ? 1 : 0);
