@@ -17,6 +17,7 @@ include mk/web.mk
 include mk/starter.mk
 include mk/test.mk
 include mk/bench.mk
+include mk/check.mk
 include mk/suite.mk
 include mk/run.mk
 include mk/install.mk

@@ -9,6 +9,7 @@ help:
 	@echo 'make check            the fast tests; make check ONLY=text runs those with text in their label'
 	@echo 'make test             all tests, with sanitizers, end to end and in a browser'
 	@echo 'make unit T=dns_name  one unit test program'
+	@echo 'make layers           includes go downwards; make check-core: the core calls nothing of an operating system'
 	@echo 'make install          DESTDIR= PREFIX=/usr/local'
 	@echo 'make deb              a Debian package in build/deb/'
 	@echo 'make documents        docs and examples that come from src/config/options.def'
