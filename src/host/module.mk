@@ -1,8 +1,13 @@
 # Sources of src/host, written out.
 host_SRCS := \
     budget.c \
+    daemon.c \
+    daemon_policy.c \
+    daemon_state.c \
     decode.c \
+    doh_curl.c \
     fetch_curl.c \
+    filewatch.c \
     idna.c \
     list_build.c \
     list_copy.c \

@@ -1,0 +1,487 @@
+/*
+ * Start, the control thread's loop, and the end. Order of the start: configuration, sockets, state,
+ * privileges; then lists (the saved image is there at once), snapshot, workers; "ready"; and behind
+ * it downloads.
+ */
+#include "host/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/require.h"
+#include "host/daemon_int.h"
+#include "host/fetch_curl.h"
+#include "host/logsink.h"
+#include "host/netconf.h"
+#include "host/notify.h"
+#include "host/sys.h"
+
+#define WORKERS_MAX   64
+#define MAILBOX_CELLS 2048
+#define PENDING_MAX   16000
+
+static void broken_contract(const char *file, int line, const char *expr)
+{
+    log_error(MAIN, "%s:%d: %s does not hold; this is a defect of the program", file, line, expr);
+    abort();
+}
+
+/* ---- Statistics. ---- */
+
+static void stop_collecting(struct daemon *d)
+{
+    atomic_store(&d->control.active, false);
+    /* What came before a worker saw that is collected here; what comes later calls. */
+    if (daemon_collect(d) > 0) {
+        atomic_store(&d->control.active, true);
+        loop_timer_set(&d->collect_timer, sys_now() + COLLECT_US);
+    }
+}
+
+static void on_collect(void *arg)
+{
+    struct daemon *d = arg;
+    pthread_mutex_lock(&d->lock);
+    d->quiet = daemon_collect(d) > 0 ? 0 : d->quiet + 1;
+    if (d->quiet >= COLLECT_QUIET) {
+        stop_collecting(d);
+    } else {
+        loop_timer_set(&d->collect_timer, sys_now() + COLLECT_US);
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void start_collecting(struct daemon *d)
+{
+    d->quiet = 0;
+    atomic_store(&d->control.active, true);
+    loop_timer_set(&d->collect_timer, sys_now() + COLLECT_US);
+}
+
+static void on_save(void *arg)
+{
+    struct daemon *d = arg;
+    pthread_mutex_lock(&d->lock);
+    daemon_save_stats(d);
+    pthread_mutex_unlock(&d->lock);
+    loop_timer_set(&d->save_timer, sys_now() + SAVE_US);
+}
+
+/* ---- Calls from other threads. ---- */
+
+static void on_control(void *arg)
+{
+    struct daemon *d = arg;
+    uint64_t count;
+    ssize_t n = read(d->control.event, &count, sizeof count);
+    (void)n; /* EAGAIN: taken already */
+    unsigned calls = atomic_exchange(&d->control.calls, 0);
+    pthread_mutex_lock(&d->lock);
+    if (calls & CONTROL_IMAGE) {
+        daemon_take_image(d);
+    }
+    if (calls & CONTROL_FILLING) {
+        daemon_collect(d);
+    }
+    if (calls & CONTROL_TRAFFIC) {
+        start_collecting(d);
+    }
+    if (calls & CONTROL_SNAPSHOT) {
+        publisher_reap(d->publisher);
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* ---- Signals, files, addresses. ---- */
+
+static void on_signal(void *arg)
+{
+    struct daemon *d = arg;
+    struct signalfd_siginfo info;
+    while (read(d->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            usec_t now = sys_now();
+            usec_t earliest = d->reloaded + RELOAD_US;
+            loop_timer_set(&d->reload_timer, earliest > now ? earliest : now);
+        } else {
+            log_info(MAIN, "stopping on %s", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+            d->stopping = true;
+        }
+    }
+}
+
+static void on_reload(void *arg)
+{
+    struct daemon *d = arg;
+    pthread_mutex_lock(&d->lock);
+    daemon_reload(d);
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void on_files(void *arg)
+{
+    struct daemon *d = arg;
+    if (filewatch_changed(d->files)) {
+        loop_timer_set(&d->settle_timer, sys_now() + SETTLE_US);
+    }
+}
+
+static void on_addresses(void *arg)
+{
+    struct daemon *d = arg;
+    netconf_drain(d->monitor);
+    loop_timer_set(&d->settle_timer, sys_now() + SETTLE_US);
+}
+
+static void on_settled(void *arg)
+{
+    struct daemon *d = arg;
+    pthread_mutex_lock(&d->lock);
+    enum err e = daemon_publish(d, &d->rules, SNAPSHOT_LOCAL);
+    (void)e; /* it has been logged, and what was in force stays so */
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* ---- The watchdog: the service manager hears from us only while every worker turns. ---- */
+
+static void on_watchdog(void *arg)
+{
+    struct daemon *d = arg;
+    bool alive = true;
+    for (uint32_t i = 0; i < d->workers; i++) {
+        alive &= worker_answered(d->worker[i]);
+        worker_ping(d->worker[i]);
+    }
+    if (alive) {
+        notify_send("WATCHDOG=1");
+    } else {
+        log_error(MAIN, "a worker does not answer");
+    }
+    loop_timer_set(&d->watchdog_timer, sys_now() + d->watchdog);
+}
+
+static void on_housekeeping(void *arg)
+{
+    struct daemon *d = arg;
+    pthread_mutex_lock(&d->lock);
+    publisher_reap(d->publisher);
+    pthread_mutex_unlock(&d->lock);
+    loop_timer_set(&d->housekeep_timer, sys_now() + HOUSEKEEP_US);
+}
+
+/* ---- Start. ---- */
+
+static enum err block_signals(struct daemon *d)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    signal(SIGPIPE, SIG_IGN);
+    d->signals = sigprocmask(SIG_BLOCK, &set, NULL) == 0
+                     ? signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)
+                     : -1;
+    return d->signals >= 0 ? ERR_OK : ERR_IO;
+}
+
+static enum err make_loop(struct daemon *d)
+{
+    enum err e = loop_new(&d->loop);
+    d->control.event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    d->monitor = netconf_monitor();
+    e = e == ERR_OK && d->control.event < 0 ? ERR_IO : e;
+    e = e == ERR_OK ? filewatch_new(&d->files) : e;
+    e = e == ERR_OK ? loop_watch(d->loop, d->signals, on_signal, d) : e;
+    e = e == ERR_OK ? loop_watch(d->loop, d->control.event, on_control, d) : e;
+    e = e == ERR_OK ? loop_watch(d->loop, filewatch_fd(d->files), on_files, d) : e;
+    if (e == ERR_OK && d->monitor >= 0) {
+        e = loop_watch(d->loop, d->monitor, on_addresses, d);
+    }
+    if (e == ERR_OK) {
+        loop_timer_add(d->loop, &d->collect_timer, on_collect, d);
+        loop_timer_add(d->loop, &d->save_timer, on_save, d);
+        loop_timer_add(d->loop, &d->reload_timer, on_reload, d);
+        loop_timer_add(d->loop, &d->settle_timer, on_settled, d);
+        loop_timer_add(d->loop, &d->watchdog_timer, on_watchdog, d);
+        loop_timer_add(d->loop, &d->housekeep_timer, on_housekeeping, d);
+    }
+    return e;
+}
+
+static enum err bind_all(struct daemon *d)
+{
+    const struct config *c = d->first;
+    d->workers = c->workers != 0 ? c->workers : sys_cpus();
+    d->workers = d->workers < WORKERS_MAX ? d->workers : WORKERS_MAX;
+    struct budget_wish wish = {.open = sys_open_files() + 2 * d->workers * c->listen.count,
+                               .workers = d->workers,
+                               .pending = c->pending_max,
+                               .tcp_connections = c->tcp_connections,
+                               .http_connections = c->http.count > 0 ? c->http_connections : 0};
+    uint32_t wanted = budget_wanted(&wish);
+    wish.limit = sys_raise_files(wanted);
+    budget_share(&wish, &d->budget);
+    if (wish.limit < wanted) {
+        log_warning(NET,
+                    "limit of open files: found %u, expected at least %u; %u questions in flight "
+                    "and %u TCP clients per worker",
+                    wish.limit, wanted, d->budget.sockets, d->budget.tcp_connections);
+    }
+    enum err e = listeners_open(&d->listeners, c->listen.item, c->listen.count, d->workers);
+    if (e == ERR_OK && listeners_buffer(&d->listeners) < LISTEN_BUFFER_NEEDED) {
+        log_info(NET,
+                 "receive buffers have %u KiB only; net.core.rmem_max = %u would let bursts of "
+                 "queries wait",
+                 listeners_buffer(&d->listeners) / 1024, LISTEN_BUFFER_WANTED);
+    }
+    for (uint32_t i = 0; i < d->listeners.count; i++) {
+        d->own[i] = d->listeners.item[i].endpoint;
+    }
+    return e;
+}
+
+static enum err make_cache(struct daemon *d)
+{
+    struct cache_config cfg = {.entries = d->first->cache_entries};
+    struct siphash_key key;
+    enum err e = sys_entropy(&key, sizeof key);
+    d->cache_octets = cache_memory(&cfg);
+    d->cache_memory = sys_map(d->cache_octets);
+    if (e == ERR_OK && !d->cache_memory) {
+        e = ERR_MEMORY;
+    }
+    return e == ERR_OK ? cache_init(&d->cache, d->cache_memory, d->cache_octets, &cfg, key) : e;
+}
+
+static enum err make_mailboxes(struct daemon *d)
+{
+    d->mailboxes = calloc(d->workers, sizeof(struct mailbox *));
+    d->worker = calloc(d->workers, sizeof(struct worker *));
+    enum err e = d->mailboxes && d->worker ? ERR_OK : ERR_MEMORY;
+    for (uint32_t i = 0; i < d->workers && e == ERR_OK; i++) {
+        e = mailbox_new(&d->mailboxes[i], MAILBOX_CELLS);
+    }
+    return e;
+}
+
+static uint32_t share_per_client(const struct daemon *d, uint32_t per_client)
+{
+    uint32_t share = (per_client + d->workers - 1) / d->workers;
+    uint32_t least = per_client < 8 ? per_client : 8;
+    return share > least ? share : least;
+}
+
+static enum err make_worker(struct daemon *d, uint32_t i)
+{
+    const struct config *c = d->first;
+    struct worker_config cfg = {
+        .number = (uint16_t)i,
+        .listeners = &d->listeners,
+        .publisher = d->publisher,
+        .mailboxes = d->mailboxes,
+        .control = &d->control,
+        .doh = d->doh,
+        .resolver = {.pending_max = c->pending_max < PENDING_MAX ? c->pending_max : PENDING_MAX,
+                     .waiting_max = c->waiting_max,
+                     .clients_max = c->clients_max,
+                     .rate_limit = c->rate_limit,
+                     .worker = (uint16_t)i,
+                     .workers = (uint16_t)d->workers,
+                     .cache = d->cache,
+                     .stats = d->stats_worker[i]},
+        .tcp_connections = d->budget.tcp_connections,
+        .tcp_per_client = share_per_client(d, c->tcp_per_client),
+        .tcp_idle_us = c->tcp_idle_us,
+        .sockets_max = d->budget.sockets,
+        .streams_max = d->budget.streams,
+        .ports = outbound_detect()};
+    enum err e = sys_entropy(cfg.seed, sizeof cfg.seed);
+    e = e == ERR_OK ? worker_new(&d->worker[i], &cfg) : e;
+    explicit_bzero(cfg.seed, sizeof cfg.seed);
+    if (e == ERR_OK && d->trust) {
+        worker_set_trust(d->worker[i], d->trust);
+    }
+    return e;
+}
+
+static enum err make_workers(struct daemon *d)
+{
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < d->workers && e == ERR_OK; i++) {
+        e = make_worker(d, i);
+    }
+    for (uint32_t i = 0; i < d->workers && e == ERR_OK; i++) {
+        e = worker_start(d->worker[i]);
+    }
+    return e;
+}
+
+/* Everything that still may need root. */
+static enum err start_as_root(struct daemon *d)
+{
+    const struct config *c = d->first;
+    enum err e = privdrop_find(c->user, cfg_row(CFG_OPT_user)->def, &d->privileges);
+    e = e == ERR_OK ? bind_all(d) : e;
+    e = e == ERR_OK ? daemon_open_store(d) : e;
+    e = e == ERR_OK ? privdrop_apply(&d->privileges) : e;
+    if (e == ERR_OK) {
+        enum err claimed = store_claim(d->store);
+        if (claimed == ERR_STATE) {
+            log_error(STORE, "state directory %s: another process uses it", c->state_dir);
+            return claimed;
+        }
+        if (claimed != ERR_OK) {
+            log_warning(STORE,
+                        "state directory %s cannot be written; nothing will be kept over a restart",
+                        c->state_dir);
+        }
+    }
+    return e;
+}
+
+static enum err start_all(struct daemon *d)
+{
+    enum err e = start_as_root(d);
+    e = e == ERR_OK ? daemon_load_rules(d) : e;
+    e = e == ERR_OK ? make_mailboxes(d) : e;
+    e = e == ERR_OK ? daemon_make_stats(d) : e;
+    e = e == ERR_OK ? make_cache(d) : e;
+    e = e == ERR_OK ? make_loop(d) : e;
+    e = e == ERR_OK ? doh_new(&d->doh, d->mailboxes, (uint16_t)d->workers) : e;
+    e = e == ERR_OK ? daemon_open_lists(d) : e;
+    if (e == ERR_OK) {
+        daemon_take_image(d); /* the saved one */
+        e = daemon_first_snapshot(d);
+    }
+    e = e == ERR_OK ? make_workers(d) : e;
+    if (e == ERR_OK) {
+        daemon_watch_files(d);
+    }
+    return e;
+}
+
+static void say_ready(struct daemon *d)
+{
+    usec_t now = sys_now();
+    log_info(MAIN, "ready after %llu ms; %s", (unsigned long long)((now - d->started) / 1000),
+             d->image ? "answering from the saved lists" : "lists are still to come");
+    notify_send("READY=1\nSTATUS=answering queries");
+    d->watchdog = notify_watchdog_period();
+    if (d->watchdog != 0) {
+        loop_timer_set(&d->watchdog_timer, now);
+    }
+    loop_timer_set(&d->save_timer, now + SAVE_US);
+    loop_timer_set(&d->housekeep_timer, now + HOUSEKEEP_US);
+}
+
+/* ---- The end. ---- */
+
+static void stop_all(struct daemon *d)
+{
+    notify_send("STOPPING=1");
+    for (uint32_t i = 0; d->worker && i < d->workers && d->worker[i]; i++) {
+        worker_stop(d->worker[i], STOP_GRACE_US);
+    }
+    lists_close(d->lists);
+    for (uint32_t i = 0; d->worker && i < d->workers && d->worker[i]; i++) {
+        worker_join(d->worker[i]);
+    }
+    doh_free(d->doh);
+    pthread_mutex_lock(&d->lock);
+    if (d->stats) {
+        daemon_collect(d);
+        daemon_save_stats(d);
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void free_all(struct daemon *d)
+{
+    for (uint32_t i = 0; d->worker && i < d->workers; i++) {
+        worker_free(d->worker[i]);
+    }
+    for (uint32_t i = 0; d->mailboxes && i < d->workers; i++) {
+        mailbox_free(d->mailboxes[i]);
+    }
+    publisher_free(d->publisher);
+    snapshots_free(d->snapshots);
+    list_image_close(atomic_exchange(&d->new_image, NULL));
+    list_image_close(d->image);
+    listeners_close(&d->listeners);
+    tls_trust_free(d->trust);
+    rules_free(&d->rules);
+    store_close(d->store);
+    filewatch_free(d->files);
+    loop_free(d->loop);
+    sys_unmap(d->cache_memory, d->cache_octets);
+    sys_unmap(d->stats_memory, d->stats_octets);
+    sys_unmap(d->ring_memory, d->ring_octets * d->workers);
+    free(d->stats_worker);
+    free(d->worker);
+    free(d->mailboxes);
+    int fds[] = {d->signals, d->monitor, d->control.event};
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+    pthread_mutex_destroy(&d->lock);
+}
+
+static int run(struct daemon *d)
+{
+    enum err e = block_signals(d);
+    e = e == ERR_OK ? fetch_global_init() : e;
+    e = e == ERR_OK ? start_all(d) : e;
+    if (e == ERR_OK) {
+        say_ready(d);
+        while (!d->stopping) {
+            loop_turn(d->loop);
+        }
+    } else {
+        log_error(MAIN, "cannot start: %s", err_text(e));
+    }
+    stop_all(d);
+    free_all(d);
+    log_info(MAIN, "stopped");
+    return e == ERR_OK ? d->status : e == ERR_NOT_FOUND ? 2 : 1;
+}
+
+int daemon_run(const struct daemon_start *start)
+{
+    struct cfg_error error = {""};
+    struct daemon *d = calloc(1, sizeof *d);
+    if (!d) {
+        return 1;
+    }
+    d->start = start;
+    d->started = sys_now();
+    d->signals = d->monitor = d->control.event = -1;
+    pthread_mutex_init(&d->lock, NULL);
+    if (daemon_load_config(d, &d->first, &error) != ERR_OK) {
+        fprintf(stderr, "%s\n", error.text);
+        free(d);
+        return 2;
+    }
+    d->config = d->first;
+    umask(077);
+    log_set_level_all((enum log_level)d->first->log_level);
+    logsink_open(d->first->log_format == CFG_LOG_JSON);
+    require_set_handler(broken_contract);
+    int status = run(d);
+    if (d->config != d->first) {
+        start->unload(start->arg, d->config);
+    }
+    start->unload(start->arg, d->first);
+    free(d);
+    return status;
+}

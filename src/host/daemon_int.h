@@ -1,0 +1,114 @@
+/*
+ * What the files of the daemon share. The control thread runs the loop; requests to the API come on
+ * threads of the HTTP server. Both hold `lock` whenever they touch what stands here below it.
+ * Workers and the lists' thread never take it.
+ */
+#ifndef SINKHOLE_HOST_DAEMON_INT_H
+#define SINKHOLE_HOST_DAEMON_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/rules.h"
+#include "base/rng.h"
+#include "host/budget.h"
+#include "host/daemon.h"
+#include "host/doh.h"
+#include "host/filewatch.h"
+#include "host/listen.h"
+#include "host/lists.h"
+#include "host/loop.h"
+#include "host/privdrop.h"
+#include "host/publish.h"
+#include "host/snapshots.h"
+#include "host/store.h"
+#include "host/tls.h"
+#include "host/token.h"
+#include "host/worker.h"
+#include "resolver/cache.h"
+#include "stats/stats.h"
+
+#define COLLECT_US    (250 * USEC_PER_MSEC) /* between two collections while there is traffic */
+#define COLLECT_QUIET 8                     /* collections without events after which they end */
+#define SAVE_US       (600 * USEC_PER_SEC)  /* between two savings of statistics */
+#define SETTLE_US \
+    (300 * USEC_PER_MSEC) /* after a change of files or addresses, as they come in groups */
+#define RELOAD_US     (200 * USEC_PER_MSEC) /* between two reloads, however many signals come */
+#define STOP_GRACE_US (400 * USEC_PER_MSEC) /* for questions in flight when told to stop */
+#define HOUSEKEEP_US  (60 * USEC_PER_SEC)
+#define RULES_FILE    "rules.json"
+#define STATS_FILE    "stats.bin"
+
+struct daemon {
+    const struct daemon_start *start;
+    struct config *first; /* as at start: options that cannot change are read here */
+    usec_t started;
+    int signals; /* signalfd */
+    int monitor; /* netlink, -1: none */
+    bool stopping;
+    int status; /* exit status */
+    struct loop *loop;
+    struct loop_timer collect_timer, save_timer, reload_timer, settle_timer, watchdog_timer,
+        housekeep_timer;
+    usec_t watchdog;  /* period, 0: none */
+    usec_t reloaded;  /* last time */
+    unsigned quiet;   /* collections without events in a row */
+    uint64_t unsaved; /* events since statistics were saved */
+    struct filewatch *files;
+    struct privdrop privileges;
+    struct budget budget;
+    struct listeners listeners;
+    struct ip_endpoint own[LISTENERS_MAX];
+    uint32_t workers;
+    struct worker **worker;
+    struct mailbox **mailboxes;
+    struct control_line control;
+    struct stats_worker **stats_worker;
+    void *ring_memory;
+    size_t ring_octets; /* of one of them */
+    void *cache_memory;
+    size_t cache_octets;
+    void *stats_memory;
+    size_t stats_octets;
+    struct doh *doh;
+    struct tls_trust *trust;
+    struct store *store;
+    struct token token;
+    _Atomic(struct list_image *) new_image; /* handed over by the lists' thread */
+
+    pthread_mutex_t lock;
+    struct config *config; /* in force */
+    struct rules rules;
+    struct snapshots *snapshots;
+    struct publisher *publisher;
+    struct lists *lists;
+    struct list_image *image; /* in force */
+    struct cache *cache;
+    struct stats *stats;
+};
+
+/* daemon_policy.c: what decides, and its changes. All but the first two want the lock. */
+void daemon_on_image(void *arg,
+                     struct list_image *image); /* of struct lists_config; arg is the daemon */
+void daemon_on_progress(void *arg, const struct lists_progress *progress);
+MUST_CHECK enum err daemon_first_snapshot(struct daemon *d);
+MUST_CHECK enum err daemon_publish(struct daemon *d, const struct rules *rules, unsigned parts);
+void daemon_take_image(struct daemon *d);
+MUST_CHECK enum err daemon_open_lists(struct daemon *d);
+MUST_CHECK enum err daemon_set_lists(struct daemon *d, const struct rules *rules);
+void daemon_watch_files(struct daemon *d);
+void daemon_reload(struct daemon *d);
+
+/* daemon_state.c: what is kept over restarts. They want the lock. */
+MUST_CHECK enum err daemon_open_store(struct daemon *d);
+MUST_CHECK enum err daemon_load_rules(struct daemon *d);
+MUST_CHECK enum err daemon_save_rules(struct daemon *d, const struct rules *rules);
+MUST_CHECK enum err daemon_make_stats(struct daemon *d);
+void daemon_save_stats(struct daemon *d);
+uint32_t daemon_collect(struct daemon *d);
+
+/* Load and finish a configuration. ERR_FORMAT and others: error->text says why. */
+MUST_CHECK enum err daemon_load_config(struct daemon *d, struct config **out,
+                                       struct cfg_error *error);
+
+#endif

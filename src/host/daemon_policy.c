@@ -1,0 +1,391 @@
+/*
+ * What decides, and its changes: each one makes a snapshot and publishes it. Only what changed is
+ * made anew.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "host/daemon_int.h"
+#include "host/logsink.h"
+#include "host/netconf.h"
+#include "host/sys.h"
+
+#define API_URL_MAX 128
+#define LIST_MIN_PERCENT \
+    50 /* of a list's rules must be left in a new copy, or a person confirms it (hardening L2) */
+
+/* ---- Snapshots. ---- */
+
+static void describe_source(struct daemon *d, const struct rules *rules, char api_url[API_URL_MAX],
+                            struct snapshot_source *out)
+{
+    struct strbuf url;
+    strbuf_init(&url, api_url, API_URL_MAX);
+    if (d->first->http.count > 0) {
+        strbuf_printf(&url, "http://pi.hole:%u/api/", d->first->http.item[0].port);
+    }
+    *out = (struct snapshot_source){.config = d->config,
+                                    .rules = rules,
+                                    .image = d->image,
+                                    .own = d->own,
+                                    .own_count = d->listeners.count,
+                                    .version = "",
+                                    .api_url = api_url,
+                                    .now = sys_now(),
+                                    .now_unix = sys_unix_us() / (int64_t)USEC_PER_SEC};
+}
+
+/* Upstreams over TLS or HTTPS need certificates, which are loaded when the first one comes. */
+static void mind_tls(struct daemon *d, const struct snapshot *s)
+{
+    bool wanted = false;
+    bool https = false;
+    for (uint16_t i = 0; i < s->upstream_count; i++) {
+        wanted |= s->upstreams[i].transport == UPSTREAM_TLS;
+        https |= s->upstreams[i].transport == UPSTREAM_HTTPS;
+    }
+    if (https && doh_start(d->doh) != ERR_OK) {
+        log_error(RESOLVER, "there is no thread to be had; HTTPS upstreams will not work");
+    }
+    if (!wanted || d->trust) {
+        return;
+    }
+    if (tls_trust_new(&d->trust) != ERR_OK) {
+        log_error(RESOLVER,
+                  "the system's certificates cannot be loaded; TLS upstreams will not work");
+        return;
+    }
+    for (uint32_t i = 0; i < d->workers; i++) {
+        if (d->worker[i]) {
+            worker_set_trust(d->worker[i], d->trust);
+        }
+    }
+}
+
+/* Events name lists and upstreams by their place in a snapshot: tell the collector what the places
+ * mean from now on. */
+static void tell_stats(struct daemon *d, const struct snapshot *s)
+{
+    uint32_t lists[BL_LISTS_MAX];
+    struct stats_upstream upstream[UPSTREAM_MAX];
+    for (unsigned i = 0; i < BL_LISTS_MAX; i++) {
+        lists[i] = d->image ? list_image_id(d->image, i) : 0;
+    }
+    memset(upstream, 0, sizeof upstream);
+    for (uint16_t i = 0; i < s->upstream_count; i++) {
+        upstream[i].id = s->upstreams[i].id;
+        upstream[i].endpoint = s->upstreams[i].endpoint;
+        memcpy(upstream[i].name, s->upstreams[i].name, sizeof upstream[i].name);
+    }
+    daemon_collect(d);
+    stats_set_lists(d->stats, lists, BL_LISTS_MAX);
+    stats_set_upstreams(d->stats, upstream, s->upstream_count);
+}
+
+static void log_upstreams(const struct snapshot *s)
+{
+    char line[LOG_LINE_MAX];
+    struct strbuf out;
+    strbuf_init(&out, line, sizeof line);
+    for (uint16_t i = 0; i < s->upstream_count; i++) {
+        const struct upstream_spec *u = &s->upstreams[i];
+        static const char *const scheme[] = {"", "tcp://", "tls://", "https://"};
+        char text[IP_ENDPOINT_TEXT];
+        ip_endpoint_format(&u->endpoint, text);
+        strbuf_printf(&out, "%s%s%s%s%s", i > 0 ? ", " : "", scheme[u->transport],
+                      u->transport == UPSTREAM_TLS ? u->name : "",
+                      u->transport == UPSTREAM_TLS && u->name[0] ? "@" : "", text);
+    }
+    log_info(RESOLVER, "upstreams: %s", line);
+}
+
+/* Did the set of upstreams change? */
+static bool same_upstreams(const struct snapshot *a, const struct snapshot *b)
+{
+    bool same = a->upstream_count == b->upstream_count;
+    for (uint16_t i = 0; same && i < a->upstream_count; i++) {
+        same = a->upstreams[i].id == b->upstreams[i].id &&
+               a->upstreams[i].route == b->upstreams[i].route;
+    }
+    return same;
+}
+
+static enum err make(struct daemon *d, const struct rules *rules, unsigned parts,
+                     const struct snapshot **out)
+{
+    char api_url[API_URL_MAX];
+    struct snapshot_source source;
+    describe_source(d, rules, api_url, &source);
+    enum err e = snapshots_make(d->snapshots, &source, parts, out);
+    if (e == ERR_OK) {
+        tell_stats(d, *out);
+        mind_tls(d, *out);
+    }
+    return e;
+}
+
+enum err daemon_first_snapshot(struct daemon *d)
+{
+    uint8_t cookie_key[16];
+    const struct snapshot *s = NULL;
+    enum err e = sys_entropy(cookie_key, sizeof cookie_key);
+    e = e == ERR_OK ? snapshots_new(&d->snapshots, cookie_key) : e;
+    e = e == ERR_OK ? make(d, &d->rules, SNAPSHOT_ALL, &s) : e;
+    if (e != ERR_OK) {
+        return e;
+    }
+    log_upstreams(s);
+    return publisher_new(&d->publisher, d->workers, s, snapshots_release, d->snapshots);
+}
+
+enum err daemon_publish(struct daemon *d, const struct rules *rules, unsigned parts)
+{
+    const struct snapshot *s = NULL;
+    enum err e = make(d, rules, parts, &s);
+    if (e != ERR_OK) {
+        log_error(MAIN, "a change cannot be put in force: %s", err_text(e));
+        return e;
+    }
+    if (!same_upstreams(s, publisher_current(d->publisher))) {
+        log_upstreams(s);
+    }
+    publisher_put(d->publisher, s);
+    for (uint32_t i = 0; i < d->workers; i++) {
+        worker_wake(d->worker[i]);
+    }
+    return ERR_OK;
+}
+
+/* ---- Lists. ---- */
+
+void daemon_on_image(void *arg, struct list_image *image)
+{
+    struct daemon *d = arg;
+    uint64_t one = 1;
+    list_image_close(atomic_exchange(&d->new_image, image));
+    atomic_fetch_or(&d->control.calls, CONTROL_IMAGE);
+    ssize_t n = write(d->control.event, &one, sizeof one);
+    (void)n; /* full means readable */
+}
+
+void daemon_take_image(struct daemon *d)
+{
+    struct list_image *image = atomic_exchange(&d->new_image, NULL);
+    if (!image) {
+        return;
+    }
+    struct list_image *old = d->image;
+    d->image = image;
+    if (d->publisher && daemon_publish(d, &d->rules, 0) != ERR_OK) {
+        d->image = old;
+        list_image_close(image);
+        return;
+    }
+    list_image_close(old);
+}
+
+/* A line on the terminal, over and over, while lists are loaded. */
+void daemon_on_progress(void *arg, const struct lists_progress *p)
+{
+    char line[200];
+    struct strbuf out;
+    (void)arg;
+    if (!isatty(STDERR_FILENO)) {
+        return;
+    }
+    strbuf_init(&out, line, sizeof line);
+    strbuf_str(&out, "\r\033[K");
+    if (p->running) {
+        strbuf_printf(&out, "lists: %u of %u, %llu KiB%s", p->done, p->total,
+                      (unsigned long long)(p->octets / 1024), p->building ? ", compiling" : "");
+    }
+    ssize_t n = write(STDERR_FILENO, out.text, out.len);
+    (void)n;
+}
+
+/* Lists in the making: no id twice. */
+struct specs {
+    struct list_spec *item;
+    uint32_t count;
+};
+
+static struct list_spec *find_spec(struct specs *s, uint32_t id)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (s->item[i].id == id) {
+            return &s->item[i];
+        }
+    }
+    return NULL;
+}
+
+static void add_spec(struct specs *s, const char *text, bool local, enum list_kind kind)
+{
+    char problem[FETCH_ERROR_MAX];
+    struct list_spec spec;
+    if (list_spec_parse(text, local, &spec, problem) != ERR_OK) {
+        log_error(LISTS, "list %s: %s", text, problem);
+        return;
+    }
+    spec.kind = kind;
+    spec.id = rules_list_id(spec.url, kind == LIST_ALLOW);
+    if (find_spec(s, spec.id)) {
+        return;
+    }
+    if (s->count == LISTS_MAX) {
+        log_warning(LISTS, "more than %d lists: %s is left out", LISTS_MAX, spec.url);
+        return;
+    }
+    s->item[s->count++] = spec;
+}
+
+static void add_rules_list(struct specs *s, const struct list_view *v)
+{
+    if (!v->configured_off) {
+        add_spec(s, v->url, false, v->allow ? LIST_ALLOW : LIST_BLOCK);
+    }
+    struct list_spec *spec = find_spec(s, v->id);
+    if (spec && (v->configured_off || !v->enabled)) {
+        spec->enabled = false;
+    }
+}
+
+static enum err gather_specs(struct daemon *d, const struct rules *rules, struct specs *out)
+{
+    const struct config *c = d->config;
+    struct list_view view;
+    *out = (struct specs){.item = calloc(LISTS_MAX, sizeof(struct list_spec))};
+    if (!out->item) {
+        return ERR_MEMORY;
+    }
+    for (uint32_t i = 0; i < c->list.count; i++) {
+        add_spec(out, c->list.item[i], true, LIST_BLOCK);
+    }
+    for (uint32_t i = 0; i < c->allow_list.count; i++) {
+        add_spec(out, c->allow_list.item[i], true, LIST_ALLOW);
+    }
+    for (uint32_t i = 0; i < rules_list_count(rules); i++) {
+        if (rules_list_at(rules, i, &view)) {
+            add_rules_list(out, &view);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err daemon_open_lists(struct daemon *d)
+{
+    const struct config *c = d->config;
+    struct specs specs;
+    struct lists_config cfg = {
+        .store = d->store,
+        .limits = {.octets_max = c->list_max_octets,
+                   .total_timeout_s = (uint32_t)(c->list_timeout_us / USEC_PER_SEC)},
+        .update_interval_s = (uint32_t)(c->update_interval_us / USEC_PER_SEC),
+        .min_percent = LIST_MIN_PERCENT,
+        .starter_id = rules_list_id("builtin", false),
+        .arg = d,
+        .on_image = daemon_on_image,
+        .on_progress = daemon_on_progress};
+    enum err e = sys_entropy(cfg.seed, sizeof cfg.seed);
+    e = e == ERR_OK ? gather_specs(d, &d->rules, &specs) : e;
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = lists_open(&cfg, specs.item, specs.count, &d->lists);
+    free(specs.item);
+    return e;
+}
+
+enum err daemon_set_lists(struct daemon *d, const struct rules *rules)
+{
+    struct specs specs;
+    enum err e = gather_specs(d, rules, &specs);
+    if (e == ERR_OK) {
+        e = lists_set(d->lists, specs.item, specs.count);
+        free(specs.item);
+    }
+    return e;
+}
+
+/* ---- Files and configuration. ---- */
+
+void daemon_watch_files(struct daemon *d)
+{
+    enum err e = ERR_OK;
+    filewatch_clear(d->files);
+    if (d->config->upstream.count == 0) {
+        e = filewatch_add(d->files, NETCONF_RESOLV);
+        if (filewatch_add(d->files, NETCONF_RESOLV_SYSTEMD) != ERR_OK) {
+            log_debug(NET, NETCONF_RESOLV_SYSTEMD " is not watched");
+        }
+    }
+    for (uint32_t i = 0; i < d->config->hosts_file.count && e == ERR_OK; i++) {
+        e = filewatch_add(d->files, d->config->hosts_file.item[i]);
+    }
+    if (e != ERR_OK) {
+        log_warning(NET, "changes of " NETCONF_RESOLV " and hosts files are not noticed: %s",
+                    e == ERR_IO ? strerror(errno) : err_text(e));
+    }
+}
+
+enum err daemon_load_config(struct daemon *d, struct config **out, struct cfg_error *error)
+{
+    struct config *c = NULL;
+    enum err e = d->start->load(d->start->arg, &c, error);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = cfg_finish(c, error);
+    if (e != ERR_OK) {
+        d->start->unload(d->start->arg, c);
+        return e;
+    }
+    *out = c;
+    return ERR_OK;
+}
+
+static void warn_of_start_options(const struct daemon *d, const struct config *c)
+{
+    for (int i = 0; i < CFG_OPT_COUNT; i++) {
+        const struct cfg_row *row = cfg_row((enum cfg_option)i);
+        if (row->reload == CFG_START && !cfg_equal(d->first, c, (enum cfg_option)i)) {
+            log_warning(MAIN, "%s: the new value takes effect at the next start", row->name);
+        }
+    }
+}
+
+void daemon_reload(struct daemon *d)
+{
+    struct cfg_error error = {""};
+    struct config *fresh = NULL;
+    struct config *old = d->config;
+    d->reloaded = sys_now();
+    if (daemon_load_config(d, &fresh, &error) != ERR_OK) {
+        log_error(MAIN, "%s; the old configuration stays in force", error.text);
+        return;
+    }
+    warn_of_start_options(d, fresh);
+    d->config = fresh;
+    log_set_level_all((enum log_level)fresh->log_level);
+    enum err e = daemon_set_lists(d, &d->rules);
+    if (e == ERR_OK) {
+        lists_set_interval(d->lists, (uint32_t)(fresh->update_interval_us / USEC_PER_SEC));
+        lists_refresh(d->lists);
+        e = daemon_publish(d, &d->rules, SNAPSHOT_ALL);
+    }
+    if (e != ERR_OK) {
+        log_error(MAIN, "reload: %s; the old configuration stays in force", err_text(e));
+        d->config = old;
+        old = fresh;
+    } else {
+        log_info(MAIN, "configuration and lists are read again");
+    }
+    daemon_watch_files(d);
+    if (old != d->first) {
+        d->start->unload(d->start->arg, old);
+    }
+}

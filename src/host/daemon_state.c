@@ -1,0 +1,178 @@
+/*
+ * What is kept over restarts: the rules document and statistics. A file that is missing or damaged
+ * costs its own content only.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "host/daemon_int.h"
+#include "host/sys.h"
+
+#define STATS_KIND     "STAT"
+#define STATS_VERSION  1
+#define STATS_FILE_MAX (256u << 20)
+#define RING_OCTETS    (1u << 20)
+
+enum err daemon_open_store(struct daemon *d)
+{
+    const char *dir = d->first->state_dir;
+    enum err e = store_open(dir, &d->store);
+    if (e != ERR_OK) {
+        log_error(STORE, "state directory %s: %s", dir,
+                  e == ERR_NOT_FOUND ? "its parent does not exist" : strerror(errno));
+        return e;
+    }
+    privdrop_give(&d->privileges, dir);
+    return ERR_OK;
+}
+
+/* ---- The rules document. ---- */
+
+/* A damaged document is put aside, so that a person can look at it. */
+static void put_aside(struct daemon *d, const struct store_blob *blob, const char *why)
+{
+    log_error(STORE, RULES_FILE ": %s; starting without it, the file is kept as " RULES_FILE ".bad",
+              why);
+    enum err e = store_write(d->store, RULES_FILE ".bad", span_of(blob->data, blob->len));
+    if (e != ERR_OK) {
+        log_warning(STORE, RULES_FILE ".bad: %s", err_text(e));
+    }
+}
+
+enum err daemon_load_rules(struct daemon *d)
+{
+    struct store_blob blob = {0};
+    char what[200] = "";
+    enum err e = rules_clear(&d->rules);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = store_read(d->store, RULES_FILE, RULES_TEXT_MAX, &blob);
+    if (e == ERR_OK) {
+        e = rules_parse(&d->rules, span_of(blob.data, blob.len), what, sizeof what);
+        if (e != ERR_OK) {
+            put_aside(d, &blob, what[0] ? what : err_text(e));
+        }
+    } else if (e != ERR_NOT_FOUND) {
+        log_error(STORE, RULES_FILE ": %s; starting without it", err_text(e));
+    }
+    store_blob_free(&blob);
+    return ERR_OK;
+}
+
+struct text {
+    char *data;
+    size_t len, cap;
+};
+
+static int put_text(const char *data, size_t len, void *arg)
+{
+    struct text *t = arg;
+    if (t->cap - t->len < len) {
+        size_t cap = (t->cap + len) * 2;
+        char *more = realloc(t->data, cap);
+        if (!more) {
+            return -1;
+        }
+        t->data = more;
+        t->cap = cap;
+    }
+    memcpy(t->data + t->len, data, len);
+    t->len += len;
+    return 0;
+}
+
+enum err daemon_save_rules(struct daemon *d, const struct rules *rules)
+{
+    struct text t = {0};
+    enum err e = rules_print(rules, put_text, &t);
+    e = e == ERR_OK ? store_write(d->store, RULES_FILE, span_of(t.data, t.len)) : e;
+    if (e != ERR_OK) {
+        log_error(STORE, RULES_FILE " was not saved: %s",
+                  e == ERR_IO ? strerror(errno) : err_text(e));
+    }
+    free(t.data);
+    return e;
+}
+
+/* ---- Statistics. ---- */
+
+static void load_stats(struct daemon *d)
+{
+    struct store_blob blob = {0};
+    enum err e =
+        store_read_sealed(d->store, STATS_FILE, STATS_KIND, STATS_VERSION, STATS_FILE_MAX, &blob);
+    if (e == ERR_OK) {
+        e = stats_load(d->stats, blob.data, blob.len);
+    }
+    if (e != ERR_OK && e != ERR_NOT_FOUND) {
+        log_warning(STORE, STATS_FILE ": %s; statistics start anew", err_text(e));
+    }
+    store_blob_free(&blob);
+}
+
+static enum err make_rings(struct daemon *d)
+{
+    struct stats_worker_config cfg = {.ring_octets = RING_OCTETS};
+    d->ring_octets = (stats_worker_memory(&cfg) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+    d->ring_memory = sys_map(d->ring_octets * d->workers);
+    d->stats_worker = calloc(d->workers, sizeof(struct stats_worker *));
+    enum err e = d->ring_memory && d->stats_worker ? ERR_OK : ERR_MEMORY;
+    for (uint32_t i = 0; i < d->workers && e == ERR_OK; i++) {
+        void *mem = (uint8_t *)d->ring_memory + i * d->ring_octets;
+        e = stats_worker_init(&d->stats_worker[i], mem, d->ring_octets, &cfg);
+        e = e == ERR_OK ? stats_attach(d->stats, d->stats_worker[i]) : e;
+    }
+    return e;
+}
+
+enum err daemon_make_stats(struct daemon *d)
+{
+    const struct config *c = d->first;
+    struct stats_config cfg = {.workers_max = d->workers,
+                               .log_entries = c->log_entries,
+                               .top_names = c->top_names,
+                               .top_clients = c->top_clients};
+    uint8_t key[16];
+    d->stats_octets = stats_memory(&cfg);
+    d->stats_memory = sys_map(d->stats_octets);
+    enum err e = d->stats_memory ? sys_entropy(key, sizeof key) : ERR_MEMORY;
+    if (e == ERR_OK) {
+        e = stats_init(&d->stats, d->stats_memory, d->stats_octets, &cfg, sys_now(), sys_unix_us(),
+                       key);
+    }
+    if (e == ERR_OK) {
+        load_stats(d);
+    }
+    return e == ERR_OK ? make_rings(d) : e;
+}
+
+uint32_t daemon_collect(struct daemon *d)
+{
+    uint32_t events = stats_collect(d->stats, sys_now(), sys_unix_us());
+    d->unsaved += events;
+    return events;
+}
+
+void daemon_save_stats(struct daemon *d)
+{
+    if (d->unsaved == 0 || !d->stats) {
+        return;
+    }
+    size_t cap = stats_save_memory(d->stats);
+    size_t len = 0;
+    void *buf = sys_map(cap); /* an upper bound, of which few pages are touched */
+    enum err e = buf ? stats_save(d->stats, buf, cap, &len) : ERR_MEMORY;
+    if (e == ERR_OK) {
+        e = store_write_sealed(d->store, STATS_FILE, STATS_KIND, STATS_VERSION, span_of(buf, len));
+    }
+    if (e == ERR_OK) {
+        d->unsaved = 0;
+    } else {
+        log_warning(STORE, STATS_FILE " was not saved: %s",
+                    e == ERR_IO ? strerror(errno) : err_text(e));
+    }
+    sys_unmap(buf, cap);
+}
