@@ -331,8 +331,10 @@ static enum err start_as_root(struct daemon *d)
     const struct config *c = d->first;
     enum err e = privdrop_find(c->user, cfg_row(CFG_OPT_user)->def, &d->privileges);
     e = e == ERR_OK ? bind_all(d) : e;
-    e = e == ERR_OK ? daemon_open_store(d) : e;
-    e = e == ERR_OK ? privdrop_apply(&d->privileges) : e;
+    if (e == ERR_OK) {
+        privdrop_give(&d->privileges, c->state_dir);
+        e = privdrop_apply(&d->privileges);
+    }
     if (e == ERR_OK) {
         enum err claimed = store_claim(d->store);
         if (claimed == ERR_STATE) {
@@ -351,7 +353,6 @@ static enum err start_as_root(struct daemon *d)
 static enum err start_all(struct daemon *d)
 {
     enum err e = start_as_root(d);
-    e = e == ERR_OK ? daemon_load_rules(d) : e;
     e = e == ERR_OK ? make_mailboxes(d) : e;
     e = e == ERR_OK ? daemon_make_stats(d) : e;
     e = e == ERR_OK ? make_cache(d) : e;
@@ -451,14 +452,44 @@ static int run(struct daemon *d)
         log_error(MAIN, "cannot start: %s", err_text(e));
     }
     stop_all(d);
-    free_all(d);
     log_info(MAIN, "stopped");
     return e == ERR_OK ? d->status : e == ERR_NOT_FOUND ? 2 : 1;
 }
 
-int daemon_run(const struct daemon_start *start)
+/*
+ * The configuration says where the state is, and the rules document there has settings for the
+ * configuration: so it is read twice. Returns the exit status, 0 to go on.
+ */
+static int configure(struct daemon *d)
 {
     struct cfg_error error = {""};
+    struct config *plain = NULL;
+    enum err e = d->start->load(d->start->arg, &plain, &error);
+    if (e == ERR_OK) {
+        log_set_level_all((enum log_level)plain->log_level);
+        logsink_open(plain->log_format == CFG_LOG_JSON);
+        e = cfg_finish(plain, &error);
+    }
+    if (e != ERR_OK) {
+        fprintf(stderr, "%s\n", error.text);
+        if (plain) {
+            d->start->unload(d->start->arg, plain);
+        }
+        return 2;
+    }
+    e = daemon_open_store(d, plain->state_dir);
+    e = e == ERR_OK ? daemon_load_rules(d) : e;
+    d->start->unload(d->start->arg, plain);
+    if (e == ERR_OK && daemon_load_config(d, &d->rules, &d->first, &error) != ERR_OK) {
+        fprintf(stderr, "%s\n", error.text);
+        return 2;
+    }
+    d->config = d->first;
+    return e == ERR_OK ? 0 : 1;
+}
+
+int daemon_run(const struct daemon_start *start)
+{
     struct daemon *d = calloc(1, sizeof *d);
     if (!d) {
         return 1;
@@ -467,21 +498,20 @@ int daemon_run(const struct daemon_start *start)
     d->started = sys_now();
     d->signals = d->monitor = d->control.event = -1;
     pthread_mutex_init(&d->lock, NULL);
-    if (daemon_load_config(d, &d->first, &error) != ERR_OK) {
-        fprintf(stderr, "%s\n", error.text);
-        free(d);
-        return 2;
-    }
-    d->config = d->first;
-    umask(077);
-    log_set_level_all((enum log_level)d->first->log_level);
-    logsink_open(d->first->log_format == CFG_LOG_JSON);
     require_set_handler(broken_contract);
-    int status = run(d);
+    umask(077);
+    int status = configure(d);
+    if (status == 0) {
+        log_set_level_all((enum log_level)d->first->log_level);
+        status = run(d);
+    }
+    free_all(d);
     if (d->config != d->first) {
         start->unload(start->arg, d->config);
     }
-    start->unload(start->arg, d->first);
+    if (d->first) {
+        start->unload(start->arg, d->first);
+    }
     free(d);
     return status;
 }

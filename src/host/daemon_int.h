@@ -100,15 +100,16 @@ void daemon_watch_files(struct daemon *d);
 void daemon_reload(struct daemon *d);
 
 /* daemon_state.c: what is kept over restarts. They want the lock. */
-MUST_CHECK enum err daemon_open_store(struct daemon *d);
+MUST_CHECK enum err daemon_open_store(struct daemon *d, const char *dir);
 MUST_CHECK enum err daemon_load_rules(struct daemon *d);
 MUST_CHECK enum err daemon_save_rules(struct daemon *d, const struct rules *rules);
 MUST_CHECK enum err daemon_make_stats(struct daemon *d);
 void daemon_save_stats(struct daemon *d);
 uint32_t daemon_collect(struct daemon *d);
 
-/* Load and finish a configuration. ERR_FORMAT and others: error->text says why. */
-MUST_CHECK enum err daemon_load_config(struct daemon *d, struct config **out,
-                                       struct cfg_error *error);
+/* Load a configuration, put the document's settings on it, finish it. ERR_FORMAT and others:
+ * error->text says why. */
+MUST_CHECK enum err daemon_load_config(struct daemon *d, const struct rules *rules,
+                                       struct config **out, struct cfg_error *error);
 
 #endif

@@ -245,11 +245,11 @@ static void add_spec(struct specs *s, const char *text, bool local, enum list_ki
 
 static void add_rules_list(struct specs *s, const struct list_view *v)
 {
-    if (!v->configured_off) {
+    if (!v->configured) {
         add_spec(s, v->url, false, v->allow ? LIST_ALLOW : LIST_BLOCK);
     }
     struct list_spec *spec = find_spec(s, v->id);
-    if (spec && (v->configured_off || !v->enabled)) {
+    if (spec && (v->configured || !v->enabled)) {
         spec->enabled = false;
     }
 }
@@ -332,20 +332,47 @@ void daemon_watch_files(struct daemon *d)
     }
 }
 
-enum err daemon_load_config(struct daemon *d, struct config **out, struct cfg_error *error)
+/* What a person set on the page stands above the file. A setting that does not fit is left out: the
+ * page must stay reachable to mend it. */
+static void apply_settings(struct config *c, const struct rules *rules)
+{
+    struct cfg_error error;
+    const char *name;
+    const char *value;
+    for (uint32_t i = 0; rules_setting_at(rules, i, &name, &value); i++) {
+        if (cfg_apply_pair(c, CFG_RULES, RULES_FILE, 0, span_str(name), span_str(value), &error) !=
+            ERR_OK) {
+            log_warning(MAIN, "%s; left out", error.text);
+        }
+    }
+}
+
+enum err daemon_load_config(struct daemon *d, const struct rules *rules, struct config **out,
+                            struct cfg_error *error)
 {
     struct config *c = NULL;
+    const char *name;
+    const char *value;
     enum err e = d->start->load(d->start->arg, &c, error);
     if (e != ERR_OK) {
         return e;
     }
+    apply_settings(c, rules);
     e = cfg_finish(c, error);
-    if (e != ERR_OK) {
-        d->start->unload(d->start->arg, c);
+    if (e == ERR_OK) {
+        *out = c;
+        return ERR_OK;
+    }
+    d->start->unload(d->start->arg, c);
+    if (!rules_setting_at(rules, 0, &name, &value)) {
         return e;
     }
-    *out = c;
-    return ERR_OK;
+    log_error(MAIN, "%s; the settings of " RULES_FILE " are left out", error->text);
+    struct rules none = {0};
+    e = rules_clear(&none);
+    e = e == ERR_OK ? daemon_load_config(d, &none, out, error) : e;
+    rules_free(&none);
+    return e;
 }
 
 static void warn_of_start_options(const struct daemon *d, const struct config *c)
@@ -364,7 +391,7 @@ void daemon_reload(struct daemon *d)
     struct config *fresh = NULL;
     struct config *old = d->config;
     d->reloaded = sys_now();
-    if (daemon_load_config(d, &fresh, &error) != ERR_OK) {
+    if (daemon_load_config(d, &d->rules, &fresh, &error) != ERR_OK) {
         log_error(MAIN, "%s; the old configuration stays in force", error.text);
         return;
     }

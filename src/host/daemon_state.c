@@ -15,17 +15,14 @@
 #define STATS_FILE_MAX (256u << 20)
 #define RING_OCTETS    (1u << 20)
 
-enum err daemon_open_store(struct daemon *d)
+enum err daemon_open_store(struct daemon *d, const char *dir)
 {
-    const char *dir = d->first->state_dir;
     enum err e = store_open(dir, &d->store);
     if (e != ERR_OK) {
         log_error(STORE, "state directory %s: %s", dir,
                   e == ERR_NOT_FOUND ? "its parent does not exist" : strerror(errno));
-        return e;
     }
-    privdrop_give(&d->privileges, dir);
-    return ERR_OK;
+    return e;
 }
 
 /* ---- The rules document. ---- */
