@@ -110,6 +110,7 @@ struct lists_progress {
 struct lists_config {
     struct store *store;          /* kept until lists_close; NULL: nothing is saved or read */
     struct fetch_limits limits;   /* octets_max also bounds local files */
+    uint32_t retry_first_s;     /* wait after a first failure that may pass; doubled each time; 0: 5 */
     uint32_t update_interval_s;   /* 0: only when told */
     uint32_t min_percent;         /* a copy with fewer than this part of the last one's rules waits for lists_confirm; 0: off */
     uint64_t scratch_octets;      /* memory for a build, beside the image; less makes it slower; 0: 24 MB */

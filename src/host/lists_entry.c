@@ -163,10 +163,12 @@ void entry_succeeded(struct lists *l, struct entry *e, bool unchanged, const str
 }
 
 /* Seconds to the next try: doubled with each failure, within bounds, never less than what the server asked for. */
-static uint32_t retry_delay_s(const struct entry *e, const struct fetch_result *result)
+static uint32_t retry_delay_s(const struct lists *l, const struct entry *e,
+                              const struct fetch_result *result)
 {
     bool transient = result && result->transient;
-    uint32_t first = transient ? RETRY_FIRST_S : RETRY_REFUSED_S;
+    uint32_t passing = l->config.retry_first_s ? l->config.retry_first_s : RETRY_FIRST_S;
+    uint32_t first = transient ? passing : RETRY_REFUSED_S;
     uint32_t most = !transient ? RETRY_REFUSED_MAX_S : result->http_status == 0 ? RETRY_OFFLINE_S : RETRY_TRANSIENT_S;
     unsigned doublings = e->fails > 1 ? (e->fails < 12 ? e->fails - 1 : 11) : 0;
     uint32_t delay = first << doublings;
@@ -180,7 +182,7 @@ void entry_failed(struct lists *l, struct entry *e, const char *reason, bool shr
     struct strbuf s;
     e->fails++;
     if (!shrunk) { /* a shrunk list waits for a person or for the next refresh */
-        uint64_t delay = retry_delay_s(e, result) * USEC_PER_SEC;
+        uint64_t delay = retry_delay_s(l, e, result) * USEC_PER_SEC;
         e->retry_at = sys_now() + delay * 3 / 4 + rng_below(&l->rng, (uint32_t)(delay / 2 / 1000) + 1) * USEC_PER_MSEC;
     }
     pthread_mutex_lock(&l->lock);

@@ -9,9 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/progress.h"
 #include "host/sys.h"
 
-#define OUT_MAX (LOG_LINE_MAX * 6 + 256) /* each octet of the line as \u00XX */
+#define OUT_MAX (LOG_LINE_MAX * 6 + 512) /* each octet of the line as \u00XX, a live line */
 
 static atomic_bool as_json;
 static atomic_bool to_journal;
@@ -95,12 +96,14 @@ static void write_line(enum log_area area, enum log_level level, const char *lin
     char storage[OUT_MAX];
     struct strbuf out;
     strbuf_init(&out, storage, sizeof storage);
+    progress_before(&out);
     if (atomic_load_explicit(&as_json, memory_order_relaxed)) {
         logsink_json(&out, sys_unix_us(), area, level, line);
     } else {
         logsink_text(&out, atomic_load_explicit(&to_journal, memory_order_relaxed), sys_unix_us(),
                      area, level, line);
     }
+    progress_after(&out);
     ssize_t n = write(STDERR_FILENO, out.text, out.len);
     (void)n; /* there is nobody left to tell */
 }
