@@ -5,7 +5,7 @@
  */
 #include "config/config_int.h"
 
-#include "dns/msg.h"
+#include "resolver/local.h"
 
 enum { PORT_DNS = 53, PORT_TLS = 853, PORT_HTTPS = 443 };
 
@@ -117,36 +117,33 @@ enum err cfg_source_parse(struct cfg_parse *p, struct span text, const char **ou
 
 /* ---- records ---- */
 
-/* The next word of *text, which is moved past it and the blanks behind it. */
-static struct span word_take(struct span *text)
+/* What local.h says of a text that it cannot use: "expected a name" ...; the word is said by the
+ * message already. */
+static const char *without_expected(const char *what)
 {
-    size_t i = 0;
-    while (i < text->len && text->ptr[i] != ' ' && text->ptr[i] != '\t') {
-        i++;
-    }
-    struct span word = span_of(text->ptr, i);
-    *text = cfg_trim(span_of(text->ptr + i, text->len - i));
-    return word;
+    static const char word[] = "expected ";
+    return strncmp(what, word, sizeof word - 1) == 0 ? what + sizeof word - 1 : what;
 }
 
+/* Read as the resolver will read it, into memory that is given back. */
 enum err cfg_record_parse(struct cfg_parse *p, struct span text, const char **out)
 {
-    struct span rest = text, below;
-    struct span owner = word_take(&rest);
-    struct span type = word_take(&rest);
-    struct dns_name name;
-    uint16_t number;
+    enum { RECORDS = 4 };
+    size_t mark = p->arena->used;
+    const char *what = NULL;
+    struct local_builder *b = local_builder_new(p->arena, RECORDS);
     p->expected = "NAME TYPE VALUE, such as printer.home.arpa A 192.168.1.9";
-    if (starts_with(owner, "*.", &below)) {
-        owner = below;
+    if (b == NULL) {
+        return ERR_LIMIT;
     }
-    if (text.len >= CFG_VALUE_MAX || has_control(text) || rest.len == 0 ||
-        dns_name_parse(owner, &name) != ERR_OK) {
+    if (text.len >= CFG_VALUE_MAX || has_control(text)) {
         return ERR_FORMAT;
     }
-    if (dns_type_parse(type, &number) != ERR_OK) {
-        p->expected = "a record type such as A, AAAA, CNAME, PTR or TXT after the name";
-        return ERR_FORMAT;
+    enum err e = local_add_text(b, text, 0, &what);
+    p->arena->used = mark;
+    if (e != ERR_OK) {
+        p->expected = what != NULL && text.len > 0 ? without_expected(what) : p->expected;
+        return e == ERR_SPACE ? ERR_LIMIT : ERR_FORMAT;
     }
     return keep(p, text, out);
 }
