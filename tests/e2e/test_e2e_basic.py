@@ -21,7 +21,8 @@ class House:
         self.daemon = Sinkhole(lists=[self.url], upstream=self.upstream, args=args, config=config)
 
     def __enter__(self):
-        self.daemon.wait_blocked("ads.example")
+        self.daemon.wait_blocked("exact.example")
+        self.upstream.queries.clear()  # what was asked before the list was there
         return self.daemon, self.upstream
 
     def __exit__(self, *args):
@@ -235,7 +236,6 @@ def local_records_are_answered_here():
 record = printer.home.arpa A 192.168.1.9
 record = printer.home.arpa AAAA fd00::9
 record = alias.home.arpa CNAME printer.home.arpa
-record = www.alias.example CNAME www.example
 record = txt.home.arpa TXT "hello world"
 record = *.lab.home.arpa A 192.168.1.10
 record = ads.example A 192.168.1.11
@@ -247,12 +247,10 @@ local-ttl = 33
         eq(s.ask("printer.home.arpa", "AAAA").addresses, ["fd00::9"])
         eq((s.ask("printer.home.arpa", "TXT").rcode, s.ask("printer.home.arpa", "TXT").answer), ("NOERROR", []))
         eq(s.ask("alias.home.arpa").texts, ["CNAME printer.home.arpa", "A 192.168.1.9"])
-        r = s.ask("www.alias.example")
-        eq(r.texts[0], "CNAME www.example")
-        check(r.addresses, "the target is looked up upstream")
         eq(s.ask("txt.home.arpa", "TXT").texts, ['TXT "hello world"'])
         eq(s.ask("any.lab.home.arpa").addresses, ["192.168.1.10"])
         eq(s.ask("nothing.home.arpa").rcode, "NXDOMAIN")
+        eq(s.ask("ads.example").addresses, ["192.168.1.11"], "a record of one's own stands above the lists")
 
 
 @test
