@@ -22,3 +22,12 @@ $(BENCH_BINS): %: %.o $(BUILD)/bench/measure.o $(LIBS)
 bench-programs: $(BENCH_BINS)
 $(BENCH_NAMES:%=bench-%): bench-%: $(BUILD)/bench/bench_%
 	$(Q)$<
+
+# Load for the whole program: a generator, and a server that only reflects (baseline and upstream).
+LOAD_BINS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard bench/load/*.c)))
+$(LOAD_BINS): $(BUILD)/%: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) -O2 -D_GNU_SOURCE -std=c17 -Wall -Wextra -Werror -Wshadow -Wconversion -o $@ $<
+.PHONY: load-programs
+load-programs: $(LOAD_BINS)
