@@ -23,18 +23,22 @@ $(BUILD)/tests/%.o: tests/%.c
 	@echo "  CC      $<"
 	$(Q)$(CC) $(CFLAGS_ALL) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
-TEST_LINK = $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(LIBS) -Wl,--end-group $(HOST_LIBS) -lcmocka
+# An archive, so that a test links only the helpers that it uses.
+$(BUILD)/tests/libtest.a: $(TESTLIB_OBJS)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(UNIT_BINS) $(ORACLE_BINS) $(SCENARIO_BIN): %: %.o $(TESTLIB_OBJS) $(LIBS)
+TEST_LINK = $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(BUILD)/tests/libtest.a $(LIBS) -Wl,--end-group $(HOST_LIBS) -lcmocka
+
+$(UNIT_BINS) $(ORACLE_BINS) $(SCENARIO_BIN): %: %.o $(BUILD)/tests/libtest.a $(LIBS)
 	@echo "  LINK    $@"
 	$(Q)$(TEST_LINK)
 
 ifeq ($(CONFIG),fuzz)
-$(FUZZ_BINS): %: %.o $(LIBS)
+$(FUZZ_BINS): %: %.o $(BUILD)/tests/libtest.a $(LIBS)
 	@echo "  LINK    $@"
 	$(Q)$(TEST_LINK) -fsanitize=fuzzer
 else
-$(FUZZ_BINS): %: %.o $(BUILD)/tests/lib/fuzz_main.o $(LIBS)
+$(FUZZ_BINS): %: %.o $(BUILD)/tests/lib/fuzz_main.o $(BUILD)/tests/libtest.a $(LIBS)
 	@echo "  LINK    $@"
 	$(Q)$(TEST_LINK)
 endif
@@ -56,3 +60,8 @@ $(BUILD)/tests/unit/test_unikernel_usb: $(BUILD)/tests/uk/usb_lan.o $(BUILD)/tes
 $(BUILD)/tests/uk/%.o: unikernel/drivers/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/unikernel/fake -Iunikernel -MMD -MP -c -o $@ $<
+
+# make scenario : plays all stories
+.PHONY: scenario
+scenario: $(SCENARIO_BIN)
+	$(Q)$(SCENARIO_BIN)
