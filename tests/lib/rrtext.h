@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* ldns brings OpenSSL, whose type ERR_STATE is not our constant. */
+#define ERR_STATE OPENSSL_ERR_STATE
 #include <ldns/ldns.h>
+#undef ERR_STATE
 
 /* "TYPE rdata …" or "OWNER TYPE rdata …", with "ttl N" anywhere behind; owner and TTL as given where the text has none. NULL if it
  * cannot be read. */
