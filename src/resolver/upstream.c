@@ -127,12 +127,12 @@ void upstreams_swap(struct resolver *r, const struct snapshot *old, const struct
     }
 }
 
-/* Lower is better. */
+/* Lower is better. A silence weighs as much as an answer that takes as long as we are ready to wait. */
 static uint64_t rank(const struct resolver *r, const struct pending *p, uint16_t i)
 {
     const struct upstream *u = &r->upstreams[i];
     unsigned tries = p->tries[i] + (is_up(u) ? 0U : TRIES_DOWN);
-    return (uint64_t)tries << 40 | (is_up(u) ? (uint64_t)get(&u->srtt_us) : (uint64_t)get(&u->fails) << 8);
+    return ((uint64_t)tries << 48) + get(&u->srtt_us) + get(&u->fails) * PATIENCE_NEW_MS * USEC_PER_MSEC;
 }
 
 uint16_t upstream_choose(const struct resolver *r, const struct pending *p)
@@ -297,7 +297,8 @@ void upstream_probe_idle(struct resolver *r)
     for (uint16_t i = 0; i < r->snap->upstream_count; i++) {
         struct upstream *u = at(r, i);
         /* One that has no rival need not be measured to be chosen. */
-        usec_t wait = !is_up(u) ? PROBE_EVERY : r->snap->upstream_count > 1 ? PROBE_IDLE : USEC_NEVER;
+        bool doubtful = !is_up(u) || get(&u->fails) > 0;
+        usec_t wait = doubtful ? PROBE_EVERY : r->snap->upstream_count > 1 ? PROBE_IDLE : USEC_NEVER;
         if (UNLIKELY(r->now - u->sampled >= wait)) {
             probe(r, i);
         }

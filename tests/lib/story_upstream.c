@@ -143,6 +143,25 @@ static bool gets(struct story *s, int *upstream, unsigned *i)
     return story_fail(s, "expected a question '%s', found %s%s", want, found, s->sent_count == 0 ? "" : " (among others)");
 }
 
+/* ignores NAME TYPE */
+static bool ignores(struct story *s, int upstream, unsigned i)
+{
+    char want[DNS_NAME_TEXT + 32], found[DNS_NAME_TEXT + 32];
+    unsigned kept = 0;
+    snprintf(want, sizeof want, "%s %s", s->word[i + 1], s->word[i + 2]);
+    for (unsigned k = 0; k < s->sent_count; k++) {
+        question_text(s->sent[k], found);
+        if (strcmp(found, want) == 0 && (upstream < 0 || s->sent[k]->upstream == (unsigned)upstream)) {
+            free(s->sent[k]);
+        } else {
+            s->sent[kept++] = s->sent[k];
+        }
+    }
+    bool any = kept < s->sent_count;
+    s->sent_count = kept;
+    return any || story_fail(s, "there was no question '%s' to ignore", want);
+}
+
 /* Make the answer wrong in one place. */
 static bool spoil(uint8_t *msg, const char *what)
 {
@@ -350,6 +369,9 @@ bool story_upstream(struct story *s)
     i += upstream >= 0;
     if (i + 1 < s->count && strcmp(s->word[i], "is") == 0) {
         return set_mode(s, upstream, s->word[i + 1]);
+    }
+    if (i + 2 < s->count && strcmp(s->word[i], "ignores") == 0) {
+        return ignores(s, upstream, i);
     }
     if (i < s->count && strcmp(s->word[i], "gets") == 0) {
         if (!gets(s, &upstream, &i)) {
