@@ -11,16 +11,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/siphash.h"
 #include "base/strbuf.h"
 #include "blocklist/overlay.h"
+#include "config/snapshot_fill.h"
 #include "host/netconf.h"
 #include "host/sys.h"
 #include "resolver/local.h"
 
 #define HOSTS_FILE_MAX (16u << 20) /* octets */
 #define LOCAL_OCTETS   1024        /* room for one record, index included */
-#define ALLOW_EXTRA    NETCONF_NETWORKS_MAX
 
 /* A part with a count of the snapshots (and of us) that hold it. */
 struct shared {
@@ -43,10 +42,7 @@ struct made {
     struct list_image *image;
     struct shared *own_rules;
     struct shared *local;
-    struct ip_prefix *allow_from;
-    bool *allow_from_negated;
-    struct route *routes;
-    struct dns_name *rebind_allow;
+    void *parts; /* arrays of the snapshot */
 };
 
 enum err snapshots_new(struct snapshots **out, const uint8_t cookie_key[16])
@@ -339,204 +335,7 @@ static enum err make_local(struct snapshots *s, const struct snapshot_source *sr
     return e;
 }
 
-/* ---- Upstreams and routes. ---- */
-
-uint64_t snapshots_upstream_id(const struct cfg_upstream *u)
-{
-    static const struct siphash_key key = {.k0 = 0x75707374, .k1 = 0x7265616d};
-    uint8_t text[64 + UPSTREAM_NAME_MAX] = {0};
-    size_t name = strlen(u->name);
-    if (name >= UPSTREAM_NAME_MAX) {
-        name = UPSTREAM_NAME_MAX - 1;
-    }
-    text[0] = (uint8_t)u->transport;
-    memcpy(text + 1, u->endpoint.addr.b, 16);
-    be32_write(text + 17, u->endpoint.scope);
-    be16_write(text + 21, u->endpoint.port);
-    memcpy(text + 23, u->name, name);
-    uint64_t id = siphash24(key, text, 23 + name);
-    return id != 0 ? id : 1;
-}
-
-static void add_upstream(struct snapshot *out, const struct cfg_upstream *u, uint16_t route)
-{
-    uint64_t id = snapshots_upstream_id(u);
-    for (uint16_t i = 0; i < out->upstream_count; i++) {
-        if (out->upstreams[i].id == id && out->upstreams[i].route == route) {
-            return;
-        }
-    }
-    if (out->upstream_count == UPSTREAM_MAX) {
-        char text[IP_ENDPOINT_TEXT];
-        ip_endpoint_format(&u->endpoint, text);
-        log_warning(RESOLVER, "more than %d upstreams and routes: %s is left out", UPSTREAM_MAX,
-                    text);
-        return;
-    }
-    struct upstream_spec *spec = &out->upstreams[out->upstream_count++];
-    struct strbuf name;
-    *spec = (struct upstream_spec){
-        .id = id, .transport = u->transport, .endpoint = u->endpoint, .route = route};
-    strbuf_init(&name, spec->name, sizeof spec->name);
-    strbuf_str(&name, u->name);
-}
-
-static void add_endpoint(struct snapshot *out, const struct ip_endpoint *endpoint)
-{
-    struct cfg_upstream u = {.transport = UPSTREAM_UDP, .endpoint = *endpoint, .name = ""};
-    add_upstream(out, &u, 0);
-}
-
-/* Those of the configuration, else those of the machine, else two well-known public ones. */
-static void fill_upstreams(struct snapshot *out, const struct snapshot_source *src)
-{
-    const struct config *cfg = src->config;
-    for (uint32_t i = 0; i < cfg->upstream.count; i++) {
-        add_upstream(out, &cfg->upstream.item[i], 0);
-    }
-    if (cfg->upstream.count > 0) {
-        return;
-    }
-    struct ip_endpoint server[NETCONF_SERVERS_MAX];
-    uint32_t count = netconf_servers(src->own, src->own_count, server, NETCONF_SERVERS_MAX);
-    if (count == 0) {
-        static const uint8_t quad9[4] = {9, 9, 9, 9};
-        static const uint8_t cloudflare[4] = {1, 1, 1, 1};
-        server[0] = (struct ip_endpoint){.addr = ip_v4(quad9), .port = 53};
-        server[1] = (struct ip_endpoint){.addr = ip_v4(cloudflare), .port = 53};
-        count = 2;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        add_endpoint(out, &server[i]);
-    }
-}
-
-/* Do the configuration's routes a and b lead to the same upstreams? */
-static bool same_targets(const struct cfg_routes *all, const struct dns_name *a,
-                         const struct dns_name *b)
-{
-    uint64_t sum[2] = {0, 0};
-    for (uint32_t i = 0; i < all->count; i++) {
-        uint64_t id = snapshots_upstream_id(&all->item[i].upstream);
-        sum[0] += dns_name_equal(&all->item[i].domain, a) ? id : 0;
-        sum[1] += dns_name_equal(&all->item[i].domain, b) ? id : 0;
-    }
-    return sum[0] == sum[1];
-}
-
-static bool has_domain(const struct snapshot *out, const struct dns_name *domain)
-{
-    for (uint32_t i = 0; i < out->route_count; i++) {
-        if (dns_name_equal(&out->routes[i].domain, domain)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The number of an earlier domain with the same upstreams, else a new one with its upstreams added.
- */
-static uint16_t route_number(struct snapshot *out, const struct cfg_routes *all,
-                             const struct dns_name *domain)
-{
-    uint16_t highest = 0;
-    for (uint32_t i = 0; i < out->route_count; i++) {
-        if (same_targets(all, &out->routes[i].domain, domain)) {
-            return out->routes[i].route;
-        }
-        highest = out->routes[i].route > highest ? out->routes[i].route : highest;
-    }
-    uint16_t number = (uint16_t)(highest + 1);
-    for (uint32_t i = 0; i < all->count; i++) {
-        if (dns_name_equal(&all->item[i].domain, domain)) {
-            add_upstream(out, &all->item[i].upstream, number);
-        }
-    }
-    return number;
-}
-
-static enum err fill_routes(struct made *m, const struct config *cfg)
-{
-    m->routes = calloc(cfg->route.count + 1, sizeof *m->routes);
-    if (!m->routes) {
-        return ERR_MEMORY;
-    }
-    m->snapshot.routes = m->routes;
-    for (uint32_t i = 0; i < cfg->route.count; i++) {
-        const struct dns_name *domain = &cfg->route.item[i].domain;
-        if (!has_domain(&m->snapshot, domain)) {
-            uint16_t number = route_number(&m->snapshot, &cfg->route, domain);
-            m->routes[m->snapshot.route_count++] =
-                (struct route){.domain = *domain, .route = number};
-        }
-    }
-    return ERR_OK;
-}
-
-/* ---- Who may ask, and the rest. ---- */
-
-static uint32_t expand_networks(const struct config *cfg, struct cfg_cidr *out)
-{
-    struct ip_prefix network[NETCONF_NETWORKS_MAX];
-    uint32_t count = 0;
-    bool expanded = false;
-    for (uint32_t i = 0; i < cfg->allow_from.count; i++) {
-        const struct cfg_cidr *c = &cfg->allow_from.item[i];
-        if (!c->connected) {
-            out[count++] = *c;
-        } else if (!expanded) {
-            uint32_t n = netconf_networks(network, NETCONF_NETWORKS_MAX);
-            for (uint32_t k = 0; k < n; k++) {
-                out[count++] = (struct cfg_cidr){.prefix = network[k], .negated = c->negated};
-            }
-            expanded = true;
-        }
-    }
-    cfg_cidrs_sort(out, count);
-    return count;
-}
-
-static enum err fill_allow_from(struct made *m, const struct config *cfg)
-{
-    uint32_t room = cfg->allow_from.count + ALLOW_EXTRA;
-    struct cfg_cidr *cidr = calloc(room, sizeof *cidr);
-    m->allow_from = calloc(room, sizeof *m->allow_from);
-    m->allow_from_negated = calloc(room, sizeof *m->allow_from_negated);
-    if (!cidr || !m->allow_from || !m->allow_from_negated) {
-        free(cidr);
-        return ERR_MEMORY;
-    }
-    uint32_t count = expand_networks(cfg, cidr);
-    for (uint32_t i = 0; i < count; i++) {
-        m->allow_from[i] = cidr[i].prefix;
-        m->allow_from_negated[i] = cidr[i].negated;
-    }
-    free(cidr);
-    m->snapshot.allow_from = m->allow_from;
-    m->snapshot.allow_from_negated = m->allow_from_negated;
-    m->snapshot.allow_from_count = count;
-    return ERR_OK;
-}
-
-static enum err fill_rebind_allow(struct made *m, const struct config *cfg)
-{
-    m->rebind_allow = calloc(cfg->rebind_allow.count + 1, sizeof *m->rebind_allow);
-    if (!m->rebind_allow) {
-        return ERR_MEMORY;
-    }
-    if (cfg->rebind_allow.count > 0) {
-        memcpy(m->rebind_allow, cfg->rebind_allow.item,
-               cfg->rebind_allow.count * sizeof *m->rebind_allow);
-    }
-    m->snapshot.rebind_allow = m->rebind_allow;
-    m->snapshot.rebind_allow_count = cfg->rebind_allow.count;
-    return ERR_OK;
-}
-
-static uint32_t seconds(usec_t us)
-{
-    return (uint32_t)(us / USEC_PER_SEC);
-}
+/* ---- The rest. ---- */
 
 static void copy_text(char *to, size_t cap, const char *from)
 {
@@ -545,26 +344,33 @@ static void copy_text(char *to, size_t cap, const char *from)
     strbuf_str(&out, from);
 }
 
-static void fill_settings(struct snapshot *out, const struct snapshot_source *src)
+static void fill_texts(struct snapshot *out, const struct snapshot_source *src)
 {
-    const struct config *cfg = src->config;
-    out->block_mode = cfg->block_mode.mode;
-    out->block_v4 = cfg->block_mode.v4;
-    out->block_v6 = cfg->block_mode.v6;
-    out->block_ttl_s = seconds(cfg->block_ttl_us);
-    out->pause_until = rules_pause_until(src->rules, src->now, src->now_unix);
-    out->ttl_min_s = seconds(cfg->ttl_min_us);
-    out->ttl_max_s = seconds(cfg->ttl_max_us);
-    out->ttl_negative_max_s = seconds(cfg->ttl_negative_max_us);
-    out->stale_s = seconds(cfg->serve_stale_us);
-    out->prefetch = cfg->prefetch;
-    out->rebind_protection = cfg->rebind_protection;
-    out->block_icloud_relay = cfg->block_icloud_relay;
-    out->block_canary = cfg->block_canary;
-    out->cname_check = cfg->cname_check;
-    out->case_random = cfg->case_random;
     copy_text(out->version, sizeof out->version, src->version);
     copy_text(out->api_url, sizeof out->api_url, src->api_url);
+}
+
+/* What the configuration takes from the machine, and its plain settings. */
+static enum err fill_from_config(struct made *m, const struct snapshot_source *src)
+{
+    struct ip_endpoint server[NETCONF_SERVERS_MAX];
+    struct ip_prefix network[NETCONF_NETWORKS_MAX];
+    struct arena arena;
+    struct cfg_machine machine = {
+        .servers = server,
+        .server_count =
+            src->config->upstream.count > 0
+                ? 0
+                : netconf_servers(src->own, src->own_count, server, NETCONF_SERVERS_MAX),
+        .networks = network,
+        .network_count = netconf_networks(network, NETCONF_NETWORKS_MAX)};
+    size_t len = cfg_fill_memory(src->config, &machine);
+    m->parts = malloc(len);
+    if (!m->parts) {
+        return ERR_MEMORY;
+    }
+    arena_init(&arena, m->parts, len);
+    return cfg_fill_snapshot(src->config, &machine, &arena, &m->snapshot);
 }
 
 static void free_made(struct made *m)
@@ -572,22 +378,15 @@ static void free_made(struct made *m)
     list_image_close(m->image);
     shared_drop(m->own_rules);
     shared_drop(m->local);
-    free(m->allow_from);
-    free(m->allow_from_negated);
-    free(m->routes);
-    free(m->rebind_allow);
+    free(m->parts);
     free(m);
 }
 
 static enum err fill(struct snapshots *s, const struct snapshot_source *src, struct made *m)
 {
-    enum err e = fill_allow_from(m, src->config);
-    e = e == ERR_OK ? fill_rebind_allow(m, src->config) : e;
-    if (e == ERR_OK) {
-        fill_upstreams(&m->snapshot, src);
-        e = fill_routes(m, src->config);
-    }
-    fill_settings(&m->snapshot, src);
+    enum err e = fill_from_config(m, src);
+    fill_texts(&m->snapshot, src);
+    m->snapshot.pause_until = rules_pause_until(src->rules, src->now, src->now_unix);
     memcpy(m->snapshot.cookie_key, s->cookie_key, sizeof m->snapshot.cookie_key);
     m->own_rules = shared_ref(s->own_rules);
     m->local = shared_ref(s->local);

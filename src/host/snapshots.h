@@ -50,7 +50,4 @@ MUST_CHECK enum err snapshots_make(struct snapshots *s, const struct snapshot_so
 /* A publish_free (publish.h); `arg` is the struct snapshots. */
 void snapshots_release(void *arg, const struct snapshot *snapshot);
 
-/* Number by which an upstream is known across snapshots. */
-uint64_t snapshots_upstream_id(const struct cfg_upstream *u);
-
 #endif
