@@ -51,6 +51,7 @@ static size_t make_name(uint8_t *wire)
 
 static void make_packets(bool edns)
 {
+    static const uint8_t cookie[14] = {0, 12, 0, DNS_OPT_COOKIE, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8};
     for (size_t i = 0; i < PACKETS; i++) {
         uint8_t name[DNS_NAME_MAX];
         size_t n = make_name(name);
@@ -58,7 +59,7 @@ static void make_packets(bool edns)
                                       next_random() % 2 ? DNS_A : DNS_AAAA, DNS_IN, edns, false);
         if (edns) { /* a client cookie, as dig and systems with cookies send it */
             uint8_t *end = work.in[i] + work.len[i];
-            memcpy(end - 2, "\0\14\0\12\0\10cookies!", 14);
+            memcpy(end - 2, cookie, sizeof cookie);
             work.len[i] += 12;
         }
     }

@@ -297,10 +297,8 @@ static const char *const record_texts[] = {
     "example. 10 IN DNSKEY 257 3 8 AwEAAagAIKlVZrpC6Ia7gEzahA==",
     "example. 11 IN RRSIG A 8 1 300 20300101000000 20200101000000 12345 example. c2lnbmF0dXJl",
     "example. 12 IN NSEC a.example. A NS SOA RRSIG NSEC CAA",
-    "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example. 13 IN NSEC3 1 0 5 aabb "
-    "2t7b4g4vsa5smi47k61mv5bv1a22bojr A RRSIG",
-    "_443._tcp.example. 14 IN TLSA 3 1 1 "
-    "0d6fce3ff5d8a1c8f2e1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1",
+    "h.example. 13 IN NSEC3 1 0 5 aabb 2t7b4g4vsa5smi47k61mv5bv1a22bojr A RRSIG",
+    "_443._tcp.example. 14 IN TLSA 3 1 1 0d6fce3ff5d8a1c8",
     "example. 15 IN CAA 0 issue \"ca.example\"",
     "example. 16 IN SSHFP 4 2 aabbccdd",
     "example. 17 IN HINFO \"PC\" \"none\"",

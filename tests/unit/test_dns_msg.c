@@ -172,42 +172,42 @@ static void verdict_by_opt(void **state)
     (void)state;
     static const struct {
         const char *why;
-        unsigned ar;
         const char *opt;
+        unsigned ar;
         enum dns_request_status want;
         unsigned udp_size;
         bool dnssec_ok;
     } rows[] = {
-        {"plain", 1, "00 0029 04d0 00000000 0000", DNS_REQUEST_OK, 1232, false},
-        {"DO", 1, "00 0029 04d0 00008000 0000", DNS_REQUEST_OK, 1232, true},
-        {"Z bits without DO", 1, "00 0029 04d0 00007fff 0000", DNS_REQUEST_OK, 1232, false},
-        {"size 0 is 512", 1, "00 0029 0000 00000000 0000", DNS_REQUEST_OK, 512, false},
-        {"size 511 is 512", 1, "00 0029 01ff 00000000 0000", DNS_REQUEST_OK, 512, false},
-        {"size 513", 1, "00 0029 0201 00000000 0000", DNS_REQUEST_OK, 513, false},
-        {"size 65535", 1, "00 0029 ffff 00000000 0000", DNS_REQUEST_OK, 65535, false},
-        {"ext rcode in a query", 1, "00 0029 04d0 ff000000 0000", DNS_REQUEST_OK, 1232, false},
-        {"version 1", 1, "00 0029 04d0 00010000 0000", DNS_REQUEST_BADVERS, 1232, false},
-        {"version 255 and DO", 1, "00 0029 04d0 00ff8000 0000", DNS_REQUEST_BADVERS, 1232, true},
-        {"version 1 with options unheard of", 1, "00 0029 04d0 00010000 0003 ffffff",
+        {"plain", "00 0029 04d0 00000000 0000", 1, DNS_REQUEST_OK, 1232, false},
+        {"DO", "00 0029 04d0 00008000 0000", 1, DNS_REQUEST_OK, 1232, true},
+        {"Z bits without DO", "00 0029 04d0 00007fff 0000", 1, DNS_REQUEST_OK, 1232, false},
+        {"size 0 is 512", "00 0029 0000 00000000 0000", 1, DNS_REQUEST_OK, 512, false},
+        {"size 511 is 512", "00 0029 01ff 00000000 0000", 1, DNS_REQUEST_OK, 512, false},
+        {"size 513", "00 0029 0201 00000000 0000", 1, DNS_REQUEST_OK, 513, false},
+        {"size 65535", "00 0029 ffff 00000000 0000", 1, DNS_REQUEST_OK, 65535, false},
+        {"ext rcode in a query", "00 0029 04d0 ff000000 0000", 1, DNS_REQUEST_OK, 1232, false},
+        {"version 1", "00 0029 04d0 00010000 0000", 1, DNS_REQUEST_BADVERS, 1232, false},
+        {"version 255 and DO", "00 0029 04d0 00ff8000 0000", 1, DNS_REQUEST_BADVERS, 1232, true},
+        {"version 1 with options unheard of", "00 0029 04d0 00010000 0003 ffffff", 1,
          DNS_REQUEST_BADVERS, 1232, false},
-        {"unknown option", 1, OPT_WITH("0006 fde8 0002 abcd"), DNS_REQUEST_OK, 1232, false},
-        {"two empty options", 1, OPT_WITH("0008 fde8 0000 0000 0000"), DNS_REQUEST_OK, 1232, false},
-        {"option runs past", 1, OPT_WITH("0005 fde8 0002 ab"), DNS_REQUEST_FORMERR, 0, false},
-        {"option header cut", 1, OPT_WITH("0003 fde8 00"), DNS_REQUEST_FORMERR, 0, false},
-        {"rdlength runs past", 1, OPT_WITH("0004"), DNS_REQUEST_FORMERR, 0, false},
-        {"two OPT", 2, OPT OPT, DNS_REQUEST_FORMERR, 0, false},
-        {"two OPT, the second of version 1", 2, OPT "00 0029 04d0 00010000 0000",
+        {"unknown option", OPT_WITH("0006 fde8 0002 abcd"), 1, DNS_REQUEST_OK, 1232, false},
+        {"two empty options", OPT_WITH("0008 fde8 0000 0000 0000"), 1, DNS_REQUEST_OK, 1232, false},
+        {"option runs past", OPT_WITH("0005 fde8 0002 ab"), 1, DNS_REQUEST_FORMERR, 0, false},
+        {"option header cut", OPT_WITH("0003 fde8 00"), 1, DNS_REQUEST_FORMERR, 0, false},
+        {"rdlength runs past", OPT_WITH("0004"), 1, DNS_REQUEST_FORMERR, 0, false},
+        {"two OPT", OPT OPT, 2, DNS_REQUEST_FORMERR, 0, false},
+        {"two OPT, the second of version 1", OPT "00 0029 04d0 00010000 0000", 2,
          DNS_REQUEST_FORMERR, 0, false},
-        {"owner is not the root", 1, "0161 00 0029 04d0 00000000 0000", DNS_REQUEST_FORMERR, 0,
+        {"owner is not the root", "0161 00 0029 04d0 00000000 0000", 1, DNS_REQUEST_FORMERR, 0,
          false},
-        {"owner is a pointer to the root", 1, "c018 0029 04d0 00000000 0000", DNS_REQUEST_FORMERR,
+        {"owner is a pointer to the root", "c018 0029 04d0 00000000 0000", 1, DNS_REQUEST_FORMERR,
          0, false},
-        {"cookie of 8", 1, OPT_WITH("000c 000a 0008 0102030405060708"), DNS_REQUEST_OK, 1232,
+        {"cookie of 8", OPT_WITH("000c 000a 0008 0102030405060708"), 1, DNS_REQUEST_OK, 1232,
          false},
-        {"cookie of 7", 1, OPT_WITH("000b 000a 0007 01020304050607"), DNS_REQUEST_FORMERR, 0,
+        {"cookie of 7", OPT_WITH("000b 000a 0007 01020304050607"), 1, DNS_REQUEST_FORMERR, 0,
          false},
-        {"empty cookie", 1, OPT_WITH("0004 000a 0000"), DNS_REQUEST_FORMERR, 0, false},
-        {"cookie of 9", 1, OPT_WITH("000d 000a 0009 010203040506070809"), DNS_REQUEST_FORMERR, 0,
+        {"empty cookie", OPT_WITH("0004 000a 0000"), 1, DNS_REQUEST_FORMERR, 0, false},
+        {"cookie of 9", OPT_WITH("000d 000a 0009 010203040506070809"), 1, DNS_REQUEST_FORMERR, 0,
          false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
