@@ -27,7 +27,7 @@ BEGIN {
 
     # Third-party headers and their doors, by the beginning of the path.
     doors["jansson.h"] = "src/api/ src/host/ src/cli/ unikernel/"
-    doors["curl/"] = "src/host/fetch_curl src/cli/http_client"
+    doors["curl/"] = "src/host/fetch_curl src/host/doh_curl src/cli/http_client"
     doors["microhttpd.h"] = "src/host/http_mhd"
     doors["sqlite3.h"] = "src/host/history_sqlite"
     doors["ldns/"] = "src/host/rrtext_ldns"
