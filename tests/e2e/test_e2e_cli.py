@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""Each subcommand: what it prints, what it returns, how it complains."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from lib import *
+from lib.daemon import BINARY, PASSWORD, SLOW, environment
+
+COMMANDS = ["run", "check", "query", "stats", "top", "log", "allow", "deny", "pause", "resume", "update", "compile", "backup", "restore", "password", "config", "version", "help"]
+
+
+def complains(r, status, *parts):
+    """Exit status, nothing on standard output, one line that says why (and perhaps where to read on)."""
+    eq((r.returncode, r.stdout), (status, ""), r.stderr)
+    lines = r.stderr.strip().splitlines()
+    check(1 <= len(lines) <= 2, f"one line, and one where to read on: {lines}")
+    check(len(lines) == 1 or lines[1].startswith("Try: sinkhole help"), str(lines))
+    for part in parts:
+        contains(lines[0], part)
+
+
+def write(text, suffix=".conf"):
+    f = tempfile.NamedTemporaryFile("w", suffix=suffix, delete=False)
+    with f:
+        f.write(text)
+    return f.name
+
+
+# ---- help, version, usage ----
+
+@test
+def help_lists_every_command():
+    r = cli("help")
+    eq((r.returncode, r.stderr), (0, ""))
+    for name in COMMANDS:
+        if name not in ("version", "help"):
+            check(re.search(rf"^  {name} ", r.stdout, re.M), name)
+    eq(cli("--help").stdout, r.stdout)
+    eq(cli("-h").stdout, r.stdout)
+    check(max(map(len, r.stdout.splitlines())) <= 100)
+
+
+@test
+def each_command_has_help():
+    for name in COMMANDS:
+        r = cli("help", name)
+        eq((r.returncode, r.stderr), (0, ""), name)
+        contains(r.stdout, f"usage: sinkhole {name}")
+        eq(cli(name, "--help").stdout, r.stdout, name)
+    r = cli("help", "options")
+    for option in ("--list", "--upstream", "--block-mode", "--allow-from"):
+        contains(r.stdout, f"  {option}")
+
+
+@test
+def words_for_the_shell_are_printed():
+    eq(cli("help", "--words").stdout.split(), COMMANDS)
+    words = cli("help", "log", "--words").stdout.split()
+    for word in ("--follow", "--json", "--server", "--state-dir", "--help"):
+        check(word in words, word)
+
+
+@test
+def the_version_is_that_of_the_tree():
+    with open(os.path.join(ROOT, "VERSION")) as f:
+        version = f.read().strip()
+    eq(cli("version").stdout, f"sinkhole {version}\n")
+    eq(cli("--version").stdout, f"sinkhole {version}\n")
+    eq(json.loads(cli("version", "--json").stdout), {"version": version})
+
+
+@test
+def wrong_usage_is_told_in_one_line():
+    rows = [
+        (["frobnicate"], "\"frobnicate\""),
+        (["help", "frobnicate"], "\"frobnicate\""),
+        (["check"], "NAME"),
+        (["check", "a..b"], "\"a..b\""),
+        (["check", "x", "--follow"], "--follow"),
+        (["query"], "NAME"),
+        (["query", "x", "A", "y"], "\"y\""),
+        (["query", "x", "FOO"], "\"FOO\""),
+        (["query", "x", "@nowhere"], "\"nowhere\""),
+        (["query", "a..b"], "\"a..b\""),
+        (["config", "chek"], "\"chek\""),
+        (["config", "--cache-entrys", "9"], "did you mean --cache-entries?"),
+        (["config", "--cache-entries"], "without a value"),
+        (["config", "--json=yes"], "takes none"),
+        (["config", "-z"], "-z"),
+        (["compile", "x"], "-o FILE"),
+        (["pause", "soon"], "\"soon\""),
+        (["pause", "0"], "\"0\""),
+        (["log", "a", "b"], "\"b\""),
+        (["log", "--count", "many"], "\"many\""),
+        (["stats", "--count", "0"], "\"0\""),
+        (["allow"], "NAME"),
+        (["deny", "--subtree"], "NAME"),
+        (["restore"], "FILE"),
+        (["run", "now"], "\"now\""),
+        (["stats", "--server", "ftp://x"], "ftp://x"),
+    ]
+    for args, part in rows:
+        complains(cli(*args), 2, part)
+
+
+# ---- configuration ----
+
+@test
+def config_prints_what_is_in_force_and_where_it_comes_from():
+    path = write("cache-entries = 1000\nlist = /a\nlist = /b\n")
+    try:
+        r = cli("config", "--config", path, "--workers", "3", env={"SINKHOLE_BLOCK_TTL": "5m", "SINKHOLE_WORKERS": "2"})
+        eq((r.returncode, r.stderr), (0, ""))
+        contains(r.stdout, "# file, line 1\ncache-entries = 1000\n")
+        contains(r.stdout, "list = /a\nlist = /b\n")
+        contains(r.stdout, "# environment\nblock-ttl = 5m\n")
+        contains(r.stdout, "# command line\nworkers = 3\n")
+        printed = write(r.stdout)
+        again = cli("config", "--config", printed)
+        os.unlink(printed)
+        eq([l for l in again.stdout.splitlines() if not l.startswith("#")], [l for l in r.stdout.splitlines() if not l.startswith("#")])
+        all = json.loads(cli("config", "--config", path, "--json").stdout)
+        eq(all["cache-entries"], {"value": "1000", "source": "file"})
+        eq(all["list"], {"value": ["/a", "/b"], "source": "file"})
+        eq(all["workers"], {"value": "auto", "source": "default"})
+    finally:
+        os.unlink(path)
+
+
+@test
+def configuration_errors_name_file_and_line():
+    rows = [
+        ("\nworkers = many\n", ":2: found \"many\", expected a number from 1 to 64, or auto"),
+        ("lsit = /a\n", ":1: found \"lsit\", expected the name of an option (did you mean list?)"),
+        ("list /a\n", ":1: found \"list /a\", expected name = value"),
+        ("listen = localhost:53\n", ":1: found \"localhost:53\", expected ADDR:PORT or [ADDR6]:PORT"),
+        ("ttl-max = 5m\nttl-min = 10m\n", ":2: ttl-min: found a time above ttl-max, expected at most ttl-max"),
+        ("[group kids]\n", ":1: found \"[group kids]\""),
+        ("workers = 2\nworkers = 3\n", ":2: found workers a second time (first on line 1)"),
+    ]
+    for text, message in rows:
+        path = write(text)
+        try:
+            for args in (["config", "check", path], ["config", "--config", path], ["run", "--config", path], ["check", "x", "--config", path]):
+                r = cli(*args)
+                eq(r.returncode, 2, " ".join(args))
+                contains(r.stderr, path + message)
+        finally:
+            os.unlink(path)
+
+
+@test
+def config_check_says_that_a_file_is_fine():
+    for path in (os.path.join(ROOT, "conf/sinkhole.conf"),):
+        eq(cli("config", "check", path).stdout, f"{path}: fine\n")
+    complains(cli("config", "check", "/nonexistent/sinkhole.conf"), 2, "/nonexistent/sinkhole.conf: cannot be read: No such file or directory")
+
+
+@test
+def bad_options_and_environment_are_named():
+    complains(cli("config", "--workers", "many"), 2, "--workers: found \"many\"")
+    r = cli("config", env={"SINKHOLE_WORKERS": "many"})
+    eq(r.returncode, 2)
+    contains(r.stderr, "SINKHOLE_WORKERS: found \"many\", expected a number from 1 to 64, or auto")
+    r = cli("config", env={"SINKHOLE_PORT_53_UDP": "udp://10.0.0.1:53"})  # as container platforms set it
+    eq(r.returncode, 0)
+
+
+@test
+def the_environment_configures_everything():
+    with Upstream() as up, ListServer() as lists:
+        port = free_port()
+        env = {"SINKHOLE_LISTEN": f"127.0.0.1:{port}", "SINKHOLE_HTTP": "off", "SINKHOLE_UPSTREAM": up.address, "SINKHOLE_USER": "none", "SINKHOLE_CONFIG": "/dev/null",
+               "SINKHOLE_LIST": " ".join([lists.put("/a.txt", "a.example\n"), lists.put("/b.txt", "b.example\n")]), "SINKHOLE_BLOCK_MODE": "nxdomain"}
+        state = state_dir()
+        p = subprocess.Popen([BINARY], env=environment({**env, "SINKHOLE_STATE_DIR": state}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for name in ("a.example", "b.example"):
+                wait_until(lambda: ask_udp("127.0.0.1", port, name, timeout=0.5).rcode == "NXDOMAIN", 15 * SLOW, name)
+        finally:
+            p.terminate()
+            eq(p.wait(10 * SLOW), 0)
+            shutil.rmtree(state, ignore_errors=True)
+
+
+# ---- without a running resolver ----
+
+@test
+def compile_makes_an_image():
+    with ListServer() as lists, tempfile.TemporaryDirectory() as folder:
+        image = os.path.join(folder, "blocklist.img")
+        text = write("ads.example\ntracker.example\nbad..name\n", ".txt")
+        try:
+            r = cli("compile", "-o", image, lists.put("/adblock.txt", "||sub.example^\n@@||fine.sub.example^\n"), text)
+            eq(r.returncode, 0, r.stderr)
+            contains(r.stdout, f"{text}: 2 rules, 0 duplicates, 1 lines rejected")
+            contains(r.stdout, "line 3: bad..name")
+            contains(r.stdout, f"{image}: 4 rules in ")
+            j = json.loads(cli("compile", "-o", image, text, "--json").stdout)
+            eq((j["rules"], j["lists"][0]["rules"], j["lists"][0]["rejected"]), (2, 2, 1))
+            r = cli("compile", "-o", image + "2", os.path.join(folder, "none.txt"))
+            eq(r.returncode, 1)
+            check(not os.path.exists(image + "2"), "nothing is written when no list could be loaded")
+            complains(cli("compile", "-o", image, "ftp://x.example/"), 2, "ftp://x.example/")
+        finally:
+            os.unlink(text)
+
+
+@test
+def check_works_without_a_running_resolver():
+    state = state_dir()
+    try:
+        with ListServer() as lists, Upstream() as up:
+            urls = [lists.put("/one.txt", "# list one\nads.example\n"), lists.put("/two.txt", "||example^\n@@||fine.example^\n")]
+            with Sinkhole(lists=urls, upstream=up, state=state) as s:
+                s.wait_blocked("x.example")
+        args = ("--offline", "--state-dir", state, "--config", "/dev/null")
+        r = cli("check", *args, "ads.example", "FINE.example.", "www.other")
+        eq((r.returncode, r.stderr), (0, ""))
+        contains(r.stdout, "ads.example: blocked\n")
+        contains(r.stdout, "one.txt, line 2: blocks ads.example\n")
+        contains(r.stdout, "two.txt, line 1: blocks example and all names below\n")
+        contains(r.stdout, "fine.example: allowed\n")
+        contains(r.stdout, "two.txt, line 2: allows fine.example and all names below\n")
+        contains(r.stdout, "www.other: allowed\n  no list and no rule speaks of it\n")
+        j = json.loads(cli("check", *args, "ads.example", "www.other", "--json").stdout)
+        eq([(x["domain"], x["verdict"]) for x in j], [("ads.example", "blocked"), ("www.other", "allowed")])
+        eq(j[1]["decided_by"], None)
+        # No --offline, but nobody there: the same.
+        eq(cli("check", "--state-dir", state, "--config", "/dev/null", "--http", f"127.0.0.1:{free_port()}", "ads.example").stdout.splitlines()[0], "ads.example: blocked")
+        complains(cli("check", "--offline", "--state-dir", "/nonexistent", "--config", "/dev/null", "x.example"), 1, "/nonexistent")
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+@test
+def query_asks_a_server():
+    with Upstream() as up:
+        up.answer("www.example", "A", "198.51.100.9", ttl=77)
+        up.answer("big.example", "TXT", *[["x" * 200] * 5] * 2, truncate=True)
+        up.answer("9.100.51.198.in-addr.arpa", "PTR", "www.example")
+        server = "@" + up.address
+        r = cli("query", "www.example", server)
+        eq(r.returncode, 0, r.stderr)
+        contains(r.stdout, "NOERROR")
+        contains(r.stdout, "www.example. 77 IN A 198.51.100.9\n")
+        eq(cli("query", "www.example", "A", server, "--short").stdout, "198.51.100.9\n")
+        eq(cli("query", server, "198.51.100.9", "--short").stdout, "www.example.\n")
+        contains(cli("query", "big.example", "TXT", server).stdout, "over TCP")
+        eq([q.transport for q in up.asked("big.example")], ["udp", "tcp"])
+        cli("query", "tcp.example", server, "--tcp", "--dnssec")
+        eq([(q.transport, q.edns.do) for q in up.asked("tcp.example")], [("tcp", True)])
+        j = json.loads(cli("query", "www.example", server, "--json").stdout)
+        eq((j["rcode"], j["answer"]), ("NOERROR", [{"name": "www.example.", "ttl": 77, "type": "A", "value": "198.51.100.9"}]))
+        up.answer("gone.example", "*", rcode="NXDOMAIN")
+        eq(cli("query", "gone.example", server).returncode, 0, "NXDOMAIN is an answer")
+        up.answer("lost.example", "A", "198.51.100.9", times=1, wrong_port=True)
+    complains(cli("query", "www.example", f"@127.0.0.1:{free_port(('127.0.0.1',))}"), 1, "no answer from 127.0.0.1:")
+
+
+@test
+def query_asks_the_local_resolver_by_default():
+    with Upstream() as up, Sinkhole(lists=[], upstream=up) as s:
+        r = cli("query", "www.example", "--listen", f"127.0.0.1:{s.port}", "--config", "/dev/null", "--short")
+        eq((r.returncode, r.stdout), (0, s.ask("www.example").addresses[0] + "\n"))
+
+
+@test
+def what_lies_in_answers_cannot_reach_the_terminal():
+    with Upstream() as up:
+        up.answer("evil.example", "TXT", ["\x1b[2J\x07evil\r\n"])
+        r = cli("query", "evil.example", "TXT", "@" + up.address)
+        check("\x1b" not in r.stdout and "\x07" not in r.stdout and "\r" not in r.stdout, repr(r.stdout))
+
+
+run()
