@@ -106,7 +106,7 @@ static void mask_host_bits(struct ip_prefix *p)
 {
     for (unsigned i = 0; i < 16; i++) {
         unsigned left = p->bits > i * 8 ? p->bits - i * 8u : 0;
-        p->addr.b[i] &= left >= 8 ? 0xff : (uint8_t)(0xff00u >> left);
+        p->addr.b[i] &= (uint8_t)(0xff00u >> (left < 8 ? left : 8));
     }
 }
 
