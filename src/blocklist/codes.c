@@ -94,14 +94,15 @@ size_t bl_code_run(const uint8_t *path, size_t len, uint8_t *out, size_t cap)
 /* The symbol whose code begins at bit `at`; its length in *n. BL_CODE_NONE if none fits in what is left. */
 static unsigned decode_one(const uint8_t *codes, size_t bits, size_t at, unsigned before, unsigned *n)
 {
-    unsigned code = 0;
-    for (*n = 1; *n <= 12 && at + *n <= bits; ++*n) {
-        size_t bit = at + *n - 1;
-        code = code << 1 | (codes[bit / 8] >> (7 - bit % 8) & 1u);
-        for (unsigned s = 0; s < BL_CODE_SYMBOLS; s++) {
-            if (bl_codes[before][s] == (*n << 12 | code)) {
-                return s;
-            }
+    unsigned ahead = 0; /* the next twelve bits, zeros behind the end */
+    for (size_t bit = at; bit < at + 12; bit++) {
+        ahead = ahead << 1 | (bit < bits ? codes[bit / 8] >> (7 - bit % 8) & 1u : 0);
+    }
+    for (unsigned s = 0; s < BL_CODE_SYMBOLS; s++) {
+        unsigned cell = bl_codes[before][s];
+        *n = cell >> 12;
+        if (ahead >> (12 - *n) == (cell & 0xfff) && *n <= bits - at) {
+            return s;
         }
     }
     return BL_CODE_NONE;

@@ -40,7 +40,7 @@ size_t bl_compile_memory(const struct bl_compile_config *cfg)
     size_t a_pass = rules / (cfg->passes ? cfg->passes : 1);
     size_t log = a_pass * 40 + (PARTS + 1) * CHUNK;
     size_t kept = rules * 5 + rules / BUCKET_LOAD * 4; /* lines, classes, directory */
-    size_t work = (size_t)RESERVE * CHUNK + rules / PARTS * 3 * sizeof(struct entry) + 65536;
+    size_t work = (size_t)RESERVE * CHUNK + a_pass * 3 * sizeof(struct entry) + 262144;
     size_t all = sizeof(struct bl_compile) + log + kept + work + 16 * CHUNK;
     return all + heads_for(all) * 4;
 }

@@ -52,8 +52,8 @@ struct list_state {
 /* A log record about to be sorted. */
 struct entry {
     uint64_t hash;
-    uint32_t at;
-    uint32_t part; /* unused; keeps the size plain */
+    uint32_t at; /* where it is in the block; of a node's child: its first entry … */
+    uint32_t to; /* … and the one after its last */
 };
 
 struct output {
@@ -104,6 +104,7 @@ struct bl_compile {
     uint32_t bucket_nodes, bucket_nodes_at; /* records waiting for it, on the stack from here on */
 
     uint32_t stack, stack_end, work_end; /* nodes that wait to be written; then entries being sorted */
+    struct entry *entries, *spare;       /* of the partition at hand, in order, and as much room again */
     uint64_t bit_acc;
     unsigned bit_held;
     uint64_t bit_count;
@@ -157,6 +158,7 @@ static inline uint32_t chunk_used(const uint8_t *chunk)
 
 /* compile_sort.c */
 uint32_t part_load(struct bl_compile *c, const struct chain *part, struct entry **out); /* the entries of a chain, by hash; 0: none or error */
+void hash_sort(struct entry *e, uint32_t n, struct entry *spare, unsigned shift); /* by hash, quick if bits shift..shift+15 differ */
 void group_sort(struct bl_compile *c, struct entry *e, uint32_t n, struct entry *spare); /* equal hashes: by tld and path */
 
 /* compile_trie.c */

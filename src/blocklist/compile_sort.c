@@ -39,6 +39,15 @@ static void insertion_pass(struct entry *e, uint32_t n)
     }
 }
 
+void hash_sort(struct entry *e, uint32_t n, struct entry *spare, unsigned shift)
+{
+    if (n >= RADIX_LEAST) {
+        radix_pass(e, spare, n, shift);
+        radix_pass(spare, e, n, shift + 8);
+    }
+    insertion_pass(e, n);
+}
+
 uint32_t part_load(struct bl_compile *c, const struct chain *part, struct entry **out)
 {
     uint32_t n = 0;
@@ -63,11 +72,7 @@ uint32_t part_load(struct bl_compile *c, const struct chain *part, struct entry 
             e[i++].at = (uint32_t)(p - c->base);
         }
     }
-    if (n >= RADIX_LEAST) {
-        radix_pass(e, e + n, n, SHIFT);
-        radix_pass(e + n, e, n, SHIFT + 8);
-    }
-    insertion_pass(e, n);
+    hash_sort(e, n, e + n, SHIFT);
     *out = e;
     return n;
 }

@@ -127,45 +127,6 @@ static uint32_t *nodes_list(struct bl_compile *c, uint32_t from, uint32_t count)
     return order;
 }
 
-static struct children fan_write(struct bl_compile *c, const uint32_t *order, uint32_t count)
-{
-    uint32_t buckets = (count + BUCKET_LOAD - 1) / BUCKET_LOAD;
-    uint32_t *start = push(c, ((size_t)buckets + 1) * sizeof *start);
-    uint32_t *sorted = push(c, (size_t)count * sizeof *sorted);
-    if (!start || !sorted) {
-        return (struct children){NO_CHILDREN, false};
-    }
-    memset(start, 0, ((size_t)buckets + 1) * sizeof *start);
-    for (uint32_t i = 0; i < count; i++) {
-        start[bl_bucket(node_at(c, order[i])->hash, buckets) + 1]++;
-    }
-    for (uint32_t b = 0; b < buckets; b++) {
-        start[b + 1] += start[b];
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        sorted[start[bl_bucket(node_at(c, order[i])->hash, buckets)]++] = order[i];
-    }
-    /* start[b] is now the end of bucket b; turn it into the bucket's offset, 0 (the empty group) for none. */
-    uint32_t from = 0;
-    for (uint32_t b = 0; b < buckets; b++) {
-        uint32_t to = start[b];
-        start[b] = from < to ? groups_write(c, sorted + from, to - from) : 0;
-        from = to;
-    }
-    struct children out = {(uint32_t)out_trie_pos(c), true};
-    uint8_t head[BL_FAN_HEAD] = {BL_FAN};
-    le32_write(head + 1, buckets);
-    out_bytes(c, head, sizeof head);
-    for (uint32_t b = 0; b < buckets; b++) {
-        le32_write(head, start[b]);
-        out_bytes(c, head, 4);
-    }
-    if (out_trie_pos(c) > INT32_MAX) {
-        compile_fail(c, ERR_LIMIT);
-    }
-    return out;
-}
-
 static const uint8_t *path_of(struct bl_compile *c, const struct entry *e, unsigned *len)
 {
     const uint8_t *rule = at(c, e->at);
@@ -291,34 +252,106 @@ static struct node *node_make(struct bl_compile *c, const struct entry *lo, cons
     return n;
 }
 
-/* Write the children of a node: the entries' paths agree before `pos`, where the children's labels begin. */
-static struct children children_write(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, uint64_t parent)
+/* The end of the entries that have the same label at `pos` as the first one. Its own end in *end. */
+static const struct entry *same_label(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, unsigned *end)
+{
+    unsigned len, n;
+    const uint8_t *path = path_of(c, lo, &len);
+    *end = label_end(path, len, pos);
+    const struct entry *next = lo + 1;
+    for (; next < hi; next++) {
+        const uint8_t *other = path_of(c, next, &n);
+        if (n < *end || memcmp(other + pos, path + pos, *end - pos) != 0 || (n > *end && other[*end] != 0)) {
+            break;
+        }
+    }
+    return next;
+}
+
+static uint64_t label_hash(struct bl_compile *c, const struct entry *e, unsigned pos, unsigned end, uint64_t parent)
+{
+    unsigned len;
+    return dns_suffix_child(parent, path_of(c, e, &len) + pos, end - pos);
+}
+
+/* A few children: one set. */
+static struct children set_write(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, uint64_t parent)
 {
     uint32_t stack = c->stack, count = 0;
     while (lo < hi && c->err == ERR_OK) {
-        unsigned len, n;
-        const uint8_t *path = path_of(c, lo, &len);
-        unsigned end = label_end(path, len, pos);
-        const struct entry *next = lo + 1;
-        for (; next < hi; next++) {
-            const uint8_t *other = path_of(c, next, &n);
-            if (n < end || memcmp(other + pos, path + pos, end - pos) != 0 || (n > end && other[end] != 0)) {
-                break;
-            }
-        }
-        node_make(c, lo, next, pos, dns_suffix_child(parent, path + pos, end - pos));
+        unsigned end;
+        const struct entry *next = same_label(c, lo, hi, pos, &end);
+        node_make(c, lo, next, pos, label_hash(c, lo, pos, end, parent));
         count++;
         lo = next;
     }
     struct children out = {NO_CHILDREN, false};
     uint32_t *order = c->err == ERR_OK ? nodes_list(c, stack, count) : NULL;
-    if (order && count < FAN_LEAST) {
+    if (order) {
         out.at = groups_write(c, order, count);
-    } else if (order) {
-        out = fan_write(c, order, count);
     }
     c->stack = stack;
     return out;
+}
+
+static void fan_directory(struct bl_compile *c, const uint32_t *start, uint32_t buckets)
+{
+    uint8_t head[BL_FAN_HEAD] = {BL_FAN};
+    le32_write(head + 1, buckets);
+    out_bytes(c, head, sizeof head);
+    for (uint32_t b = 0; b < buckets; b++) {
+        le32_write(head, start[b]);
+        out_bytes(c, head, 4);
+    }
+    if (out_trie_pos(c) > INT32_MAX) {
+        compile_fail(c, ERR_LIMIT);
+    }
+}
+
+/* Many children: brought in order of their hashes and written bucket by bucket, so that only one bucket's nodes wait. */
+static struct children fan_write(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, uint64_t parent,
+                                 uint32_t count)
+{
+    uint32_t stack = c->stack;
+    uint32_t buckets = (count + BUCKET_LOAD - 1) / BUCKET_LOAD;
+    uint32_t *start = push(c, (size_t)buckets * sizeof *start);
+    struct entry *child = push(c, (size_t)count * sizeof *child); /* hash; entries from..to of the child */
+    if (!start || !child) {
+        return (struct children){NO_CHILDREN, false};
+    }
+    const struct entry *e = lo;
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned end;
+        const struct entry *next = same_label(c, e, hi, pos, &end);
+        child[i] = (struct entry){label_hash(c, e, pos, end, parent), (uint32_t)(e - c->entries), (uint32_t)(next - c->entries)};
+        e = next;
+    }
+    hash_sort(child, count, c->spare + (lo - c->entries), 48);
+    uint32_t at_child = 0;
+    for (uint32_t b = 0; b < buckets && c->err == ERR_OK; b++) {
+        uint32_t nodes = c->stack, n = 0;
+        for (; at_child < count && bl_bucket(child[at_child].hash, buckets) == b; at_child++, n++) {
+            node_make(c, c->entries + child[at_child].at, c->entries + child[at_child].to, pos, child[at_child].hash);
+        }
+        uint32_t *order = n > 0 && c->err == ERR_OK ? nodes_list(c, nodes, n) : NULL;
+        start[b] = order ? groups_write(c, order, n) : 0; /* 0: the empty group */
+        c->stack = nodes;
+    }
+    struct children out = {(uint32_t)out_trie_pos(c), true};
+    fan_directory(c, start, buckets);
+    c->stack = stack;
+    return out;
+}
+
+/* Write the children of a node: the entries' paths agree before `pos`, where the children's labels begin. */
+static struct children children_write(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, uint64_t parent)
+{
+    uint32_t count = 0;
+    unsigned end;
+    for (const struct entry *e = lo; e < hi; e = same_label(c, e, hi, pos, &end)) {
+        count++;
+    }
+    return count < FAN_LEAST ? set_write(c, lo, hi, pos, parent) : fan_write(c, lo, hi, pos, parent, count);
 }
 
 void trie_bucket_end(struct bl_compile *c)
@@ -358,23 +391,18 @@ static void second_level(struct bl_compile *c, const struct entry *lo, const str
 }
 
 /* Entries of one hash: nearly always of one second-level name. */
-static void same_hash(struct bl_compile *c, struct entry *lo, struct entry *hi, struct entry *spare)
+static void same_hash(struct bl_compile *c, struct entry *lo, struct entry *hi)
 {
     if (hi - lo > 1) {
-        group_sort(c, lo, (uint32_t)(hi - lo), spare);
+        group_sort(c, lo, (uint32_t)(hi - lo), c->spare);
     }
     while (lo < hi && c->err == ERR_OK) {
-        unsigned len, n;
-        const uint8_t *path = path_of(c, lo, &len);
-        unsigned end = label_end(path, len, 0);
-        const struct entry *next = lo + 1;
-        for (; next < hi; next++) {
-            const uint8_t *other = path_of(c, next, &n);
-            if (memcmp(at(c, next->at) + LOG_TLD, at(c, lo->at) + LOG_TLD, 2) != 0 || n < end || memcmp(other, path, end) != 0 ||
-                (n > end && other[end] != 0)) {
-                break;
-            }
+        const struct entry *same_tld = lo + 1;
+        while (same_tld < hi && memcmp(at(c, same_tld->at) + LOG_TLD, at(c, lo->at) + LOG_TLD, 2) == 0) {
+            same_tld++;
         }
+        unsigned end;
+        const struct entry *next = same_label(c, lo, same_tld, 0, &end);
         second_level(c, lo, next);
         lo += next - lo;
     }
@@ -384,12 +412,14 @@ void trie_part(struct bl_compile *c, const struct chain *part)
 {
     struct entry *e;
     uint32_t n = part_load(c, part, &e);
+    c->entries = e;
+    c->spare = e + n;
     for (uint32_t lo = 0, hi; lo < n && c->err == ERR_OK; lo = hi) {
         hi = lo + 1;
         while (hi < n && e[hi].hash == e[lo].hash) {
             hi++;
         }
-        same_hash(c, e + lo, e + hi, e + n);
+        same_hash(c, e + lo, e + hi);
     }
     c->stack_end = c->work_end;
 }
