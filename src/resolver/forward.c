@@ -215,7 +215,7 @@ static void forget_tries(struct pending *p, const uint16_t to[UPSTREAM_MAX])
     for (uint16_t k = 0; k < UPSTREAM_MAX; k++) {
         if (to[k] != UPSTREAM_NONE) {
             tries[to[k]] = p->tries[k];
-            refused |= (uint16_t)((p->refused >> k & 1U) << to[k]);
+            refused |= (uint16_t)(((unsigned)p->refused >> k & 1U) << to[k]);
         }
     }
     memcpy(p->tries, tries, sizeof tries);
