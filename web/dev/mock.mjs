@@ -58,6 +58,8 @@ class World {
     this.slow = 0;
     this.rules = [];
     this.nextRule = 1;
+    this.hosts = opt.empty ? [] : ["192.168.1.9 nas.home.arpa"];
+    this.aliases = opt.empty ? [] : ["files.home.arpa,nas.home.arpa"];
     this.lists = opt.empty ? [] : makeLists();
     if (!opt.empty) {
       this.addRule("allow", "exact", "cdn.video.example", "needed for the projector");
@@ -191,7 +193,7 @@ function makeLists() {
   const now = Math.floor(nowS());
   const list = (id, name, address, number, rest) => ({
     id, address, type: "block", enabled: true, comment: null, groups: [0], date_added: now - 90 * 86400, date_modified: now - 9 * 86400,
-    date_updated: now - 3 * hour, number, invalid_domains: 0, abp_entries: 0, status: 2, name, hits: 0, unique_hits: 0, unique: 0, error: null, ...rest,
+    date_updated: now - 3 * hour, number, invalid_domains: 0, abp_entries: 0, status: 2, name, hits: 0, unique_hits: 0, unique: 0, error: null, configured: id === 1, ...rest,
   });
   return [
     list(1, "StevenBlack unified", "https://lists.example/stevenblack/hosts", 140626, { hits: 1622, unique_hits: 214, unique: 19626, invalid_domains: 9 }),
@@ -283,7 +285,7 @@ function statusOf(w) {
     lists: { count: w.lists.filter((l) => l.enabled).length, failed: w.lists.filter((l) => l.status > 2).length, rules: w.lists.reduce((a, l) => a + l.number, 0), updated: w.lists[0]?.date_updated ?? 0, updating: false },
     upstream: { median_ms: w.queries.length ? 11.8 : null, p95_ms: 48.1, answers: 5321, failures: 3, window_s: 3600 },
     memory: { resident: 41943040, lists: w.lists.length ? 11534336 : 0 },
-    spans: ["1h", "24h", "7d", "30d"], features: ["check", "events", "timed_rules", "client_rules", "ranges", "update"].filter((f) => !w.opt.without.includes(f)),
+    spans: ["1h", "24h", "7d", "30d"], features: ["check", "events", "timed_rules", "client_rules", "lists", "ranges", "update"].filter((f) => !w.opt.without.includes(f)),
   };
 }
 
@@ -325,6 +327,45 @@ function domains(w, method, parts, body, p) {
   return done;
 }
 
+function lists(w, method, address, body, p) {
+  const type = p.get("type") ?? "block";
+  const at = w.lists.findIndex((l) => l.address === address && l.type === type);
+  if (method === "GET") return [200, { lists: w.lists }];
+  let done;
+  if (method === "POST") {
+    if (!/^(https?|file):\/\//.test(body?.address ?? "")) return [201, { lists: [], processed: { success: [], errors: [{ item: String(body?.address), error: "expected http://, https:// or file://" }] } }];
+    const now = Math.floor(nowS());
+    w.lists.push({ ...makeLists()[0], id: 1 + Math.max(0, ...w.lists.map((l) => l.id)), address: body.address, type, name: "", number: 0, hits: 0, unique_hits: 0, unique: 0, invalid_domains: 0, date_added: now, date_updated: 0, status: 0, configured: false });
+    done = [201, { lists: [], processed: { success: [{ item: body.address }], errors: [] } }];
+  } else if (at < 0) {
+    throw new Refusal(404, "not_found", "no such list");
+  } else if (method === "PUT") {
+    w.lists[at].enabled = body.enabled !== false;
+    done = [200, { lists: [w.lists[at]], processed: { success: [{ item: address }], errors: [] } }];
+  } else {
+    w.lists.splice(at, 1);
+    done = [204, null];
+  }
+  w.event("change", { what: "lists" });
+  return done;
+}
+
+/** config/dns/hosts and config/dns/cnameRecords */
+function records(w, method, key, item) {
+  const of = key === "hosts" ? "hosts" : "aliases";
+  if (method === "GET") return [200, { config: { dns: { [key]: w[of] } } }];
+  const there = w[of].includes(item);
+  if (method === "PUT") {
+    if (there) throw new Refusal(400, "bad_request", "Item already present");
+    if (of === "hosts" && !/^[0-9a-f.:]+ [a-z0-9.-]+$/.test(item)) throw new Refusal(400, "bad_request", "expected an address and a name");
+    w[of].push(item);
+    return [201, { config: {} }];
+  }
+  if (!there) throw new Refusal(404, "not_found", "Item not found");
+  w[of] = w[of].filter((x) => x !== item);
+  return [204, null];
+}
+
 function setBlocking(w, body) {
   if (typeof body?.blocking !== "boolean") throw new Refusal(400, "body_error", "blocking must be true or false");
   w.blockedUntil = body.blocking ? null : body.timer ? nowS() + body.timer : Infinity;
@@ -334,6 +375,8 @@ function setBlocking(w, body) {
 
 function route(w, method, parts, p, body) {
   const key = `${method} ${parts.slice(0, 2).join("/")}`;
+  if (parts[0] === "lists") return lists(w, method, parts[1], body, p);
+  if (parts[0] === "config" && parts[1] === "dns") return records(w, method, parts[2], parts[3]);
   if (parts[0] === "domains") return domains(w, method, parts.slice(1), body, p);
   const clientsOf = (rows) => top(rows.map((q) => q.client.ip), Number(p.get("count") ?? 10)).map(([ip, count]) => ({ ip, name: rows.find((q) => q.client.ip === ip).client.name ?? "", count }));
   switch (key) {
@@ -356,7 +399,6 @@ function route(w, method, parts, p, body) {
     }
     case "GET history": return [200, { history: w.queries.length ? slots(w, 86400, 600) : [] }];
     case "GET queries": return [200, queryPage(w, p)];
-    case "GET lists": return [200, { lists: w.lists }];
     case "GET info/version": return [200, { version: {} }];
     case "POST action/gravity": {
       for (const l of w.lists) Object.assign(l, { date_updated: Math.floor(nowS()), status: l.status === 3 ? 3 : 2 });

@@ -1,11 +1,11 @@
 // The lists' report card: what each brings, what it alone brings, how old it is, what went wrong.
 import { useSignal } from "@preact/signals";
-import { ApiError, headers } from "./api.ts";
+import { ApiError, call, headers } from "./api.ts";
 import { ago, count, percent } from "./format.ts";
 import { Loaded, Name, Panel, toast } from "./parts.tsx";
-import { features, lists, now, status, summary } from "./state.ts";
+import { features, heard, lists, now, status, summary } from "./state.ts";
 import { windowNote } from "./totals.tsx";
-import type { List } from "./types.ts";
+import type { List, Processed } from "./types.ts";
 
 /** How the last refresh went (the contract's status numbers). */
 function health(l: List): { tone: "good" | "warn" | "bad" | "off"; word: string } {
@@ -24,7 +24,64 @@ function hostOf(address: string): string {
   }
 }
 
-function Card({ l, hits }: { l: List; hits: boolean }) {
+const pathOf = (l: Pick<List, "address" | "type">): string => `lists/${encodeURIComponent(l.address)}?type=${l.type}`;
+
+async function change(what: Promise<unknown>, done: string, undo?: () => void): Promise<boolean> {
+  try {
+    await heard(what);
+    toast(done, undo ? { undo } : {});
+    return true;
+  } catch (e) {
+    toast(`Not changed: ${(e as Error).message}`, { bad: true });
+    return false;
+  } finally {
+    void lists.load();
+    void status.load();
+  }
+}
+
+async function addList(address: string, type: List["type"], comment: string | null = null): Promise<boolean> {
+  const ask = async () => {
+    const r = await call<{ processed?: Processed | null }>("POST", `lists?type=${type}`, { address, comment, groups: [0], enabled: true });
+    const bad = r.processed?.errors[0];
+    if (bad !== undefined) throw new ApiError("refused", bad.error);
+  };
+  return change(ask(), `List added: ${address}`, () => void removeList({ address, type }));
+}
+
+const removeList = (l: Pick<List, "address" | "type"> & { comment?: string | null }): Promise<boolean> =>
+  change(call("DELETE", pathOf(l)), `List removed: ${l.address}`, () => void addList(l.address, l.type, l.comment));
+
+const switchList = (l: List, enabled: boolean): Promise<boolean> =>
+  change(call("PUT", pathOf(l), { comment: l.comment, groups: [0], enabled }), enabled ? "List switched on." : "List switched off.");
+
+function Add() {
+  const text = useSignal("");
+  const type = useSignal<List["type"]>("block");
+  const busy = useSignal(false);
+  const add = async (e: Event) => {
+    e.preventDefault();
+    busy.value = true;
+    if (await addList(text.value.trim(), type.value)) text.value = "";
+    busy.value = false;
+  };
+  return (
+    <form class="add" aria-label="Add a list" onSubmit={(e) => void add(e)}>
+      <label class="hidden" for="list-address">Address of the list</label>
+      <input id="list-address" type="text" inputMode="url" autoComplete="off" autoCapitalize="none" spellcheck={false} maxLength={1000} required
+        placeholder="https://… of a list, any usual format" value={text.value} onInput={(e) => void (text.value = e.currentTarget.value)} />
+      <label class="select"><span class="hidden">What the list does</span>
+        <select value={type.value} onChange={(e) => void (type.value = e.currentTarget.value as List["type"])}>
+          <option value="block">blocks</option>
+          <option value="allow">allows</option>
+        </select>
+      </label>
+      <button type="submit" disabled={busy.value}>Add list</button>
+    </form>
+  );
+}
+
+function Card({ l, hits, edit }: { l: List; hits: boolean; edit: boolean }) {
   const h = health(l);
   return (
     <tr role="row" class={l.enabled ? "" : "off"}>
@@ -42,6 +99,15 @@ function Card({ l, hits }: { l: List; hits: boolean }) {
         <span class={"health " + h.tone}><i aria-hidden="true" />{h.word}</span>
         <small class="muted block">{l.date_updated > 0 ? ago(l.date_updated, now.value) : "never updated"}</small>
       </td>
+      {edit && (
+        <td role="cell" class="buttons">
+          <label class="switch">
+            <input type="checkbox" role="switch" checked={l.enabled} onChange={(e) => void switchList(l, e.currentTarget.checked)} />
+            <span class="hidden">List is on</span>
+          </label>
+          {!l.configured && <button type="button" class="quiet" onClick={() => void removeList(l)}>Remove</button>}
+        </td>
+      )}
     </tr>
   );
 }
@@ -80,10 +146,11 @@ export function Lists() {
   return (
     <Panel id="lists" title="Lists" note={`What each one did ${windowNote()}`} aside={<Update />}>
       <Loaded of={lists} lines={4} empty={(v) => v.length === 0 && (
-        <p>No list is set, so nothing is blocked but your own rules. Start with <code>--list URL</code>, or put <code>list = URL</code> into the configuration.</p>
+        <p>No list is set, so nothing is blocked but your own rules. {features.value.has("lists") ? "Add one below" : "Give one"}, or in the configuration: <code>list = URL</code>.</p>
       )}>
         {(v) => {
           const hits = v.some((l) => l.hits !== undefined);
+          const edit = features.value.has("lists");
           return (
             <table class="rows lists" role="table">
               <caption class="hidden">Lists</caption>
@@ -95,13 +162,15 @@ export function Lists() {
                   {hits && <th role="columnheader" scope="col" title="Queries that no other list would have blocked">Only by this list</th>}
                   {hits && <th role="columnheader" scope="col" title="Part of its rules that other lists have too">Also on others</th>}
                   <th role="columnheader" scope="col">State</th>
+                  {edit && <th role="columnheader" scope="col"><span class="hidden">Change</span></th>}
                 </tr>
               </thead>
-              <tbody role="rowgroup">{v.map((l) => <Card key={l.id} l={l} hits={hits} />)}</tbody>
+              <tbody role="rowgroup">{v.map((l) => <Card key={l.id} l={l} hits={hits} edit={edit} />)}</tbody>
             </table>
           );
         }}
       </Loaded>
+      {features.value.has("lists") && <Add />}
     </Panel>
   );
 }

@@ -7,6 +7,7 @@ import { logout } from "./api.ts";
 import { helpOpen, keyWords, startKeys } from "./keys.ts";
 import { Lists } from "./lists.tsx";
 import { Log, startLog } from "./log.tsx";
+import { Local } from "./local.tsx";
 import { Login } from "./login.tsx";
 import { Mark } from "./mark.tsx";
 import { Own } from "./own.tsx";
@@ -71,6 +72,7 @@ function Page() {
         <Lists />
         <Log />
         <Own />
+        <Local />
       </main>
       <footer class="foot">
         <p class="muted">sinkhole {status.data.value?.version ?? ""}</p>

@@ -1,7 +1,7 @@
 // A person's own rules, above all lists.
 import { useSignal } from "@preact/signals";
 import { dateOf, duration } from "./format.ts";
-import { patternBelow, tidyName } from "./names.ts";
+import { nameBelow, patternBelow, tidyName } from "./names.ts";
 import { Loaded, Name, Panel, toast } from "./parts.tsx";
 import { addRule, removeRule, switchRule, verb } from "./rules.ts";
 import { now, rules } from "./state.ts";
@@ -53,20 +53,21 @@ function Add() {
 
 function RuleRow({ r }: { r: Rule }) {
   const shown = r.unicode && r.unicode !== r.domain ? r.unicode : null;
+  const below = r.kind === "regex" ? nameBelow(r.domain) : null;
   const left = r.expires ? r.expires - now.value : null;
   return (
     <tr role="row" class={r.enabled ? "" : "off"}>
       <td role="cell"><span class={"tag " + (r.type === "allow" ? "forwarded" : "blocked")}>{verb[r.type]}</span></td>
       <td role="cell" class="what">
-        <Name text={r.domain} />{shown && <small class="muted"> <Name text={shown} /></small>}
+        <Name text={below ?? r.domain} />{shown && <small class="muted"> <Name text={shown} /></small>}
         {r.comment && <small class="muted block"><Name text={r.comment} /></small>}
       </td>
       <td role="cell" class="muted">
-        {r.kind === "regex" ? "pattern" : "this name"}
+        {r.kind === "exact" ? "this name" : below !== null ? "and all below" : "pattern"}
         {r.client && <small class="block">for <Name text={r.client} /></small>}
         {left !== null && <small class="block">{left > 0 ? `${duration(left)} left` : "ends now"}</small>}
       </td>
-      <td role="cell" class="muted">since {dateOf(r.date_added)}</td>
+      <td role="cell" class="muted since">since {dateOf(r.date_added)}</td>
       <td role="cell" class="buttons">
         <label class="switch">
           <input type="checkbox" role="switch" checked={r.enabled} onChange={(e) => void switchRule(r, e.currentTarget.checked)} />

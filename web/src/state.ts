@@ -1,9 +1,10 @@
 // What the page knows, and how it stays true: an events stream, or polling where there is none; nothing while the page is hidden.
 import { batch, computed, signal, type Signal } from "@preact/signals";
 import { ApiError, call, get, headers, session as askSession } from "./api.ts";
+import { parseAlias, parseHost } from "./names.ts";
 import { SseParser } from "./sse.ts";
 import type {
-  Blocking, List, Query, Rule, Slot, Span, Status, Summary, TopClient, TopDomain, Totals, Upstream,
+  Blocking, List, LocalRecord, Query, Rule, Slot, Span, Status, Summary, TopClient, TopDomain, Totals, Upstream,
 } from "./types.ts";
 
 export type Access = "unknown" | "in" | "out";
@@ -87,6 +88,17 @@ export const summary = resource(() => get<Summary>("stats/summary"));
 export const blocking = resource(() => get<Blocking>("dns/blocking"));
 export const lists = resource(async () => (await get<{ lists: List[] }>("lists")).lists);
 export const rules = resource(async () => (await get<{ domains: Rule[] }>("domains")).domains);
+
+interface DnsConfig<K extends string> {
+  config: { dns: Record<K, string[]> };
+}
+
+/** Own records; items that are not in the form that we know are shown as they are. */
+export const localRecords = resource(async (): Promise<LocalRecord[]> => {
+  const hosts = (await get<DnsConfig<"hosts">>("config/dns/hosts")).config.dns.hosts;
+  const aliases = (await get<DnsConfig<"cnameRecords">>("config/dns/cnameRecords")).config.dns.cnameRecords;
+  return [...hosts.map(parseHost), ...aliases.map(parseAlias)];
+});
 
 export const features = computed(() => new Set(status.data.value?.features ?? []));
 
@@ -195,6 +207,7 @@ function changed(what: string): void {
     void summary.load();
   } else if (what === "domains") {
     void rules.load();
+    void localRecords.load();
   } else if (what === "blocking") {
     void loadBlocking();
   } else {
@@ -284,7 +297,7 @@ export async function loadTops(): Promise<void> {
 /** Everything, as at the start. */
 export async function loadAll(): Promise<void> {
   await status.load(); // first: it says what else there is
-  await Promise.all([loadSlow(), loadBlocking(), lists.load(), rules.load()]);
+  await Promise.all([loadSlow(), loadBlocking(), lists.load(), rules.load(), localRecords.load()]);
 }
 
 /** Called at each poll where there is no stream; the log adds itself. */

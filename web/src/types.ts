@@ -115,6 +115,7 @@ export interface List {
   unique_hits?: number;
   unique?: number;
   error?: string | null;
+  configured?: boolean; // stands in the configuration file: can be switched off here, not removed
 }
 
 export type RuleType = "allow" | "deny";
@@ -131,6 +132,13 @@ export interface Rule {
   date_added: number;
   expires?: number | null;
   client?: string | null;
+}
+
+export interface LocalRecord {
+  kind: "host" | "alias";
+  name: string;
+  target: string; // an address, or the name that the alias stands for
+  item?: string; // as the server writes it
 }
 
 export interface Processed {

@@ -197,6 +197,36 @@ test("own rules: add, refuse nonsense, switch off, remove, take back", async ({ 
   await until(async () => (await page.locator(".toast.bad").innerText()).startsWith("Not added"), "refused in words");
 });
 
+test("lists are added, switched off and removed; nonsense is refused in words", async ({ page }) => {
+  if (!(await features(page)).has("lists")) skip("this server's lists cannot be changed");
+  const address = `https://lists.invalid/${Date.now()}.txt`;
+  const row = page.locator("#lists tbody tr").filter({ hasText: address });
+  await page.fill("#list-address", address);
+  await page.getByRole("button", { name: "Add list" }).click();
+  await row.waitFor();
+  await row.getByRole("switch").click();
+  await until(async () => (await row.innerText()).includes("switched off"), "off");
+  await row.getByRole("button", { name: "Remove" }).click();
+  await until(async () => (await row.count()) === 0, "removed");
+  await page.fill("#list-address", "gopher://x");
+  await page.getByRole("button", { name: "Add list" }).click();
+  await until(async () => (await page.locator(".toast.bad").innerText()).startsWith("Not changed"), "refused in words");
+});
+
+test("local names are added and removed", async ({ page }) => {
+  if ((await page.locator("#local").count()) === 0) skip("this server has no local records");
+  for (const [name, target, kind] of [[`box${Date.now()}.home.arpa`, "192.0.2.44", "address"], [`alias${Date.now()}.home.arpa`, "nas.home.arpa", "alias"]]) {
+    const row = page.locator("#local tbody tr").filter({ hasText: name });
+    await page.fill("#local-name", name);
+    await page.fill("#local-target", target);
+    await page.locator("#local").getByRole("button", { name: "Add" }).click();
+    await row.waitFor();
+    assert.match(await row.innerText(), new RegExp(kind));
+    await row.getByRole("button", { name: "Remove" }).click();
+    await until(async () => (await row.count()) === 0, "removed");
+  }
+});
+
 test("the top lists are the API's", async ({ page }) => {
   const want = (await api(page, "stats/top_domains?blocked=true&count=10")).json.domains;
   await page.reload();
