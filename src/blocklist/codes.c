@@ -96,7 +96,7 @@ static unsigned decode_one(const uint8_t *codes, size_t bits, size_t at, unsigne
 {
     unsigned ahead = 0; /* the next twelve bits, zeros behind the end */
     for (size_t bit = at; bit < at + 12; bit++) {
-        ahead = ahead << 1 | (bit < bits ? codes[bit / 8] >> (7 - bit % 8) & 1u : 0);
+        ahead = ahead << 1 | (bit < bits ? (unsigned)codes[bit / 8] >> (7 - bit % 8) & 1u : 0);
     }
     for (unsigned s = 0; s < BL_CODE_SYMBOLS; s++) {
         unsigned cell = bl_codes[before][s];
