@@ -11,11 +11,14 @@
 #include "base/siphash.h"
 #include "board/board.h"
 #include "drivers/nic.h"
+#include "engine.h"
 #include "lib/boot_args.h"
 #include "lib/heap.h"
 #include "net/net.h"
+#include "net/service.h"
+#include "settings.h"
 
-enum { SLEEP_MAX_US = 100000 };
+enum { SLEEP_MAX_US = 250000, COLLECT_US = 250000, DNS_PORT = 53 };
 
 void kernel_main(uintptr_t firmware, uint64_t level);
 
@@ -33,6 +36,7 @@ static void console_line(enum log_area area, enum log_level level, const char *l
 static void broken(const char *file, int line, const char *expression)
 {
     printf("\nBROKEN: %s:%d: %s\n", file, line, expression);
+    cpu_backtrace(__builtin_frame_address(0));
     board_restart(BOARD_RESTART_FAULT);
 }
 
@@ -69,6 +73,79 @@ static void start_random(void)
     rng_init(&random_source, seed);
 }
 
+static struct nic *start_network(const char *cmdline)
+{
+    static struct net_config net = {.hostname = "sinkhole", .probe_address = true};
+    struct nic *nic = board_nic();
+    board_irq_enable();
+    if (!nic) {
+        log_error(NET, "no network device");
+        board_restart(BOARD_RESTART_FAULT);
+    }
+    log_info(NET, "%s, %02x:%02x:%02x:%02x:%02x:%02x", nic->name, nic->mac[0], nic->mac[1],
+             nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5]);
+    settings_network(cmdline, &net);
+    net_start(nic, &net, &random_source);
+    return nic;
+}
+
+/* Lists that were handed over with the image answer before anything is fetched. */
+static void take_handed_over_image(void)
+{
+    struct span initrd = boot_args()->initrd;
+    if (initrd.len == 0) {
+        log_info(LISTS, "no list image was handed over");
+        return;
+    }
+    enum err e = engine_set_image(initrd, false);
+    if (e != ERR_OK) {
+        log_error(LISTS, "the list image that was handed over cannot be used: %s", err_text(e));
+        return;
+    }
+    log_info(LISTS, "%u rules in force, from the image that was handed over", engine_rules());
+}
+
+/* What must not fail at start. */
+static void must(enum err e, const char *what)
+{
+    if (e != ERR_OK) {
+        log_error(MAIN, "%s: %s", what, err_text(e));
+        board_restart(BOARD_RESTART_FAULT);
+    }
+}
+
+static void loop(struct nic *nic)
+{
+    uint32_t changes = net_changes();
+    usec_t collect_at = 0;
+    for (;;) {
+        bool busy = net_poll();
+        usec_t deadline = service_run();
+        usec_t now = clock_now();
+        if (net_changes() != changes) {
+            changes = net_changes();
+            engine_network_changed();
+        }
+        if (now >= collect_at) {
+            engine_collect();
+            collect_at = now + COLLECT_US;
+        }
+        if (!busy) {
+            uint32_t us = net_sleep_us();
+            us = us < SLEEP_MAX_US ? us : SLEEP_MAX_US;
+            if (deadline < now + us) {
+                us = deadline > now ? (uint32_t)(deadline - now) : 0;
+            }
+            if (us > 0) {
+                cpu_sleep(us);
+            }
+        }
+        if (nic->woken) {
+            nic->woken(nic);
+        }
+    }
+}
+
 void kernel_main(uintptr_t firmware, uint64_t level)
 {
     board_early(firmware);
@@ -82,26 +159,12 @@ void kernel_main(uintptr_t firmware, uint64_t level)
              (unsigned)(heap.total >> 20), (unsigned)level);
     start_random();
 
-    struct nic *nic = board_nic();
-    board_irq_enable();
-    if (!nic) {
-        log_error(NET, "no network device");
-        board_restart(BOARD_RESTART_FAULT);
-    }
-    log_info(NET, "%s, %02x:%02x:%02x:%02x:%02x:%02x", nic->name, nic->mac[0], nic->mac[1],
-             nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5]);
-    static const struct net_config net = {.use_dhcp = true, .hostname = "sinkhole"};
-    net_start(nic, &net, &random_source);
-
-    for (;;) {
-        if (!net_poll()) {
-            uint32_t us = net_sleep_us();
-            if (us > 0) {
-                cpu_sleep(us < SLEEP_MAX_US ? us : SLEEP_MAX_US);
-            }
-        }
-        if (nic->woken) {
-            nic->woken(nic);
-        }
-    }
+    struct config *cfg;
+    must(settings_load(span_of("", 0), boot_args()->cmdline, &cfg), "configuration");
+    struct nic *nic = start_network(boot_args()->cmdline);
+    must(engine_start(cfg, &random_source), "resolver");
+    must(service_start(engine_resolver(), &random_source, DNS_PORT), "DNS service");
+    take_handed_over_image();
+    log_info(MAIN, "ready after %u ms", (unsigned)(clock_now() / USEC_PER_MSEC));
+    loop(nic);
 }

@@ -35,7 +35,8 @@ UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            board/$(BOARD)/board.c \
            drivers/uart_pl011.c \
            lib/boot_args.c lib/fat.c lib/fdt.c lib/heap.c lib/slots.c lib/libc.c lib/wallclock.c \
-           net/fetch.c net/httpd.c net/net.c net/service.c net/service_tcp.c net/service_upstream.c net/stream.c net/tls.c net/url.c main.c
+           net/fetch.c net/httpd.c net/net.c net/service.c net/service_tcp.c net/service_upstream.c net/stream.c net/tls.c net/url.c \
+           engine.c settings.c main.c
 UK_SRCS_virt := drivers/gicv2.c drivers/virtio_blk.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
 UK_SRCS_raspi := board/raspi/raspi.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/sdhci.c drivers/usb.c drivers/usb_ecm.c \
                  drivers/usb_lan.c drivers/usb_lan95xx.c drivers/usb_lan78xx.c

@@ -10,6 +10,7 @@
 #include "drivers/nic.h"
 #include "lib/wallclock.h"
 #include "net/lwip.h"
+#include "net/lwip_addr.h"
 
 enum { BATCH = 64, LINK_POLL_US = 1000000, MTU = 1500 };
 
@@ -17,6 +18,7 @@ static struct nic *device;
 static struct netif interface;
 static struct rng *random_source;
 static usec_t link_checked;
+static uint32_t changes;
 
 u32_t sys_now(void)
 {
@@ -69,6 +71,7 @@ static void status_changed(struct netif *n)
 {
     char text[128];
     (void)n;
+    changes++;
     if (net_has_address()) {
         net_describe(text, sizeof text);
         log_info(NET, "address %s", text);
@@ -163,6 +166,53 @@ uint32_t net_sleep_us(void)
 {
     u32_t ms = sys_timeouts_sleeptime();
     return ms > LINK_POLL_US / 1000 ? LINK_POLL_US : ms * 1000;
+}
+
+uint32_t net_changes(void)
+{
+    return changes;
+}
+
+uint32_t net_servers(struct ip_endpoint *out, uint32_t max)
+{
+    uint32_t n = 0;
+    for (u8_t i = 0; i < DNS_MAX_SERVERS && n < max; i++) {
+        const ip_addr_t *server = dns_getserver(i);
+        bool own = IP_IS_V4(server) && ip4_addr_cmp(ip_2_ip4(server), lwip_netif_ipv4(&interface));
+        if (!ip_addr_isany(server) && !own) {
+            out[n++] = (struct ip_endpoint){.addr = lwip_to_ip(server), .port = 53};
+        }
+    }
+    return n;
+}
+
+static uint8_t mask_bits(const ip4_addr_t *mask)
+{
+    return (uint8_t)__builtin_popcount(mask->addr);
+}
+
+uint32_t net_networks(struct ip_prefix *out, uint32_t max)
+{
+    uint32_t n = 0;
+    if (net_has_address() && n < max) {
+        ip_addr_t net;
+        IP_SET_TYPE_VAL(net, IPADDR_TYPE_V4);
+        ip4_addr_get_network(ip_2_ip4(&net), lwip_netif_ipv4(&interface),
+                             netif_ip4_netmask(&interface));
+        out[n++] =
+            (struct ip_prefix){.addr = lwip_to_ip(&net),
+                               .bits = (uint8_t)(96 + mask_bits(netif_ip4_netmask(&interface)))};
+    }
+    for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES && n < max; i++) {
+        if (ip6_addr_isvalid(netif_ip6_addr_state(&interface, i))) {
+            ip_addr_t addr;
+            ip_addr_copy_from_ip6(addr, *netif_ip6_addr(&interface, i));
+            struct ip_addr network = lwip_to_ip(&addr);
+            memset(network.b + 8, 0, 8);
+            out[n++] = (struct ip_prefix){.addr = network, .bits = 64};
+        }
+    }
+    return n;
 }
 
 bool net_has_address(void)

@@ -30,6 +30,14 @@ bool net_poll(void);
 /* How long the loop may sleep for lwIP's sake, in microseconds. */
 uint32_t net_sleep_us(void);
 
+/* Resolvers that DHCP or the configuration named, and the networks we are in; both return how many
+ * were written. */
+uint32_t net_servers(struct ip_endpoint *out, uint32_t max);
+uint32_t net_networks(struct ip_prefix *out, uint32_t max);
+
+/* Grows when an address, a nameserver or the link changed. */
+uint32_t net_changes(void);
+
 bool net_has_address(void);
 bool net_link_up(void);
 void net_describe(char *text, uint32_t cap); /* "192.168.1.7 fe80::…" for the status line */

@@ -21,7 +21,8 @@ static void count_first_answer(void)
     }
 }
 
-static void send_udp(const ip_addr_t *to, uint16_t port, const ip_addr_t *from, const uint8_t *data, size_t len)
+static void send_udp(const ip_addr_t *to, uint16_t port, const ip_addr_t *from, const uint8_t *data,
+                     size_t len)
 {
     struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM);
     if (!p) {
@@ -34,15 +35,18 @@ static void send_udp(const ip_addr_t *to, uint16_t port, const ip_addr_t *from, 
     count_first_answer();
 }
 
-static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr, u16_t port)
+static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr,
+                        u16_t port)
 {
     static uint8_t buffer[BUFFER];
     uint16_t owner;
     (void)arg;
     (void)pcb;
     const ip_addr_t local = *ip_current_dest_addr();
-    /* A source port of 0 can be no client, and an answer to a broadcast would come from no address. */
-    if (port == 0 || p->tot_len > sizeof buffer || ip_addr_ismulticast(&local) || ip_addr_isbroadcast(&local, ip_current_netif())) {
+    /* A source port of 0 can be no client, and an answer to a broadcast would come from no address.
+     */
+    if (port == 0 || p->tot_len > sizeof buffer || ip_addr_ismulticast(&local) ||
+        ip_addr_isbroadcast(&local, ip_current_netif())) {
         pbuf_free(p);
         return;
     }

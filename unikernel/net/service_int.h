@@ -15,9 +15,6 @@ extern struct service {
     struct service_gauges gauges;
 } service;
 
-/* Send everything that the resolver has to send. */
-void service_flush(void);
-
 /* service_upstream.c */
 void upstream_send_udp(uint32_t ticket, uint16_t upstream, const uint8_t *data, size_t len);
 void upstream_send_stream(uint32_t ticket, uint16_t upstream, const uint8_t *data, size_t len);

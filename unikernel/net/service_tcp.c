@@ -1,6 +1,7 @@
 /*
- * DNS over TCP for clients (RFC 7766): pipelined questions, answers in the order they are ready. SERVICE_TCP_MAX connections; when all are taken the one
- * idle for longest goes. Idle ones close after ten seconds; a client that does not read its answers too.
+ * DNS over TCP for clients (RFC 7766): pipelined questions, answers in the order they are ready.
+ * SERVICE_TCP_MAX connections; when all are taken the one idle for longest goes. Idle ones close
+ * after ten seconds; a client that does not read its answers too.
  */
 #include <string.h>
 
@@ -14,12 +15,12 @@
 enum { IN_MAX = 4096 + STREAM_PREFIX, QUESTIONS_MAX = 64 };
 
 static struct client {
-    struct tcp_pcb *pcb;      /* NULL: free */
+    struct tcp_pcb *pcb; /* NULL: free */
     struct peer peer;
-    uint32_t generation;      /* upper part of the token that the resolver has */
-    usec_t since;             /* of the last octet that moved */
-    unsigned waiting;         /* questions that the resolver has */
-    bool half_closed;         /* the client has sent its last question */
+    uint32_t generation; /* upper part of the token that the resolver has */
+    usec_t since;        /* of the last octet that moved */
+    unsigned waiting;    /* questions that the resolver has */
+    bool half_closed;    /* the client has sent its last question */
     uint8_t in[IN_MAX];
     size_t in_len;
 } clients[SERVICE_TCP_MAX];
@@ -67,9 +68,12 @@ static void send_answer(struct client *c, const uint8_t *data, size_t len)
 {
     uint8_t prefix[STREAM_PREFIX];
     stream_prefix(prefix, len);
-    if (len + STREAM_PREFIX > tcp_sndbuf(c->pcb) || tcp_write(c->pcb, prefix, STREAM_PREFIX, TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE) != LWIP_ERR_OK ||
+    if (len + STREAM_PREFIX > tcp_sndbuf(c->pcb) ||
+        tcp_write(c->pcb, prefix, STREAM_PREFIX, TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE) !=
+            LWIP_ERR_OK ||
         tcp_write(c->pcb, data, (u16_t)len, TCP_WRITE_FLAG_COPY) != LWIP_ERR_OK) {
-        drop(c, true); /* it does not read what it asked for; half an answer must not stay in the stream */
+        drop(c, true); /* it does not read what it asked for; half an answer must not stay in the
+                          stream */
         return;
     }
     (void)tcp_output(c->pcb);
@@ -113,7 +117,9 @@ static void ask_whole_ones(struct client *c)
 {
     size_t at = 0, off, len;
     enum stream_state state = STREAM_MORE;
-    while (c->pcb && c->waiting < QUESTIONS_MAX && (state = stream_next(c->in + at, c->in_len - at, DNS_HEADER_OCTETS, &off, &len)) == STREAM_MESSAGE) {
+    while (c->pcb && c->waiting < QUESTIONS_MAX &&
+           (state = stream_next(c->in + at, c->in_len - at, DNS_HEADER_OCTETS, &off, &len)) ==
+               STREAM_MESSAGE) {
         ask(c, c->in + at + off, len);
         at += off + len;
     }
@@ -219,7 +225,11 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t e)
         return (err_t)ERR_ABRT;
     }
     c->pcb = pcb;
-    c->peer = (struct peer){.addr = addr, .local = lwip_to_ip(&pcb->local_ip), .port = pcb->remote_port, .tcp = true, .conn = token(c)};
+    c->peer = (struct peer){.addr = addr,
+                            .local = lwip_to_ip(&pcb->local_ip),
+                            .port = pcb->remote_port,
+                            .tcp = true,
+                            .conn = token(c)};
     c->since = clock_now();
     c->in_len = 0;
     c->waiting = 0;

@@ -1,7 +1,8 @@
 /*
- * Sockets and streams to upstreams. A ticket on UDP has a socket of its own with a random port out of 64 000, connected to the upstream, so that lwIP
- * drops what comes from elsewhere. Tickets on streams share one connection an upstream; answers are told apart by ID, which is
- * therefore unique on a connection.
+ * Sockets and streams to upstreams. A ticket on UDP has a socket of its own with a random port out
+ * of 64 000, connected to the upstream, so that lwIP drops what comes from elsewhere. Tickets on
+ * streams share one connection an upstream; answers are told apart by ID, which is therefore unique
+ * on a connection.
  */
 #include <string.h>
 
@@ -14,7 +15,14 @@
 #include "net/stream.h"
 #include "resolver/stream.h"
 
-enum { PORT_LOW = 1100, PORT_TRIES = 16, TABLE = 2048, MESSAGE_MAX = 65535 + STREAM_PREFIX, QUERY_MAX = 512, STREAM_IDLE_US = 20000000 };
+enum {
+    PORT_LOW = 1100,
+    PORT_TRIES = 16,
+    TABLE = 2048,
+    MESSAGE_MAX = 65535 + STREAM_PREFIX,
+    QUERY_MAX = 512,
+    STREAM_IDLE_US = 20000000
+};
 
 /* ---- UDP: open-addressed by ticket ---- */
 
@@ -25,7 +33,8 @@ static struct entry {
 
 static struct entry *entry_of(uint32_t ticket)
 {
-    for (uint32_t i = ticket * 2654435761U % TABLE, n = 0; n < TABLE && table[i].ticket != 0; i = (i + 1) % TABLE, n++) {
+    for (uint32_t i = ticket * 2654435761U % TABLE, n = 0; n < TABLE && table[i].ticket != 0;
+         i = (i + 1) % TABLE, n++) {
         if (table[i].ticket == ticket) {
             return &table[i];
         }
@@ -61,7 +70,8 @@ static void entry_remove(struct entry *e)
     table[hole] = (struct entry){0};
 }
 
-static void on_answer(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr, u16_t port)
+static void on_answer(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr,
+                      u16_t port)
 {
     static uint8_t buffer[4096];
     uint32_t ticket = (uint32_t)(uintptr_t)arg;
@@ -85,7 +95,8 @@ static bool bind_random(struct udp_pcb *pcb)
     return false;
 }
 
-static bool send_to(struct udp_pcb *pcb, const uint8_t *data, size_t len, enum resolver_failure *why)
+static bool send_to(struct udp_pcb *pcb, const uint8_t *data, size_t len,
+                    enum resolver_failure *why)
 {
     struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM);
     *why = RESOLVER_NO_SOCKET;
@@ -103,7 +114,8 @@ static struct udp_pcb *open_socket(const struct ip_endpoint *to)
 {
     ip_addr_t addr;
     lwip_from_ip(&to->addr, &addr);
-    struct udp_pcb *pcb = service.gauges.tickets < SERVICE_TICKETS_MAX ? udp_new_ip_type(IP_GET_TYPE(&addr)) : NULL;
+    struct udp_pcb *pcb =
+        service.gauges.tickets < SERVICE_TICKETS_MAX ? udp_new_ip_type(IP_GET_TYPE(&addr)) : NULL;
     if (pcb && (!bind_random(pcb) || udp_connect(pcb, &addr, to->port) != LWIP_ERR_OK)) {
         udp_remove(pcb);
         return NULL;
@@ -128,13 +140,13 @@ void upstream_send_udp(uint32_t ticket, uint16_t upstream, const uint8_t *data, 
 /* ---- streams: one an upstream ---- */
 
 static struct line {
-    struct stream *stream;         /* NULL: closed */
-    uint64_t upstream_id;          /* of its upstream_spec */
+    struct stream *stream; /* NULL: closed */
+    uint64_t upstream_id;  /* of its upstream_spec */
     bool ready;
     struct {
-        uint32_t ticket;           /* 0: free */
-        uint16_t id;               /* DNS ID, as on the wire */
-        uint16_t waiting;          /* octets of a question that waits for the connection */
+        uint32_t ticket;  /* 0: free */
+        uint16_t id;      /* DNS ID, as on the wire */
+        uint16_t waiting; /* octets of a question that waits for the connection */
         uint8_t question[QUERY_MAX + STREAM_PREFIX];
     } flight[SERVICE_STREAM_FLIGHTS];
     uint8_t in[MESSAGE_MAX];
@@ -173,7 +185,8 @@ static void line_data(void *ctx, struct stream *s, const uint8_t *data, size_t l
         len -= n;
         size_t at = 0, off, message;
         enum stream_state state;
-        while ((state = stream_next(l->in + at, l->in_len - at, DNS_HEADER_OCTETS, &off, &message)) == STREAM_MESSAGE) {
+        while ((state = stream_next(l->in + at, l->in_len - at, DNS_HEADER_OCTETS, &off,
+                                    &message)) == STREAM_MESSAGE) {
             line_answer(l, l->in + at + off, message);
             at += off + message;
         }
@@ -195,7 +208,8 @@ static void line_ready(void *ctx, struct stream *s)
     l->ready = true;
     for (unsigned i = 0; i < SERVICE_STREAM_FLIGHTS; i++) {
         uint32_t ticket = l->flight[i].ticket;
-        if (ticket != 0 && l->flight[i].waiting > 0 && stream_write(s, l->flight[i].question, l->flight[i].waiting) != ERR_OK) {
+        if (ticket != 0 && l->flight[i].waiting > 0 &&
+            stream_write(s, l->flight[i].question, l->flight[i].waiting) != ERR_OK) {
             l->flight[i].ticket = 0;
             resolver_failed(service.resolver, clock_now(), ticket, RESOLVER_NO_SOCKET);
         }
@@ -210,7 +224,9 @@ static void line_end(void *ctx, enum err e, const char *reason)
     (void)reason;
     l->stream = NULL;
     l->ready = false;
-    fail_all(l, e == ERR_UNSUPPORTED ? RESOLVER_TLS_FAILED : e == ERR_IO ? RESOLVER_REFUSED : RESOLVER_CLOSED);
+    fail_all(l, e == ERR_UNSUPPORTED ? RESOLVER_TLS_FAILED
+                : e == ERR_IO        ? RESOLVER_REFUSED
+                                     : RESOLVER_CLOSED);
     service_flush();
 }
 
@@ -229,11 +245,17 @@ static struct line *line_of(uint64_t id)
 
 static bool line_open(struct line *l, const struct upstream_spec *u)
 {
-    static const struct stream_events events = {.ready = line_ready, .data = line_data, .end = line_end};
+    static const struct stream_events events = {
+        .ready = line_ready, .data = line_data, .end = line_end};
     bool tls = u->transport == UPSTREAM_TLS;
     char name[IP_TEXT_MAX];
     ip_format(&u->endpoint.addr, name);
-    struct stream_target target = {.addr = u->endpoint.addr, .port = u->endpoint.port, .tls_name = !tls ? NULL : u->name[0] ? u->name : name, .idle_us = STREAM_IDLE_US};
+    struct stream_target target = {.addr = u->endpoint.addr,
+                                   .port = u->endpoint.port,
+                                   .tls_name = !tls         ? NULL
+                                               : u->name[0] ? u->name
+                                                            : name,
+                                   .idle_us = STREAM_IDLE_US};
     l->in_len = 0;
     l->ready = false;
     l->upstream_id = u->id;
@@ -251,7 +273,8 @@ void upstream_send_stream(uint32_t ticket, uint16_t upstream, const uint8_t *dat
         unique = unique && !(l->flight[i].ticket != 0 && l->flight[i].id == be16_read(data));
     }
     if (!l || place < 0 || !unique || len > QUERY_MAX || (!l->stream && !line_open(l, u))) {
-        resolver_failed(service.resolver, clock_now(), ticket, u->transport == UPSTREAM_HTTPS ? RESOLVER_UNREACHABLE : RESOLVER_NO_SOCKET);
+        resolver_failed(service.resolver, clock_now(), ticket,
+                        u->transport == UPSTREAM_HTTPS ? RESOLVER_UNREACHABLE : RESOLVER_NO_SOCKET);
         return;
     }
     uint8_t *q = l->flight[place].question;

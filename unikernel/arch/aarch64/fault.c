@@ -44,6 +44,17 @@ static bool in_ram(const uint64_t *frame)
            ((uintptr_t)frame & 15) == 0;
 }
 
+void cpu_backtrace(const uint64_t *frame)
+{
+    /* Frame pointers lead to the callers: each points at {caller's frame, return address}. */
+    printf("\ncalled from");
+    for (int depth = 0; depth < 16 && in_ram(frame); depth++) {
+        printf(" %lx", frame[1]);
+        frame = (const uint64_t *)frame[0];
+    }
+    printf("\n");
+}
+
 uint64_t fault_report(uint64_t vector, const uint64_t *regs)
 {
     uint64_t esr, elr, far;
@@ -57,13 +68,6 @@ uint64_t fault_report(uint64_t vector, const uint64_t *regs)
     for (int i = 0; i < 31; i++) {
         printf("x%-2d %016lx%s", i, regs[i], i % 4 == 3 ? "\n" : "  ");
     }
-    /* Frame pointers lead to the callers: x29 points at {caller's x29, return address}. */
-    const uint64_t *frame = (const uint64_t *)regs[29];
-    printf("\ncalled from");
-    for (int depth = 0; depth < 12 && in_ram(frame); depth++) {
-        printf(" %lx", frame[1]);
-        frame = (const uint64_t *)frame[0];
-    }
-    printf("\n");
+    cpu_backtrace((const uint64_t *)regs[29]);
     board_restart(BOARD_RESTART_FAULT);
 }

@@ -1,0 +1,128 @@
+/* Reading the configuration. */
+#include "settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define PREFIX "sinkhole."
+
+/* Settings that are not options of the daemon: static address and tests. */
+static const char *const boot_only[] = {"address", "gateway", "nameserver", "probe"};
+
+static bool is_boot_only(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(boot_only); i++) {
+        if (span_equal(name, span_str(boot_only[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The next "sinkhole.NAME=VALUE" word; false at the end. */
+static bool next_word(const char **at, struct span *name, struct span *value)
+{
+    for (;;) {
+        const char *word = *at + strspn(*at, " \t\n");
+        size_t len = strcspn(word, " \t\n");
+        if (len == 0) {
+            return false;
+        }
+        *at = word + len;
+        const char *eq = memchr(word, '=', len);
+        if (len > sizeof PREFIX - 1 && memcmp(word, PREFIX, sizeof PREFIX - 1) == 0 && eq) {
+            *name = span_of(word + sizeof PREFIX - 1, (size_t)(eq - word) - (sizeof PREFIX - 1));
+            *value = span_of(eq + 1, (size_t)(word + len - eq - 1));
+            return true;
+        }
+    }
+}
+
+static const char *boot_value(const char *cmdline, const char *name, char *value, size_t cap)
+{
+    struct span n, v;
+    while (next_word(&cmdline, &n, &v)) {
+        if (span_equal(n, span_str(name)) && v.len < cap) {
+            memcpy(value, v.ptr, v.len);
+            value[v.len] = '\0';
+            return value;
+        }
+    }
+    return NULL;
+}
+
+/* An address of the command line; unspecified if it is absent or wrong (told). */
+static struct ip_addr boot_address(const char *cmdline, const char *name)
+{
+    char text[64];
+    struct ip_addr out = {0};
+    if (boot_value(cmdline, name, text, sizeof text) && ip_parse(span_str(text), &out) != ERR_OK) {
+        log_error(MAIN,
+                  "kernel command line: sinkhole.%s=%s, expected an address such as 192.168.1.1",
+                  name, text);
+    }
+    return out;
+}
+
+static struct ip_addr mask_of(uint8_t bits)
+{
+    uint32_t mask = bits == 0 ? 0 : UINT32_MAX << (32 - bits);
+    uint8_t octets[4];
+    be32_write(octets, mask);
+    return ip_v4(octets);
+}
+
+void settings_network(const char *cmdline, struct net_config *out)
+{
+    char text[64];
+    struct ip_prefix prefix;
+    const char *slash;
+    out->use_dhcp = true;
+    if (boot_value(cmdline, "probe", text, sizeof text)) {
+        out->probe_address = strcmp(text, "off") != 0;
+    }
+    if (!boot_value(cmdline, "address", text, sizeof text)) {
+        return;
+    }
+    slash = strchr(text, '/');
+    if (!slash || ip_prefix_parse(span_str(text), &prefix) != ERR_OK || prefix.bits < 96 ||
+        ip_parse(span_of(text, (size_t)(slash - text)), &out->address) != ERR_OK) {
+        log_error(MAIN,
+                  "kernel command line: sinkhole.address=%s, expected an IPv4 address with its "
+                  "bits such as 192.168.1.2/24; asking DHCP instead",
+                  text);
+        return;
+    }
+    out->mask = mask_of((uint8_t)(prefix.bits - 96));
+    out->gateway = boot_address(cmdline, "gateway");
+    out->nameserver = boot_address(cmdline, "nameserver");
+    out->use_dhcp = false;
+}
+
+enum err settings_load(struct span file, const char *cmdline, struct config **out)
+{
+    struct config *c;
+    struct cfg_error error;
+    struct span name, value;
+    size_t len = cfg_memory();
+    void *mem = malloc(len);
+    if (!mem || cfg_init(&c, mem, len) != ERR_OK) {
+        return ERR_MEMORY;
+    }
+    if (file.len > 0 && cfg_apply_text(c, "sinkhole.conf", file, &error) != ERR_OK) {
+        log_error(MAIN, "%s; what stands after it is not used", error.text);
+    }
+    while (next_word(&cmdline, &name, &value)) {
+        if (!is_boot_only(name) && cfg_apply_pair(c, CFG_ARGUMENT, "kernel command line", 0, name,
+                                                  value, &error) != ERR_OK) {
+            log_error(MAIN, "%s; left at its default", error.text);
+        }
+    }
+    if (cfg_finish(c, &error) != ERR_OK) {
+        log_error(MAIN, "%s", error.text);
+    }
+    *out = c;
+    return ERR_OK;
+}
