@@ -142,6 +142,7 @@ static int compile(struct cli *cli, struct work *w, const struct config *c)
     struct lists_config lists = {
         .limits = {.octets_max = c->list_max_octets,
                    .total_timeout_s = (uint32_t)(c->list_timeout_us / USEC_PER_SEC)},
+        .scratch_octets = (uint64_t)1 << 30, /* nothing else runs here: be quick */
         .on_progress = show_progress};
     enum err e = sys_entropy(lists.seed, sizeof lists.seed);
     e = e == ERR_OK ? fetch_global_init() : e;

@@ -18,7 +18,8 @@
 #include "host/starter.h"
 #include "host/sys.h"
 
-#define SCRATCH_DEFAULT ((uint64_t)24 << 20)
+#define SCRATCH_FIXED    ((uint64_t)16 << 20) /* memory for the work if nobody said otherwise: … */
+#define SCRATCH_PER_RULE 5                    /* … about a third of what the daemon holds anyway */
 #define PASSES_MAX      64
 #define SINK_OCTETS     65536
 
@@ -158,7 +159,10 @@ static enum err build_once(struct build *b, const struct bl_compile_config *cc, 
 
 static unsigned choose_passes(const struct build_config *config, struct bl_compile_config *cc)
 {
-    uint64_t scratch = config->scratch_octets ? config->scratch_octets : SCRATCH_DEFAULT;
+    uint64_t scratch = config->scratch_octets;
+    if (scratch == 0) {
+        scratch = SCRATCH_FIXED + (uint64_t)cc->rules_max * SCRATCH_PER_RULE;
+    }
     for (cc->passes = 1; cc->passes < PASSES_MAX && bl_compile_memory(cc) > scratch;) {
         cc->passes *= 2;
     }

@@ -173,16 +173,23 @@ static void sweep_copy(void *arg, const char *name)
 
 /* The thread */
 
-static bool is_due(struct lists *l, struct entry *e, bool all, usec_t now, bool look)
+/* Can it be brought up to date at all? */
+static bool can_be_due(const struct lists *l, const struct entry *e)
 {
-    if (!e->spec.enabled || e->source == SOURCE_BUILTIN || (e->source == SOURCE_WEB && l->config.offline)) {
-        return false;
-    }
+    return e->spec.enabled && e->source != SOURCE_BUILTIN &&
+           !(e->source == SOURCE_WEB && l->config.offline);
+}
+
+/* Also takes what was asked for from outside. */
+static bool is_due(struct lists *l, struct entry *e, bool all, usec_t now)
+{
     pthread_mutex_lock(&l->lock);
     bool asked = e->asked;
+    e->asked = false;
     pthread_mutex_unlock(&l->lock);
-    return all || asked || e->again || (e->retry_at != 0 && now >= e->retry_at) ||
-           (look && e->source == SOURCE_FILE && entry_file_changed(e));
+    e->again |= asked; /* until it is begun */
+    return can_be_due(l, e) && (all || e->again || (e->retry_at != 0 && now >= e->retry_at) ||
+                                (e->source == SOURCE_FILE && entry_file_changed(e)));
 }
 
 static void progress_begin(struct lists *l, uint32_t total)
@@ -223,7 +230,7 @@ static void work(struct lists *l, bool all)
     usec_t now = sys_now();
     all |= now >= l->next_refresh;
     for (uint32_t i = 0; i < l->count; i++) {
-        if (is_due(l, l->entries[i], all, now, true)) {
+        if (is_due(l, l->entries[i], all, now)) {
             due[count++] = l->entries[i];
         }
     }
@@ -242,12 +249,12 @@ static void work(struct lists *l, bool all)
     }
 }
 
-static usec_t next_deadline(struct lists *l)
+static usec_t next_deadline(const struct lists *l)
 {
     usec_t now = sys_now(), deadline = l->next_refresh;
     for (uint32_t i = 0; i < l->count; i++) {
         const struct entry *e = l->entries[i];
-        if (!e->spec.enabled || e->source == SOURCE_BUILTIN || (e->source == SOURCE_WEB && l->config.offline)) {
+        if (!can_be_due(l, e)) {
             continue;
         }
         if (e->again) {

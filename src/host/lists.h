@@ -113,7 +113,8 @@ struct lists_config {
     uint32_t retry_first_s;     /* wait after a first failure that may pass; doubled each time; 0: 5 */
     uint32_t update_interval_s;   /* 0: only when told */
     uint32_t min_percent;         /* a copy with fewer than this part of the last one's rules waits for lists_confirm; 0: off */
-    uint64_t scratch_octets;      /* memory for a build, beside the image; less makes it slower; 0: 24 MB */
+    uint64_t scratch_octets;    /* memory for a build, beside the image; less makes it slower;
+                                   0: 16 MB and 5 octets a rule */
     uint32_t starter_id;          /* the list inside the program stands in under this id while no list could be loaded; 0: it does not */
     bool offline;                 /* never fetch; saved copies and local files only */
     uint8_t seed[RNG_SEED_OCTETS]; /* of jitter */

@@ -318,7 +318,11 @@ static void attempt_web(struct lists *l, struct entry *const *due, uint32_t coun
     struct attempt *attempts = calloc(count, sizeof *attempts);
     struct fetcher *f = NULL;
     if (!attempts || fetch_open(&l->config.limits, web_done, &f) != ERR_OK) {
-        log_error(LISTS, "no memory to fetch lists");
+        log_error(LISTS, "no memory to fetch lists; another try follows in a minute");
+        for (uint32_t i = 0; i < count; i++) {
+            due[i]->again = false;
+            due[i]->retry_at = sys_now() + 60 * USEC_PER_SEC;
+        }
         free(attempts);
         return;
     }

@@ -123,7 +123,6 @@ void entry_begin(struct lists *l, struct entry *e)
     e->again = false;
     e->retry_at = 0;
     pthread_mutex_lock(&l->lock);
-    e->asked = false;
     e->status.fetching = true;
     e->status.attempt_unix = unix_now();
     pthread_mutex_unlock(&l->lock);

@@ -34,7 +34,8 @@ static void select_entry(struct selection *s, struct entry *e)
                                                    .rules = e->meta.rules};
 }
 
-static void select_lists(const struct lists *l, struct selection *s)
+/* False: there are lists and none of them has come yet, and nothing stands in. */
+static bool select_lists(const struct lists *l, struct selection *s)
 {
     bool wanted = false, blocking = false;
     s->count = 0;
@@ -52,6 +53,7 @@ static void select_lists(const struct lists *l, struct selection *s)
         s->sources[s->count++] = (struct build_source){
             .id = l->config.starter_id, .url = LIST_URL_BUILTIN, .name = "Built-in list", .builtin = true};
     }
+    return s->count > 0 || !wanted;
 }
 
 static uint64_t fingerprint_of(const struct selection *s)
@@ -174,7 +176,9 @@ void lists_force(struct lists *l)
     struct selection s;
     enum err e = ERR_CHECKSUM;
     for (int i = 0; e == ERR_CHECKSUM && i < BUILD_ATTEMPTS; i++) {
-        select_lists(l, &s);
+        if (!select_lists(l, &s) && !l->image) {
+            return;
+        }
         uint64_t fingerprint = fingerprint_of(&s);
         if (l->image && (fingerprint == l->fingerprint || holds_more(l, &s))) {
             return;
