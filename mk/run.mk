@@ -7,5 +7,5 @@ deps:
 	@tools/install-deps.sh build
 
 run: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -s --no-print-directory all
 	@exec tools/run.sh $(PROGRAM) $(ARGS)
