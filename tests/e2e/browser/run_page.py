@@ -1,0 +1,36 @@
+"""Runs page.mjs, the dashboard's browser tests, against the real program: its output is ours.
+
+    run_page.py [--keep]      --keep: leave the daemon running afterwards, to look at the page by hand
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from lib import ListServer, Sinkhole, Upstream  # noqa: E402
+
+BLOCKED, ALLOWED = "ads.example", "www.example"
+
+
+def main():
+    text = f"# Title: Test list\n0.0.0.0 {BLOCKED}\n0.0.0.0 tracker.example\n"
+    with ListServer() as lists, Upstream() as upstream:
+        urls = [lists.put("/ads.hosts", text), lists.put("/more.txt", f"||{BLOCKED}^\n||metrics.example^\n")]
+        upstream.answer(ALLOWED, "A", "198.51.100.9")
+        with Sinkhole(lists=urls, upstream=upstream) as s:
+            s.wait_blocked(BLOCKED)
+            environment = {**os.environ, "BASE_URL": s.url, "PASSWORD": s.password, "DNS": f"127.0.0.1:{s.port}", "BLOCKED_NAME": BLOCKED,
+                           "ALLOWED_NAME": ALLOWED}
+            status = subprocess.run(["node", str(HERE / "page.mjs")], env=environment).returncode
+            if "--keep" in sys.argv:
+                print(f"# {s.url} password {s.password}; Enter ends", flush=True)
+                sys.stdin.readline()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
