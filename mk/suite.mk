@@ -1,6 +1,6 @@
 # `make check` and `make test`: builds the test programs and gives them to tests/lib/run.py, which runs and counts them.
 #
-#   check   unit, scenario, fuzz seeds, oracle, layers, check-core, documents; release build; under two minutes
+#   check   unit, scenario, fuzz seeds, oracle, functions of the page, layers, check-core, documents; release build; under two minutes
 #   test    that, the same under ASan+UBSan, threaded tests under TSan, end to end, browser
 #
 # make test ONLY=e2e/basic runs what has that text in its label.
@@ -10,7 +10,7 @@ ONLY      ?=
 
 # $(call specs,BUILD): label=command of every program of one build that needs nothing but itself.
 tests_of = $(foreach t,$(UNIT_SRCS) $(ORACLE_SRCS),'$(2)$(patsubst tests/%.c,%,$(t))=$(1)/$(t:.c=)') \
-           $(if $(SCENARIO_BIN),'$(2)scenario=$(1)/tests/scenario/runner tests/scenario') \
+           $(if $(SCENARIO_BIN),$(foreach s,$(sort $(wildcard tests/scenario/*.scn)),'$(2)$(patsubst tests/%.scn,%,$(s))=$(1)/tests/scenario/runner $(s)')) \
            $(foreach t,$(FUZZ_SRCS),'$(2)$(patsubst tests/%.c,%,$(t))=$(1)/$(t:.c=) $(wildcard tests/fuzz/corpus/$(patsubst tests/fuzz/fuzz_%.c,%,$(t)))')
 
 # Programs with threads: what TSan is for.
@@ -23,7 +23,11 @@ e2e_of     = $(foreach t,$(E2E_SRCS),'$(1)$(patsubst tests/%.py,%,$(t))=python3 
 # What holds of the sources and documents; by exit status.
 SOURCE_CHECKS := 'runner=python3 tests/lib/test_run.py' --status \
                  $(if $(wildcard mk/check.mk),'layers=$(MAKE) -s layers' 'check-core=$(MAKE) -s check-core BUILD=$(BUILD)') \
-                 'documents=tools/make_documents.sh --check $(PROGRAM)' --tap
+                 'documents=tools/make_documents.sh --check $(PROGRAM)' 'web/size=$(MAKE) -s web-size' --tap 'web/functions=node web/test/run.mjs'
+
+# The page in a browser: on its mock, and on the real program.
+BROWSER_SPECS := 'browser/page=node tests/e2e/browser/page.mjs' 'browser/states=node tests/e2e/browser/states.mjs' \
+                 'browser/program=python3 tests/e2e/browser/run_page.py'
 
 SANITIZER_ENV := --env ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1 \
                  --env UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 --env TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
@@ -33,19 +37,19 @@ TEST_SPECS  = $(CHECK_SPECS) $(SANITIZER_ENV) --env SINKHOLE_SLOW=1 --time 300 $
               --jobs 2 --time 600 --env SINKHOLE_SLOW= --env SINKHOLE_BIN=$(PROGRAM) $(call e2e_of,) \
               --env SINKHOLE_SLOW=1 --env SINKHOLE_BIN=build/asan/sinkhole $(call e2e_of,asan/) \
               --env SINKHOLE_BIN=build/tsan/sinkhole 'tsan/e2e/test_e2e_basic=python3 tests/e2e/test_e2e_basic.py' \
-              --env SINKHOLE_SLOW= --env SINKHOLE_BIN=$(PROGRAM) $(BROWSER_SPECS)
+              --jobs 1 --env SINKHOLE_SLOW= --env SINKHOLE_BIN=$(PROGRAM) $(BROWSER_SPECS)
 
 .PHONY: check test check-programs deps-test
 check-programs: $(TEST_BINS) $(PROGRAM)
 
-check: check-programs
+check: check-programs $(WEB_MODULES)
 	@$(RUN_TESTS) $(if $(ONLY),--only '$(ONLY)') $(CHECK_SPECS)
 
 deps-test:
 	@tools/install-deps.sh build test
 
 test: deps-test
-	@$(MAKE) check-programs
+	@$(MAKE) check-programs $(WEB_MODULES) $(BROWSER_MODULES)
 	@$(MAKE) CONFIG=asan check-programs
 	@$(MAKE) CONFIG=tsan $(THREADED_SRCS:%.c=build/tsan/%) build/tsan/sinkhole
 	@$(RUN_TESTS) $(if $(ONLY),--only '$(ONLY)') $(TEST_SPECS)

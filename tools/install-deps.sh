@@ -4,7 +4,7 @@
 set -eu
 
 build="gcc make pkg-config libc6-dev libcurl4-openssl-dev libmicrohttpd-dev libjansson-dev libssl-dev libidn2-dev libldns-dev libbrotli-dev zlib1g-dev"
-test="python3 libcmocka-dev clang man-db groff-base"
+test="python3 libcmocka-dev clang man-db groff-base chromium"
 package="dpkg-dev debhelper fakeroot"
 
 wanted=""
@@ -25,7 +25,7 @@ for p in $wanted; do
     if [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" != installed ]; then
         # A tool may be there without its package: another compiler, a build of one's own.
         case $p in
-        gcc | make | clang | python3) command -v "$p" >/dev/null 2>&1 && continue ;;
+        gcc | make | clang | python3 | chromium) command -v "$p" >/dev/null 2>&1 && continue ;;
         pkg-config) command -v pkg-config >/dev/null 2>&1 && continue ;;
         esac
         missing="$missing $p"
