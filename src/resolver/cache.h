@@ -60,7 +60,8 @@ uint64_t cache_hash(const struct cache *c, const struct dns_name *name);
 enum cache_flag {
     CACHE_HAS_CNAME = 1,   /* the answer has a CNAME chain: to be judged by the policy */
     CACHE_HAS_PRIVATE = 2, /* it has a private address (rebinding) */
-    CACHE_HAS_NULL = 4     /* it has 0.0.0.0 or :: */
+    CACHE_HAS_NULL = 4,    /* it has 0.0.0.0 or :: */
+    CACHE_DANGLING = 8     /* it ends in a CNAME without what that leads to */
 };
 
 #define CACHE_RECORDS_MAX 256 /* records in an answer that is kept */

@@ -194,7 +194,11 @@ void forward_query(struct resolver *r, struct query *q, const struct cache_key *
         refuse_for_room(r, q);
         return;
     }
-    q->outcome = wait == WAIT_AGAIN ? RESOLVER_DROP : RESOLVER_PENDING;
+    q->outcome = RESOLVER_PENDING;
+    if (wait == WAIT_AGAIN) {
+        q->outcome = RESOLVER_DROP;
+        alias_free(r, q->alias);
+    }
     if (has_stale && p->stale_at == USEC_NEVER) {
         p->stale_at = r->now + STALE_AFTER;
     }
@@ -215,7 +219,7 @@ static void forget_tries(struct pending *p, const uint16_t to[UPSTREAM_MAX])
     for (uint16_t k = 0; k < UPSTREAM_MAX; k++) {
         if (to[k] != UPSTREAM_NONE) {
             tries[to[k]] = p->tries[k];
-            refused |= (uint16_t)(((unsigned)p->refused >> k & 1U) << to[k]);
+            refused |= (uint16_t)(((uint32_t)p->refused >> k & 1U) << to[k]);
         }
     }
     memcpy(p->tries, tries, sizeof tries);
@@ -410,7 +414,9 @@ static void on_good(struct resolver *r, uint32_t i, const struct attempt *a)
     if (p->edns_refused && !a->edns) {
         upstream_edns_refused(r, a->upstream, p->hash);
     }
-    if (a->case_random) {
+    if (reply->case_changed) {
+        upstream_case_changed(r, a->upstream, true);
+    } else if (a->case_random) {
         upstream_case_kept(r, a->upstream);
     }
     p->last = a->upstream;

@@ -4,7 +4,7 @@
 #include "resolver/local_int.h"
 #include "resolver/resolver_int.h"
 
-#define CHAIN_MAX 11
+#define CHAIN_MAX ALIAS_HOPS
 
 static bool add_records(struct dns_build *b, const struct local_records *t, const struct local_name *name,
                         const struct dns_name *owner, uint16_t type)
@@ -36,7 +36,7 @@ bool local_answer(struct resolver *r, struct query *q)
     struct dns_build b;
     struct dns_name at;
     const struct dns_name *owner = NULL; /* the question's name */
-    bool complete = false;
+    bool complete = false, chained = false;
     q->status = QUERY_LOCAL;
     query_build(q, &b, DNS_NOERROR);
     for (unsigned i = 0; found != NULL && i <= CHAIN_MAX; i++) {
@@ -45,6 +45,7 @@ bool local_answer(struct resolver *r, struct query *q)
         if (complete || cname == NULL) {
             break;
         }
+        chained = true;
         dns_build_record(&b, DNS_SECTION_ANSWER, owner, DNS_CNAME, cname->ttl_s, cname->rdata, cname->rdlen);
         if (dns_name_from_wire(cname->rdata, cname->rdlen, &at) != ERR_OK) {
             break;
@@ -53,6 +54,16 @@ bool local_answer(struct resolver *r, struct query *q)
         dns_suffixes_make(&at, &hashes);
         owner = &at;
         found = local_find(t, &at, &hashes);
+    }
+    if (chained && !complete && found == NULL && !b.w.bad) {
+        alias_follow(r, q, b.w.len, b.answers, &at);
+        return true;
+    }
+    if (chained && !complete && found != NULL && cname_of(t, found) != NULL) {
+        q->ede = DNS_EDE_OTHER;
+        q->ede_text = "CNAME chain too long";
+        pipeline_failure(r, q);
+        return true;
     }
     if (!complete) {
         dns_build_soa(&b, r->snap->block_ttl_s);

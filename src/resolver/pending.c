@@ -244,6 +244,7 @@ enum wait_result pending_wait(struct resolver *r, uint32_t pending, const struct
         .arrived = q->arrived,
         .next = PENDING_NONE,
         .pending = pending,
+        .alias = q->alias,
         .id = q->req.id,
         .flags = q->req.flags,
         .request_len = (uint16_t)q->request_len,
@@ -286,6 +287,7 @@ void pending_forget(struct resolver *r, uint32_t pending, uint32_t conn)
         if (t->waiters[i].peer.tcp && t->waiters[i].peer.conn == conn) {
             *link = t->waiters[i].next;
             t->waiting--;
+            alias_free(r, t->waiters[i].alias);
             waiter_free(r, i);
         } else {
             p->last_waiter = i;

@@ -98,6 +98,7 @@ struct waiter {
     usec_t arrived;
     uint64_t capitals[4]; /* bit i: octet i of the name was a capital letter */
     uint32_t next;        /* of the pending, or in the answer queue */
+    uint32_t alias;       /* as in struct query */
     uint32_t pending;
     uint16_t id, flags;
     uint16_t request_len;

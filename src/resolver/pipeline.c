@@ -10,8 +10,6 @@
 #include "resolver/policy.h"
 #include "resolver/resolver_int.h"
 
-#define NO_ADDRESS_TYPES 0
-
 static void set_cookie(const struct resolver *r, const struct query *q, uint8_t out[24])
 {
     const struct ip_addr *a = &q->peer->addr;
@@ -32,9 +30,10 @@ static bool check_cookie(const struct resolver *r, const struct query *q)
 
 static size_t answer_limit(const struct query *q)
 {
-    return dns_build_limit(&q->req, q->peer->tcp);
+    return q->alias == ALIAS_NONE ? dns_build_limit(&q->req, q->peer->tcp) : DNS_TCP_MAX;
 }
 
+/* An answer to be put behind CNAMEs is not limited before it is. */
 void query_build(struct query *q, struct dns_build *b, unsigned rcode)
 {
     dns_build_begin(b, q->packet->data, q->packet->cap, answer_limit(q), &q->req, rcode);
@@ -80,6 +79,9 @@ static enum query_reply reply_kind(const struct query *q, unsigned rcode, unsign
 void query_close(struct resolver *r, struct query *q, struct dns_build *b)
 {
     uint8_t cookie[24];
+    if (UNLIKELY(q->alias != ALIAS_NONE)) {
+        alias_wrap(r, q, b);
+    }
     struct dns_edns_reply edns = {
         .ede = q->ede,
         .ede_text = q->ede_text,
@@ -103,7 +105,10 @@ void query_error(struct resolver *r, struct query *q, unsigned rcode, enum query
 {
     q->status = (uint8_t)status;
     q->ede = (int16_t)ede;
-    q->is_error = rcode != DNS_SERVFAIL;
+    q->is_error = true;
+    if (q->alias != ALIAS_NONE) {
+        alias_restore(r, q);
+    }
     q->packet->len = dns_build_error(q->packet->data, q->packet->cap, &q->req, rcode, ede, text);
     query_finish(r, q, reply_kind(q, rcode, 0), rcode);
 }
@@ -215,6 +220,28 @@ static bool judges_chain(const struct resolver *r, const struct query *q, const 
            policy_is_on(r);
 }
 
+/* The answer ends in a CNAME: go on with what it leads to. */
+static void follow(struct resolver *r, struct query *q, const struct cache_hit *hit, size_t len)
+{
+    struct dns_walk walk;
+    struct dns_record rr;
+    struct dns_name target;
+    bool found = false;
+    be16_write(q->packet->data + 4, 1);
+    be16_write(q->packet->data + 6, hit->answers);
+    if (dns_walk_begin(q->packet->data, len, &walk) == ERR_OK) {
+        while (dns_walk_next(&walk, &rr) && rr.section == DNS_SECTION_ANSWER) {
+            size_t pos = rr.rdata;
+            found = rr.type == DNS_CNAME ? dns_name_read(q->packet->data, len, &pos, &target) == ERR_OK : found;
+        }
+    }
+    if (!found || hit->authorities > 0) {
+        pipeline_failure(r, q);
+        return;
+    }
+    alias_follow(r, q, len, hit->answers, &target);
+}
+
 void pipeline_records(struct resolver *r, struct query *q, const struct cache_hit *hit, const struct cache_key *key)
 {
     struct dns_build b;
@@ -252,6 +279,10 @@ void pipeline_records(struct resolver *r, struct query *q, const struct cache_hi
         if (key != NULL) {
             cache_mark_judged(r->cache, key, r->policy);
         }
+    }
+    if (UNLIKELY((hit->flags & CACHE_DANGLING) != 0) && !b.w.bad) {
+        follow(r, q, hit, b.w.len);
+        return;
     }
     query_close(r, q, &b);
 }
@@ -322,8 +353,8 @@ static void resolve(struct resolver *r, struct query *q, uint16_t *owner)
         return;
     }
     uint16_t belongs = owner_of(r, key.hash);
-    /* After a busy read the packet may hold rubbish behind its question, so it stays here. */
-    if (belongs != r->cfg.worker && q->peer->worker == r->cfg.worker && state != CACHE_BUSY) {
+    /* After a busy read the packet may hold rubbish behind its question, and behind an alias another question: they stay here. */
+    if (belongs != r->cfg.worker && q->peer->worker == r->cfg.worker && state != CACHE_BUSY && q->alias == ALIAS_NONE) {
         stats_count(r->stats, COUNTER_handoffs, 1);
         *owner = belongs;
         q->outcome = RESOLVER_HANDOFF;
@@ -341,8 +372,38 @@ static void resolve(struct resolver *r, struct query *q, uint16_t *owner)
     forward_query(r, q, &key, state == CACHE_STALE);
 }
 
-/* An answer for a client that waited; the question stands in q's packet. */
-void pipeline_waited(struct resolver *r, struct query *q, enum waiter_result result)
+/* Local record, lists, special names, cache, upstreams. */
+static void by_name(struct resolver *r, struct query *q, uint16_t *owner)
+{
+    if (r->snap->local != NULL && local_answer(r, q)) {
+        return;
+    }
+    if (q->alias == ALIAS_NONE || !q->allowed) {
+        policy_decide(r, q);
+    }
+    if (q->verdict == VERDICT_BLOCK) {
+        blocked_answer(r, q);
+        return;
+    }
+    if (special_type_answer(r, q)) {
+        return;
+    }
+    if ((r->snap->route_count == 0 || forward_route(r, &q->req.qname) == 0) && special_answer(r, q)) {
+        return;
+    }
+    resolve(r, q, owner);
+}
+
+/* The steps that go by the name; again for each name that a CNAME leads to. */
+static void go(struct resolver *r, struct query *q, uint16_t *owner)
+{
+    do {
+        q->again = false;
+        by_name(r, q, owner);
+    } while (UNLIKELY(q->again));
+}
+
+static void answer_waited(struct resolver *r, struct query *q, enum waiter_result result)
 {
     struct cache_key key;
     size_t start = DNS_HEADER_OCTETS + (size_t)q->req.question_len;
@@ -362,6 +423,15 @@ void pipeline_waited(struct resolver *r, struct query *q, enum waiter_result res
     }
     q->ede = ede;
     pipeline_failure(r, q);
+}
+
+void pipeline_waited(struct resolver *r, struct query *q, enum waiter_result result)
+{
+    uint16_t owner;
+    answer_waited(r, q, result);
+    if (UNLIKELY(q->again)) {
+        go(r, q, &owner);
+    }
 }
 
 static bool admit(struct resolver *r, struct query *q)
@@ -418,19 +488,5 @@ void pipeline_query(struct resolver *r, struct query *q, uint16_t *owner)
         return;
     }
     dns_suffixes_make(&q->req.qname, &q->suffixes);
-    if (r->snap->local != NULL && local_answer(r, q)) {
-        return;
-    }
-    policy_decide(r, q);
-    if (q->verdict == VERDICT_BLOCK) {
-        blocked_answer(r, q);
-        return;
-    }
-    if (special_type_answer(r, q)) {
-        return;
-    }
-    if ((r->snap->route_count == 0 || forward_route(r, &q->req.qname) == 0) && special_answer(r, q)) {
-        return;
-    }
-    resolve(r, q, owner);
+    go(r, q, owner);
 }

@@ -21,7 +21,9 @@ struct query {
     bool cookie_valid; /* the client has shown that it gets what we send to its address */
     bool allowed;      /* a rule allows the name: its CNAME chain is not judged */
     bool is_error;     /* the answer counts against the limit for errors */
+    bool again;        /* it goes on as a question for another name */
     uint8_t verdict;   /* enum verdict, policy.h */
+    uint32_t alias;    /* what the client asked, if that led to another name, alias.h; else ALIAS_NONE */
 
     /* For the event and the answer's OPT. */
     uint8_t status; /* enum query_status */

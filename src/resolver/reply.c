@@ -278,7 +278,7 @@ static enum reply_kind scrub(struct scrub *s)
         return RESPONSE_MALFORMED;
     }
     bool negative = !s->ended;
-    out->dangling = negative && out->hit.rcode == DNS_NOERROR && out->hit.answers > 0;
+    bool chained = (out->hit.flags & CACHE_HAS_CNAME) != 0;
     if (!pick_authority(s, negative, &authority) || out->rewrite.w.bad) {
         return RESPONSE_MALFORMED;
     }
@@ -286,7 +286,10 @@ static enum reply_kind scrub(struct scrub *s)
         return RESPONSE_FAILURE; /* a referral: it does not resolve for us */
     }
     out->nxdomain = out->hit.rcode == DNS_NXDOMAIN && out->hit.answers == 0;
-    bool keepable = !negative || authority.has_soa || out->dangling;
+    if (negative && chained && !authority.has_soa && out->hit.rcode == DNS_NOERROR) {
+        out->hit.flags |= CACHE_DANGLING;
+    }
+    bool keepable = !negative || authority.has_soa || (out->hit.flags & CACHE_DANGLING) != 0;
     out->ttl_s = keepable && out->ttl_count > 0 && out->ttl_count <= CACHE_RECORDS_MAX ? s->ttl_s : 0;
     out->hit.len = (uint32_t)(out->rewrite.w.len - out->records);
     out->hit.ttl_s = out->ttl_s;
@@ -307,6 +310,7 @@ enum reply_kind reply_read(const uint8_t *msg, size_t len, const struct reply_ex
     unsigned rcode = flags & DNS_RCODE_MASK;
     out->hit = (struct cache_hit){.rcode = (uint8_t)rcode, .ede = DNS_EDE_NONE};
     out->ttl_count = 0;
+    out->case_changed = kind == RESPONSE_CASE;
     out->edns = false;
     if (dns_msg_check(msg, len) != ERR_OK) {
         return (rcode == DNS_FORMERR || rcode == DNS_NOTIMP) && expect->edns ? RESPONSE_NO_EDNS : RESPONSE_MALFORMED;

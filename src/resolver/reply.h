@@ -59,7 +59,7 @@ struct reply {
     uint32_t ttl_count; /* may be more than CACHE_RECORDS_MAX: then it is not cached */
     uint32_t ttl_s;     /* 0: not to be cached */
     bool nxdomain;      /* of the asked name itself: answers every type */
-    bool dangling;      /* it ends in a CNAME without what it leads to */
+    bool case_changed;  /* the question came back in other letters, over a stream */
     bool edns;          /* it had an OPT record */
     struct cache_hit hit;
     struct dns_name end; /* last name of the chain */

@@ -20,7 +20,7 @@ static bool config_is_valid(const struct resolver_config *cfg)
 size_t resolver_memory(const struct resolver_config *cfg)
 {
     return sizeof(struct resolver) + pendings_memory(cfg->pending_max, cfg->waiting_max) +
-           client_table_memory(cfg->clients_max) +
+           client_table_memory(cfg->clients_max) + aliases_memory() +
            (cfg->pending_max + PENDING_SPARE + UPSTREAM_MAX) * sizeof(struct wheel_item) +
            2 * (size_t)RESOLVER_MESSAGE_ROOM + 8 * CACHE_LINE;
 }
@@ -60,6 +60,7 @@ enum err resolver_init(struct resolver **out, void *mem, size_t len, const struc
     uint64_t key[2] = {rng_u64(&r->rng), rng_u64(&r->rng)};
     client_table_init(&r->clients, &arena, cfg->clients_max, cfg->rate_limit, key);
     pendings_init(&r->pendings, &arena, cfg->pending_max, cfg->waiting_max);
+    aliases_init(&r->aliases, &arena);
     uint32_t timers = r->pendings.slot_pool.cap + UPSTREAM_MAX;
     wheel_init(&r->wheel, ARENA_ARRAY(&arena, struct wheel_item, timers), timers, now);
     r->reply.msg = arena_alloc(&arena, RESOLVER_MESSAGE_ROOM, CACHE_LINE);
@@ -81,7 +82,8 @@ static void query_begin(struct query *q, const struct peer *peer, struct packet 
     q->arrived = arrived;
     q->request_len = packet->len;
     q->outcome = RESOLVER_DROP;
-    q->cookie_valid = q->allowed = q->is_error = false;
+    q->cookie_valid = q->allowed = q->is_error = q->again = false;
+    q->alias = ALIAS_NONE;
     q->verdict = VERDICT_PASS;
     q->status = QUERY_INVALID;
     q->flags = 0;
@@ -114,6 +116,7 @@ static void restore(struct resolver *r, const struct waiter *w, const struct pen
     q->request_len = w->request_len;
     q->cookie_valid = w->cookie_valid;
     q->allowed = w->allowed;
+    q->alias = w->alias;
     q->upstream = p->last;
     q->flags = p->packets > 1 ? STATS_RETRIED : 0;
     q->ede = p->ede;

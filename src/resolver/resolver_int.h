@@ -5,6 +5,7 @@
 #define SINKHOLE_RESOLVER_RESOLVER_INT_H
 
 #include "base/rng.h"
+#include "resolver/alias.h"
 #include "resolver/cache.h"
 #include "resolver/client.h"
 #include "resolver/pending.h"
@@ -32,6 +33,7 @@ struct resolver {
     struct policy list_policy;
     struct client_table clients;
     struct pendings pendings;
+    struct aliases aliases;
     struct upstream upstreams[UPSTREAM_MAX];
     usec_t asked; /* last time a client's question went upstream */
     struct wheel wheel; /* items: pendings, then one an upstream for probes */

@@ -23,7 +23,15 @@ ldns_rr *rrtext_parse(const char *text, const char *owner, uint32_t ttl_s)
     if (word == NULL) {
         return NULL;
     }
+    const char *klass = "IN";
+    if (strcmp(word, "CH") == 0) {
+        klass = word;
+        word = strtok_r(NULL, " ", &save);
+    }
     const char *type = word;
+    if (word == NULL) {
+        return NULL;
+    }
     if (!is_type(word)) {
         snprintf(name, sizeof name, "%s", word);
         type = strtok_r(NULL, " ", &save);
@@ -40,7 +48,7 @@ ldns_rr *rrtext_parse(const char *text, const char *owner, uint32_t ttl_s)
         strncat(rdata, " ", sizeof rdata - strlen(rdata) - 1);
         strncat(rdata, word, sizeof rdata - strlen(rdata) - 1);
     }
-    snprintf(line, sizeof line, "%s %u IN %s%s", name, ttl_s, type, rdata);
+    snprintf(line, sizeof line, "%s %u %s %s%s", name, ttl_s, klass, type, rdata);
     ldns_rr *rr = NULL;
     return ldns_rr_new_frm_str(&rr, line, 0, NULL, NULL) == LDNS_STATUS_OK ? rr : NULL;
 }

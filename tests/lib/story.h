@@ -20,6 +20,7 @@ struct story {
     bool dirty; /* the draft has to be applied */
     bool own_acl;
     uint16_t id;
+    unsigned last_rcode; /* of the last answer that was expected */
     char cookie[128]; /* hex of the last cookie that a client got */
 
     char text[8192]; /* the line, cut into words */

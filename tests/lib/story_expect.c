@@ -198,6 +198,7 @@ static bool check_answer(struct story *s, const struct world_answer *a, unsigned
     if (be16_read(a->data + 4) == 1 && dns_name_read(a->data, a->len, &pos, &name) == ERR_OK) {
         dns_name_format(&name, owner);
     }
+    s->last_rcode = be16_read(a->data + 2) & DNS_RCODE_MASK;
     unsigned got = (unsigned)(be16_read(a->data + 2) & DNS_RCODE_MASK) | (unsigned)edns.ext_rcode << 4;
     bool good = true;
     if (got != rcode) {
@@ -283,6 +284,23 @@ static bool expect_health(struct story *s, bool up)
     return story_fail(s, "who is %s?", s->word[2]);
 }
 
+/* expect N more: so many further answers with the rcode of the last one, whatever they hold. */
+static bool expect_more(struct story *s, unsigned n)
+{
+    for (; n > 0; n--) {
+        struct world_answer *a = take_answer(s, NULL);
+        if (a == NULL) {
+            return story_fail(s, "%u answers are missing", n);
+        }
+        bool same = (be16_read(a->data + 2) & DNS_RCODE_MASK) == s->last_rcode;
+        free(a);
+        if (!same) {
+            return story_fail(s, "an answer with another rcode");
+        }
+    }
+    return true;
+}
+
 bool story_expect(struct story *s)
 {
     static const struct {
@@ -306,6 +324,9 @@ bool story_expect(struct story *s)
             return story_fail(s, "there is a question to an upstream");
         }
         return true;
+    }
+    if (strcmp(v, "more") == 0) {
+        return expect_more(s, (unsigned)atoi(w));
     }
     if (strcmp(w, "count") == 0 || strcmp(w, "status") == 0) {
         return expect_count(s, w[0] == 's');

@@ -85,6 +85,15 @@ static void question_text(const struct world_sent *m, char out[DNS_NAME_TEXT + 3
     snprintf(out, DNS_NAME_TEXT + 32, "%s %s", text, type);
 }
 
+static bool has_capitals(const struct world_sent *m)
+{
+    bool any = false;
+    for (size_t i = DNS_HEADER_OCTETS; m->data[i] != 0; i++) {
+        any = any || (m->data[i] >= 'A' && m->data[i] <= 'Z');
+    }
+    return any;
+}
+
 static bool check_options(struct story *s, unsigned *i, const struct world_sent *m)
 {
     bool edns = be16_read(m->data + 10) > 0;
@@ -100,6 +109,8 @@ static bool check_options(struct story *s, unsigned *i, const struct world_sent 
             good = (be16_read(m->data + 2) & DNS_CD) != 0;
         } else if (strcmp(w, "with") == 0 && strcmp(v, "edns") == 0) {
             good = edns;
+        } else if (strcmp(w, "in") == 0) {
+            good = has_capitals(m) == (strcmp(v, "mixed") == 0);
         } else if (strcmp(w, "without") == 0 && strcmp(v, "do") == 0) {
             good = !dnssec_ok;
         } else if (strcmp(w, "without") == 0) {
@@ -148,10 +159,11 @@ static bool ignores(struct story *s, int upstream, unsigned i)
 {
     char want[DNS_NAME_TEXT + 32], found[DNS_NAME_TEXT + 32];
     unsigned kept = 0;
-    snprintf(want, sizeof want, "%s %s", s->word[i + 1], s->word[i + 2]);
+    bool all = strcmp(s->word[i + 1], "everything") == 0;
+    snprintf(want, sizeof want, "%s %s", s->word[i + 1], i + 2 < s->count ? s->word[i + 2] : "");
     for (unsigned k = 0; k < s->sent_count; k++) {
         question_text(s->sent[k], found);
-        if (strcmp(found, want) == 0 && (upstream < 0 || s->sent[k]->upstream == (unsigned)upstream)) {
+        if ((all || strcmp(found, want) == 0) && (upstream < 0 || s->sent[k]->upstream == (unsigned)upstream)) {
             free(s->sent[k]);
         } else {
             s->sent[kept++] = s->sent[k];
@@ -370,7 +382,7 @@ bool story_upstream(struct story *s)
     if (i + 1 < s->count && strcmp(s->word[i], "is") == 0) {
         return set_mode(s, upstream, s->word[i + 1]);
     }
-    if (i + 2 < s->count && strcmp(s->word[i], "ignores") == 0) {
+    if (i + 1 < s->count && strcmp(s->word[i], "ignores") == 0) {
         return ignores(s, upstream, i);
     }
     if (i < s->count && strcmp(s->word[i], "gets") == 0) {

@@ -202,6 +202,7 @@ static bool verb_client(struct story *s)
             strncat(hex, s->word[i], sizeof hex - strlen(hex) - 1);
         }
         world_ask(&s->world, 0, &peer, msg, octets_of_hex(hex, msg, sizeof msg));
+        story_pump(s);
         return true;
     }
     if (strcmp(s->word[2], "asks") != 0 || s->count < 5) {
@@ -255,6 +256,10 @@ static bool run_verb(struct story *s)
     if (strcmp(v, "upstream") == 0) {
         return story_upstream(s);
     }
+    if (strcmp(v, "upstreams") == 0 && s->count > 3) {
+        w->draft.upstreams[0].id = strtoull(s->word[3], NULL, 10);
+        return s->dirty = true;
+    }
     if (strcmp(v, "expect") == 0) {
         story_ready(s);
         return story_expect(s);
@@ -293,7 +298,12 @@ static bool run_verb(struct story *s)
 bool story_step(struct story *s, const char *line)
 {
     char copy[8192];
-    size_t n = strcspn(line, "#\r\n");
+    size_t n = strcspn(line, "\r\n");
+    for (size_t i = 0; i < n; i++) {
+        if (line[i] == '#' && (i == 0 || line[i - 1] == ' ')) {
+            n = i; /* \# is no comment */
+        }
+    }
     n = n < sizeof copy ? n : sizeof copy - 1;
     while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t')) {
         n--;
