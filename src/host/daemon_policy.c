@@ -12,6 +12,7 @@
 #include "host/daemon_int.h"
 #include "host/logsink.h"
 #include "host/netconf.h"
+#include "host/progress.h"
 #include "host/sys.h"
 
 #define API_URL_MAX 128
@@ -188,23 +189,10 @@ void daemon_take_image(struct daemon *d)
     list_image_close(old);
 }
 
-/* A line on the terminal, over and over, while lists are loaded. */
 void daemon_on_progress(void *arg, const struct lists_progress *p)
 {
-    char line[200];
-    struct strbuf out;
     (void)arg;
-    if (!isatty(STDERR_FILENO)) {
-        return;
-    }
-    strbuf_init(&out, line, sizeof line);
-    strbuf_str(&out, "\r\033[K");
-    if (p->running) {
-        strbuf_printf(&out, "lists: %u of %u, %llu KiB%s", p->done, p->total,
-                      (unsigned long long)(p->octets / 1024), p->building ? ", compiling" : "");
-    }
-    ssize_t n = write(STDERR_FILENO, out.text, out.len);
-    (void)n;
+    progress_lists(p);
 }
 
 /* Lists in the making: no id twice. */
@@ -290,6 +278,7 @@ enum err daemon_open_lists(struct daemon *d)
         .arg = d,
         .on_image = daemon_on_image,
         .on_progress = daemon_on_progress};
+    progress_open(STDERR_FILENO);
     enum err e = sys_entropy(cfg.seed, sizeof cfg.seed);
     e = e == ERR_OK ? gather_specs(d, &d->rules, &specs) : e;
     if (e != ERR_OK) {

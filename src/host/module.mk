@@ -13,6 +13,7 @@ host_SRCS := \
     list_copy.c \
     list_image.c \
     list_judge.c \
+    list_sink.c \
     list_spec.c \
     listen.c \
     lists.c \
