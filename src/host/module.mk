@@ -7,6 +7,8 @@ host_SRCS := \
     decode.c \
     doh_curl.c \
     fetch_curl.c \
+    fetch_curl_answer.c \
+    fetch_curl_url.c \
     filewatch.c \
     idna.c \
     list_build.c \
