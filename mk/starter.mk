@@ -1,4 +1,5 @@
-# conf/starter.txt, the list inside the program, as an array in src/host/starter.c.
+# Files inside the program, as arrays: conf/starter.txt, the list that is always there, in src/host/starter.c, and
+# src/api/openapi.json, the description of the API, in src/api/view_static.c.
 
 EMBED := build/tools/embed
 
@@ -13,3 +14,10 @@ $(BUILD)/gen/starter.inc: conf/starter.txt $(EMBED)
 	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
 
 $(BUILD)/host/starter.o: $(BUILD)/gen/starter.inc
+
+$(BUILD)/gen/openapi.inc: src/api/openapi.json $(EMBED)
+	@mkdir -p $(@D)
+	@echo "  EMBED   $<"
+	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
+
+$(BUILD)/api/view_static.o: $(BUILD)/gen/openapi.inc

@@ -30,7 +30,7 @@ enum http_method {
     HTTP_OTHER
 };
 
-#define API_BODY_MAX (256 * 1024) /* octets of a request body that are read at all */
+#define API_BODY_MAX (1024 * 1024) /* octets of a body that are read: a rules document fits */
 
 /* Header values that the API looks at; absent ones have len 0. Borrowed for the call. */
 struct api_request {
@@ -131,6 +131,10 @@ MUST_CHECK enum err api_init(struct api **out, void *mem, size_t len, const stru
  * too. */
 void api_handle(struct api *a, usec_t now, const struct api_request *request,
                 struct api_response *response);
+
+/* Something that pages show has changed without the API's doing (lists were fetched, the
+ * configuration was read again): open event streams tell. */
+void api_changed(struct api *a, unsigned parts /* enum rules_part */);
 
 /* Once a second or so: timed rules and pauses that end, sessions that expire. */
 void api_tick(struct api *a, usec_t now);

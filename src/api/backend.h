@@ -154,6 +154,9 @@ struct api_backend {
     usec_t (*clock)(void *ctx);    /* monotonic; for "took" only. May be NULL */
     int64_t (*unix_us)(void *ctx); /* wall time */
 
+    /* Is a password set at all? May be NULL: it is. */
+    bool (*password_exists)(void *ctx);
+
     /* Slow on purpose (a memory-hard hash); failures are rate-limited before this is asked. */
     enum api_credential (*password_check)(void *ctx, struct span password);
     enum err (*password_set)(void *ctx, struct span password); /* may be NULL */

@@ -1,2 +1,41 @@
 # Sources of src/api, written out.
-api_SRCS := assets.c rules.c rules_check.c rules_edit.c rules_value.c
+api_SRCS := \
+    api.c \
+    assets.c \
+    auth.c \
+    feed.c \
+    items.c \
+    lookup.c \
+    metrics.c \
+    origin.c \
+    page.c \
+    query_filter.c \
+    reply.c \
+    request.c \
+    routes.c \
+    rules.c \
+    rules_check.c \
+    rules_edit.c \
+    rules_value.c \
+    tally.c \
+    view_action.c \
+    view_auth.c \
+    view_blocking.c \
+    view_check.c \
+    view_clients.c \
+    view_config.c \
+    view_domains.c \
+    view_events.c \
+    view_groups.c \
+    view_history.c \
+    view_info.c \
+    view_lists.c \
+    view_network.c \
+    view_owner.c \
+    view_padd.c \
+    view_queries.c \
+    view_static.c \
+    view_status.c \
+    view_summary.c \
+    view_top.c \
+    view_upstreams.c

@@ -22,8 +22,8 @@
 #include "dns/name.h"
 
 #define RULES_VERSION     1
-#define RULES_TEXT_MAX    (8 * 1024 * 1024) /* octets of a document */
-#define RULES_OWN_MAX     10000             /* entries; more are refused */
+#define RULES_TEXT_MAX    (4 * 1024 * 1024) /* octets of a document */
+#define RULES_OWN_MAX     3000              /* entries; more are refused */
 #define RULES_LISTS_MAX   256
 #define RULES_GROUPS_MAX  64
 #define RULES_CLIENTS_MAX 1024
@@ -105,7 +105,7 @@ MUST_CHECK enum err rules_print(const struct rules *r, rules_put *put, void *arg
 uint32_t rules_own_count(const struct rules *r);
 bool rules_own_at(const struct rules *r, uint32_t i, struct rule_view *out);
 
-/* Is the rule one that the matcher can take now: enabled, not ended, not a regex? */
+/* Is the rule one that the matcher can take now: enabled, not ended, no regex, for everybody? */
 bool rules_own_active(const struct rule_view *v, int64_t now_unix);
 
 /* Lists added by the person, and configured ones switched off. */

@@ -33,7 +33,6 @@ static ALWAYS_INLINE void judge(void *ctx, uint32_t class_id, uint32_t rule, uns
     j->out->rank = (uint8_t)rank;
     j->out->label = (uint8_t)label;
     j->out->rule = rule;
-    j->out->class_id = class_id;
 }
 
 enum bl_action bl_match(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes,
@@ -45,18 +44,6 @@ enum bl_action bl_match(const struct bl_image *image, const struct dns_name *nam
     bl_walk(image, name, suffixes, judge, &j);
     out->action = (uint8_t)(j.best == 0 ? BL_NONE : bl_rank_action(out->rank));
     return (enum bl_action)out->action;
-}
-
-int bl_verdict_list(const struct bl_image *image, const struct bl_verdict *verdict)
-{
-    struct bl_sources s = bl_image_class(image, verdict->class_id);
-    unsigned says = verdict->label == 0 ? 1u << 2 * verdict->rank : 2u << 2 * verdict->rank;
-    for (uint32_t i = 0; i < s.count; i++) {
-        if (s.pairs[2 * i + 1] & says) {
-            return s.pairs[2 * i];
-        }
-    }
-    return -1;
 }
 
 size_t bl_filter_memory(const struct bl_image *image)

@@ -30,12 +30,6 @@ enum bl_action bl_match(const struct bl_image *image, const struct dns_name *nam
                         const struct dns_suffixes *suffixes, const struct bl_filter *filter,
                         struct bl_verdict *out);
 
-/*
- * The first list that holds the rule of a verdict and says what decided, or -1. For a verdict without a filter. HOT: one look at the set of lists, unlike
- * bl_image_sources(), which finds lines too.
- */
-int bl_verdict_list(const struct bl_image *image, const struct bl_verdict *verdict);
-
 /* One rule that bears on a name. */
 struct bl_hit {
     struct bl_source source; /* list, line, kind, rank */

@@ -51,7 +51,6 @@ struct bl_verdict {
                        the name itself */
     uint32_t
         rule; /* where the image keeps the rule: for bl_image_sources(); good for that image only */
-    uint32_t class_id; /* the set of lists that hold the rule: for bl_verdict_list() */
 };
 
 /* A set of lists by id. */

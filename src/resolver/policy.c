@@ -44,10 +44,10 @@ bool policy_is_on(const struct resolver *r)
     return r->now >= r->snap->pause_until;
 }
 
-static uint16_t list_of(const struct bl_image *image, const struct bl_verdict *listed)
+static uint16_t list_of(const struct bl_image *image, uint32_t rule)
 {
-    int list = bl_verdict_list(image, listed);
-    return list >= 0 ? (uint16_t)list : STATS_NO_LIST;
+    struct bl_source source;
+    return bl_image_sources(image, rule, &source, 1) > 0 ? source.list : STATS_NO_LIST;
 }
 
 void policy_judge(const struct resolver *r, const struct dns_name *name, const struct dns_suffixes *suffixes,
@@ -80,7 +80,7 @@ void policy_judge(const struct resolver *r, const struct dns_name *name, const s
         out->verdict = VERDICT_BLOCK;
         out->status = QUERY_BLOCKED_LIST;
         out->labels = (uint8_t)(name->labels - listed.label);
-        out->list = list_of(s->image, &listed);
+        out->list = list_of(s->image, listed.rule);
         break;
     case BL_NONE:
         break;

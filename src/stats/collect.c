@@ -123,6 +123,7 @@ static void next_hour(struct stats *s, uint32_t hours)
     for (uint32_t i = 0; i < hours && i < STATS_HOURS; i++) {
         s->hour++;
         uint32_t h = s->hour % STATS_HOURS;
+        memset(s->recent[s->hour % 2], 0, sizeof s->recent[0]);
         for (uint32_t u = 0; u < STATS_UPSTREAM_ROWS; u++) {
             s->upstream[u].count[h] = 0;
             s->upstream[u].samples[h] = 0;
@@ -201,6 +202,7 @@ static void take_indexed(struct stats *s, struct attached *a)
         uint32_t n = take_delta(&c->upstream[i], &a->upstream[i]);
         if (n > 0 && s->upstream_map[i] >= 0) {
             s->upstream[s->upstream_map[i]].count[h] += n;
+            s->upstream[s->upstream_map[i]].ever += n;
         }
     }
     for (int i = 0; i < STATS_LISTS_MAX; i++) {
@@ -253,6 +255,7 @@ static void work_up(struct stats *s, const struct ring_record *rec, uint64_t has
     enum query_outcome outcome = query_outcome_of((enum query_status)rec->status);
     int upstream = upstream_of(s, rec->upstream);
     hist_add(&s->latency[outcome], rec->latency_us);
+    hist_add(&s->recent[s->hour % 2][outcome], rec->latency_us);
     if (outcome == OUTCOME_IGNORED) {
         if (!admit_ignored(s, rec->time)) {
             return;

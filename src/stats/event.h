@@ -7,6 +7,7 @@
 #ifndef SINKHOLE_STATS_EVENT_H
 #define SINKHOLE_STATS_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/ip.h"
@@ -33,6 +34,13 @@ enum query_status {
     QUERY_FAILED,  /* SERVFAIL: no upstream answered */
     QUERY_STATUS_COUNT
 };
+
+/* Refused, rate limited and invalid ones are in no total but their own: they count no type and no
+ * reply either. */
+static inline bool query_is_answered(enum query_status s)
+{
+    return s < QUERY_REFUSED || s > QUERY_INVALID;
+}
 
 /* The kind of the answer, as Pi-hole's API counts them. */
 enum query_reply {

@@ -20,10 +20,15 @@ bool index_init(struct index *ix, struct arena *a, uint32_t entries)
         return false;
     }
     ix->mask = n - 1;
-    for (uint32_t i = 0; i < n; i++) {
+    index_clear(ix);
+    return true;
+}
+
+void index_clear(struct index *ix)
+{
+    for (uint32_t i = 0; i <= ix->mask; i++) {
         ix->slot[i].entry = INDEX_NONE;
     }
-    return true;
 }
 
 void index_insert(struct index *ix, uint64_t hash, uint32_t entry)

@@ -32,6 +32,8 @@ uint32_t index_slots(uint32_t entries);
 /* false: the arena is used up. */
 bool index_init(struct index *ix, struct arena *a, uint32_t entries);
 
+void index_clear(struct index *ix);
+
 static inline uint32_t index_first(const struct index *ix, uint64_t hash)
 {
     return (uint32_t)hash & ix->mask;

@@ -1,6 +1,7 @@
 /*
  * Tables of names. Pi-hole has fewer statuses than we count, so several of ours share one of its
- * names.
+ * names. Its SPECIAL_DOMAIN means a blocked one; what we answer by rule alone (localhost, ANY) is
+ * not.
  */
 #include "stats/names.h"
 
@@ -17,7 +18,7 @@ static const struct {
     [QUERY_CACHED] = {"CACHE", "cached", OUTCOME_CACHED},
     [QUERY_STALE] = {"CACHE_STALE", "stale", OUTCOME_CACHED},
     [QUERY_LOCAL] = {"CACHE", "local", OUTCOME_LOCAL},
-    [QUERY_SPECIAL] = {"SPECIAL_DOMAIN", "special", OUTCOME_LOCAL},
+    [QUERY_SPECIAL] = {"CACHE", "special", OUTCOME_LOCAL},
     [QUERY_BLOCKED_LIST] = {"GRAVITY", "blocked_list", OUTCOME_BLOCKED},
     [QUERY_BLOCKED_RULE] = {"DENYLIST", "blocked_rule", OUTCOME_BLOCKED},
     [QUERY_BLOCKED_REGEX] = {"REGEX", "blocked_regex", OUTCOME_BLOCKED},

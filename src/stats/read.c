@@ -109,6 +109,16 @@ const struct hist *stats_latency(const struct stats *s, enum query_outcome outco
     return &s->latency[outcome];
 }
 
+uint32_t stats_recent_latency(const struct stats *s, enum query_outcome outcome, struct hist *out)
+{
+    REQUIRE(outcome < OUTCOME_COUNT);
+    *out = s->recent[0][outcome];
+    hist_merge(out, &s->recent[1][outcome]);
+    int64_t before = series_start(&s->series[TIMELINE_1H], s->hour > 0 ? 1 : 0);
+    int64_t seconds = stats_unix_s(s) - before;
+    return seconds > 0 ? (uint32_t)seconds : 0;
+}
+
 /* --- timelines ---------------------------------------------------------------------------------
  */
 
@@ -253,7 +263,8 @@ bool stats_upstream_at(const struct stats *s, uint32_t row, struct stats_upstrea
     const struct upstream_row *u = &s->upstream[row];
     uint64_t samples = 0;
     double sum = 0, squares = 0;
-    *out = (struct stats_upstream_use){.upstream = u->upstream, .current = u->current};
+    *out = (struct stats_upstream_use){
+        .upstream = u->upstream, .current = u->current, .ever = u->ever};
     for (int h = 0; h < STATS_HOURS; h++) {
         out->count += u->count[h];
         samples += u->samples[h];

@@ -369,6 +369,7 @@ static void put_upstreams(const struct stats *s, struct writer *w)
         put_number(w, u->upstream.endpoint.port);
         put_number(w, name_len);
         writer_bytes(w, u->upstream.name, name_len);
+        put_number(w, u->ever);
         for (uint32_t h = 1; h <= STATS_HOURS; h++) {
             uint32_t at = (s->hour + h) % STATS_HOURS;
             put_number(w, u->count[at]);
@@ -389,12 +390,16 @@ static void get_upstreams(struct stats *s, struct reader *r, uint32_t idle, bool
         up.endpoint.port = (uint16_t)get_up_to(r, UINT16_MAX);
         size_t name_len = (size_t)get_up_to(r, sizeof up.name - 1);
         const uint8_t *name = reader_take(r, name_len);
+        uint64_t ever = get_number(r);
         int row = -1;
         if (id && addr && name && take) {
             up.id = le64_read(id);
             memcpy(up.endpoint.addr.b, addr, 16);
             memcpy(up.name, name, name_len);
             row = stats_upstream_row(s, &up);
+        }
+        if (row >= 0 && !r->bad) {
+            s->upstream[row].ever += ever;
         }
         for (uint32_t h = 1; h <= STATS_HOURS; h++) {
             uint64_t count = get_number(r), samples = get_number(r);

@@ -120,6 +120,9 @@ stats_rate_milli(const struct stats *s); /* queries in 1000 seconds, over the la
  */
 const struct hist *stats_latency(const struct stats *s, enum query_outcome outcome);
 
+/* The same for the current hour and the one before it. Returns how many seconds that is. */
+uint32_t stats_recent_latency(const struct stats *s, enum query_outcome outcome, struct hist *out);
+
 /* Timelines. Slots are aligned to wall time; the newest is not over yet. */
 enum stats_timeline {
     TIMELINE_10S,   /* the last 10 minutes */
@@ -168,7 +171,8 @@ uint32_t stats_client_slot(const struct stats *s, uint32_t row, uint32_t ago,
 struct stats_upstream_use {
     struct stats_upstream upstream;
     bool current;      /* in the snapshot now */
-    uint64_t count;    /* answers taken from it */
+    uint64_t ever;     /* answers taken from it since statistics were first kept */
+    uint64_t count;    /* of them, in the last 24 hours */
     double response_s; /* mean time to its answer; 0 if there was none */
     double variance_s2;
 };

@@ -24,6 +24,7 @@ struct upstream_row {
     bool used;
     bool current;
     struct stats_upstream upstream;
+    uint64_t ever;               /* answers since statistics were first kept */
     uint64_t count[STATS_HOURS]; /* by hour number % STATS_HOURS, as all arrays of this length */
     uint64_t samples[STATS_HOURS];
     double sum_us[STATS_HOURS];
@@ -61,6 +62,8 @@ struct stats {
     uint64_t ever_type[STATS_TYPE_COUNT];
     struct series series[TIMELINE_COUNT];
     struct hist latency[OUTCOME_COUNT];
+    struct hist recent[2]
+                      [OUTCOME_COUNT]; /* of the current hour at hour % 2, and of the one before */
 
     uint32_t hour; /* number of the current hour, from 0 at init */
     struct topk permitted, blocked;

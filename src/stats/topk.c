@@ -24,10 +24,19 @@ bool topk_init(struct topk *t, struct arena *a, uint32_t entries, uint32_t key_m
     t->free = ARENA_ARRAY(a, uint32_t, entries);
     t->keys = arena_alloc(a, (size_t)entries * key_max, 1);
     bool ok = t->entry && t->heap && t->free && t->keys && index_init(&t->index, a, entries);
-    for (uint32_t i = 0; ok && i < entries; i++) {
-        t->free[i] = entries - 1 - i;
+    if (ok) {
+        topk_clear(t);
     }
     return ok;
+}
+
+void topk_clear(struct topk *t)
+{
+    t->count = 0;
+    index_clear(&t->index);
+    for (uint32_t i = 0; i < t->cap; i++) {
+        t->free[i] = t->cap - 1 - i;
+    }
 }
 
 static uint8_t *key_of(const struct topk *t, uint32_t e)

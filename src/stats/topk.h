@@ -62,6 +62,9 @@ size_t topk_memory(uint32_t entries, uint32_t key_max);
 /* false: the arena is used up. */
 bool topk_init(struct topk *t, struct arena *a, uint32_t entries, uint32_t key_max);
 
+/* Forget all keys. */
+void topk_clear(struct topk *t);
+
 /* Count one occurrence. len <= key_max. Cost: O(log entries) at worst, usually one look-up. */
 void topk_add(struct topk *t, uint64_t hash, const uint8_t *key, size_t len);
 

@@ -150,8 +150,10 @@ void stats_record(struct stats_worker *w, const struct stats_event *e)
     counter_add(&c->row[COUNTER_retried], (e->flags & STATS_RETRIED) != 0);
     counter_add(&c->row[COUNTER_latency_us], e->latency_us);
     counter_add(&c->status[e->status], 1);
-    counter_add(&c->reply[e->reply], 1);
-    counter_add(&c->type[stats_type_of(e->qtype)], 1);
+    if (LIKELY(query_is_answered((enum query_status)e->status))) {
+        counter_add(&c->reply[e->reply], 1);
+        counter_add(&c->type[stats_type_of(e->qtype)], 1);
+    }
     if (e->list < STATS_LISTS_MAX) {
         counter_add(&c->list[e->list], 1);
     }

@@ -1,0 +1,78 @@
+/*
+ * Responses that are made piece by piece. A feed is a slot with the state of one of them; `fill`
+ * writes the next piece.
+ */
+#ifndef SINKHOLE_API_FEED_H
+#define SINKHOLE_API_FEED_H
+
+#include "api/api_int.h"
+#include "api/query_filter.h"
+
+/* Where a piece goes: the platform's buffer. */
+struct piece {
+    char *buf;
+    size_t cap, len;
+};
+
+static inline size_t piece_room(const struct piece *p)
+{
+    return p->cap - p->len;
+}
+
+void piece_text(struct piece *p, const char *text);
+
+/* A JSON value; false (and nothing written) if it does not fit or is NULL. Takes it over. */
+bool piece_json(struct piece *p, json_t *value);
+
+enum feed_step {
+    FEED_MORE,  /* something was written, or will be at once */
+    FEED_LATER, /* nothing until something happens */
+    FEED_END
+};
+
+struct feed {
+    bool used;
+    struct api *api;
+    enum feed_step (*fill)(struct feed *s, struct piece *p, usec_t now);
+    uint32_t phase; /* the stream's own; 0 at the start */
+    usec_t last_sent;
+    union {
+        struct {
+            struct query_filter filter;
+            uint64_t next, cursor; /* ids */
+            uint64_t skip, left;   /* matching rows to leave out, to write */
+            uint64_t matched, total;
+            bool any;
+            double took;
+        } queries;
+        struct {
+            uint64_t next; /* id of the next log entry */
+            uint32_t changes[CHANGE_COUNT];
+            uint64_t sent_total, sent_blocked;
+            uint32_t sent_rate;
+            uint32_t session; /* id; 0: no password is set */
+            usec_t totals_at, queries_at;
+            usec_t pause_until;
+        } events;
+        struct {
+            int64_t since_unix;
+            usec_t deadline;
+            uint32_t at;                             /* list to look at */
+            uint64_t told[RULES_LISTS_MAX * 2 / 64]; /* lists that were written about */
+        } update;
+        struct {
+            uint32_t at;
+            bool any;
+            int type, kind; /* -1: both */
+            double took;
+            char item[RULES_PATTERN_MAX + 1];
+        } rules;
+    };
+};
+
+/* Answer with a stream that starts at phase 0. NULL if all slots are in use: 503 is answered then.
+ */
+struct feed *feed_open(struct call *c, const char *content_type,
+                       enum feed_step (*fill)(struct feed *s, struct piece *p, usec_t now));
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * Responses. JSON goes into the API's own buffer by jansson; as it is written, what could end a
+ * script or an element (< > &) becomes an escape; other than ASCII does not occur in it at all. So
+ * no name, however hostile, leaves JSON.
+ */
+#include <string.h>
+
+#include "api/api_int.h"
+
+struct sink {
+    char *buf;
+    size_t cap, len;
+};
+
+static int put_safe(const char *text, size_t len, void *arg)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct sink *s = arg;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool escape = c == '<' || c == '>' || c == '&' || c == 0x7f;
+        if (s->cap - s->len < (escape ? 6 : 1)) {
+            return -1;
+        }
+        if (escape) {
+            memcpy(s->buf + s->len, "\\u00", 4);
+            s->buf[s->len + 4] = digits[c >> 4];
+            s->buf[s->len + 5] = digits[c & 15];
+            s->len += 6;
+        } else {
+            s->buf[s->len++] = (char)c;
+        }
+    }
+    return 0;
+}
+
+enum err json_write(const json_t *value, char *buf, size_t cap, size_t *len)
+{
+    struct sink s = {.buf = buf, .cap = cap};
+    size_t flags = JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(16);
+    if (json_dump_callback(value, put_safe, &s, flags) != 0) {
+        return ERR_SPACE;
+    }
+    *len = s.len;
+    return ERR_OK;
+}
+
+json_t *json_rounded(double v)
+{
+    const double most = 9e12; /* beyond this a double has no six decimals anyway */
+    if (!(v > -most && v < most)) {
+        return json_real(v == v && v > 0 ? most : 0);
+    }
+    double scaled = v * 1e6 + (v < 0 ? -0.5 : 0.5);
+    return json_real((double)(int64_t)scaled / 1e6);
+}
+
+json_t *json_text(const char *text)
+{
+    char escaped[2048];
+    struct strbuf s;
+    json_t *value = json_string(text);
+    if (!value) { /* not UTF-8 */
+        strbuf_init(&s, escaped, sizeof escaped);
+        strbuf_escaped(&s, span_str(text));
+        value = json_string(escaped);
+    }
+    return value;
+}
+
+json_t *json_text_or_null(const char *text)
+{
+    return text && *text ? json_text(text) : json_null();
+}
+
+json_t *json_name(const struct dns_name *name)
+{
+    char text[DNS_NAME_TEXT];
+    size_t len = dns_name_format(name, text);
+    return json_stringn(text, len);
+}
+
+json_t *json_wire_name(struct span wire)
+{
+    struct dns_name name;
+    if (wire.len == 0 || dns_name_from_wire(wire.ptr, wire.len, &name) != ERR_OK) {
+        return json_null();
+    }
+    return json_name(&name);
+}
+
+double call_took(const struct call *c)
+{
+    const struct api_backend *be = c->api->be;
+    return be->clock ? (double)(be->clock(be->ctx) - c->clock_start) / 1e6 : 0;
+}
+
+/* --- headers ------------------------------------------------------------------------------------
+ */
+
+void reply_header(struct call *c, const char *name, const char *value)
+{
+    struct api_response *res = c->res;
+    if (res->header_count == API_HEADERS_MAX) {
+        return;
+    }
+    for (const char *p = value; *p; p++) {
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f) {
+            return;
+        }
+    }
+    struct api_header *h = &res->headers[res->header_count++];
+    struct strbuf text;
+    h->name = name;
+    strbuf_init(&text, h->value, sizeof h->value);
+    strbuf_str(&text, value);
+}
+
+const char *reply_find_header(const struct call *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->res->header_count; i++) {
+        if (strcmp(c->res->headers[i].name, name) == 0) {
+            return c->res->headers[i].value;
+        }
+    }
+    return NULL;
+}
+
+static void common_headers(struct call *c, const char *content_type)
+{
+    reply_header(c, "Content-Type", content_type);
+    reply_header(c, "Cache-Control", "no-store");
+    reply_header(c, "X-Content-Type-Options", "nosniff");
+    reply_header(c, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    reply_header(c, "Referrer-Policy", "no-referrer");
+}
+
+/* --- bodies -------------------------------------------------------------------------------------
+ */
+
+static const char json_content[] = "application/json; charset=utf-8";
+
+static void out_of_room(struct call *c)
+{
+    static const char text[] =
+        "{\"error\":{\"key\":\"internal_error\",\"message\":\"The answer does not fit\","
+        "\"hint\":null},\"took\":0.0}";
+    c->res->status = 500;
+    c->res->body = text;
+    c->res->body_len = sizeof text - 1;
+    c->res->body_static = true;
+}
+
+void reply_json(struct call *c, int status, json_t *body)
+{
+    size_t len = 0;
+    common_headers(c, json_content);
+    if (!body || json_object_set_new(body, "took", json_rounded(call_took(c))) != 0 ||
+        json_write(body, c->api->response, c->api->response_cap, &len) != ERR_OK) {
+        out_of_room(c);
+    } else {
+        c->res->status = status;
+        c->res->body = c->api->response;
+        c->res->body_len = len;
+    }
+    json_decref(body);
+}
+
+void reply_error(struct call *c, int status, const char *key, const char *message, const char *hint)
+{
+    reply_json(
+        c, status,
+        json_pack("{s:{s:s, s:s, s:s?}}", "error", "key", key, "message", message, "hint", hint));
+}
+
+void reply_empty(struct call *c, int status)
+{
+    common_headers(c, json_content);
+    c->res->headers[0].value[0] = '\0'; /* no body, no type */
+    c->res->headers[0] = c->res->headers[--c->res->header_count];
+    c->res->status = status;
+}
+
+void reply_text(struct call *c, int status, const char *content_type, struct strbuf *text)
+{
+    if (text->truncated) {
+        common_headers(c, json_content);
+        out_of_room(c);
+        return;
+    }
+    common_headers(c, content_type);
+    c->res->status = status;
+    c->res->body = text->text;
+    c->res->body_len = text->len;
+}
+
+void reply_static(struct call *c, int status, const char *content_type, const void *body,
+                  size_t len)
+{
+    common_headers(c, content_type);
+    c->res->status = status;
+    c->res->body = body;
+    c->res->body_len = len;
+    c->res->body_static = true;
+}

@@ -1,0 +1,189 @@
+/* Why is a name blocked, or not: every rule that speaks of it, and which one decides. */
+#include <string.h>
+
+#include "api/routes.h"
+
+enum { OTHERS_MAX = 20 };
+
+static bool is_reason(const struct api_verdict *v, const char *reason)
+{
+    return v->reason && strcmp(v->reason, reason) == 0;
+}
+
+static json_t *match_object(const struct call *c, const struct api_match *m)
+{
+    bool own = m->list == 0;
+    json_t *line = own || m->line == 0 ? json_null() : json_integer(m->line);
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o, s:s, s:b}", "source", own ? "rule" : "list",
+                     "list_id", own ? json_null() : json_integer(m->list), "list",
+                     own ? json_null() : json_text(list_name_of(c->api, m->list)), "rule",
+                     json_name(&m->rule), "subtree", (int)m->subtree, "line", line, "action",
+                     m->allow ? "allow" : "block", "important", (int)m->important);
+}
+
+/* What decides without being a rule. */
+static json_t *builtin_object(const struct dns_name *name, const char *source)
+{
+    return json_pack("{s:s, s:n, s:n, s:o, s:b, s:n, s:s, s:b}", "source", source, "list_id",
+                     "list", "rule", json_name(name), "subtree", 0, "line", "action", "allow",
+                     "important", 0);
+}
+
+/* What a blocked name is answered with, in words. */
+static void block_answer(const struct call *c, struct strbuf *out)
+{
+    const struct snapshot *s = c->api->be->snapshot(c->api->be->ctx);
+    char v4[IP_TEXT_MAX], v6[IP_TEXT_MAX];
+    switch (s ? s->block_mode : BLOCK_NULL) {
+    case BLOCK_NULL:
+        strbuf_str(out, "0.0.0.0, ::");
+        break;
+    case BLOCK_NXDOMAIN:
+        strbuf_str(out, "NXDOMAIN");
+        break;
+    case BLOCK_NODATA:
+        strbuf_str(out, "no data");
+        break;
+    case BLOCK_REFUSED:
+        strbuf_str(out, "REFUSED");
+        break;
+    case BLOCK_ADDRESS:
+        ip_format(&s->block_v4, v4);
+        ip_format(&s->block_v6, v6);
+        strbuf_printf(out, "%s, %s", v4, v6);
+        break;
+    }
+}
+
+static json_t *client_object(const struct call *c, const struct ip_addr *client)
+{
+    char addr[IP_TEXT_MAX], name[DNS_NAME_TEXT];
+    ip_format(client, addr);
+    client_name_of(c->api, client, name);
+    return json_pack("{s:s, s:o, s:s}", "ip", addr, "name", json_text_or_null(name), "group",
+                     "Default");
+}
+
+/* The rule that decides, out of the matches; null if nothing speaks of the name. */
+static json_t *decided_object(const struct call *c, const struct dns_name *name,
+                              const struct api_verdict *v, json_t *others)
+{
+    json_t *decided = NULL;
+    if (is_reason(v, "local record")) {
+        decided = builtin_object(name, "local");
+    } else if (is_reason(v, "special-use name")) {
+        decided = builtin_object(name, "special");
+    }
+    for (uint32_t i = 0; i < v->count && i < API_MATCHES_MAX; i++) {
+        if (!decided && v->match[i].wins) {
+            decided = match_object(c, &v->match[i]);
+        } else if (json_array_size(others) < OTHERS_MAX) {
+            json_array_append_new(others, match_object(c, &v->match[i]));
+        }
+    }
+    return decided ? decided : json_null();
+}
+
+void view_check(struct call *c)
+{
+    char text[DNS_NAME_TEXT], client_text[IP_TEXT_MAX], answer[128];
+    struct dns_name name;
+    struct ip_addr client;
+    struct api_verdict *v = &c->api->verdict;
+    struct strbuf a;
+    if (!param_text(c, "domain", text, sizeof text) ||
+        dns_name_parse(span_str(text), &name) != ERR_OK) {
+        bad_request(c, "Missing or invalid \"domain\": not a domain name");
+        return;
+    }
+    bool named = param_text(c, "client", client_text, sizeof client_text) && client_text[0];
+    if (named && ip_parse(span_str(client_text), &client) != ERR_OK) {
+        bad_request(c, "Invalid \"client\": not an IP address");
+        return;
+    }
+    memset(v, 0, sizeof *v);
+    enum err e = c->api->be->explain(c->api->be->ctx, &name, named ? &client : NULL, v);
+    if (e != ERR_OK) {
+        reply_rules_error(c, e, NULL, NULL);
+        return;
+    }
+    bool local = is_reason(v, "local record") || is_reason(v, "special-use name");
+    bool blocked = !local && (v->blocked || v->paused);
+    strbuf_init(&a, answer, sizeof answer);
+    if (blocked) {
+        block_answer(c, &a);
+    }
+    list_names_load(c->api);
+    json_t *others = json_array();
+    json_t *decided = decided_object(c, &name, v, others);
+    int64_t timer;
+    bool paused = blocking_state(c, &timer)[0] == 'd';
+    reply_json(c, 200,
+               json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:I}", "domain", json_name(&name),
+                         "client", named ? client_object(c, &client) : json_null(), "verdict",
+                         local     ? "local"
+                         : blocked ? "blocked"
+                                   : "allowed",
+                         "paused", (int)paused, "answer",
+                         blocked ? json_string(answer) : json_null(), "decided_by", decided,
+                         "others", others, "left_off", (json_int_t)v->left_off));
+}
+
+/* --- Pi-hole's way to ask ------------------------------------------------------------------------
+ */
+
+static void add_found(struct call *c, json_t *domains, json_t *gravity, const struct api_match *m)
+{
+    struct api_list list;
+    struct rule_view own;
+    char name[DNS_NAME_TEXT];
+    dns_name_format(&m->rule, name);
+    if (m->list != 0 && list_by_id(c->api, m->list, &list)) {
+        json_array_append_new(
+            gravity,
+            json_pack("{s:s, s:o, s:n, s:b, s:I, s:s, s:I, s:I, s:[i]}", "domain", name, "address",
+                      json_text(list.url), "comment", "enabled", (int)list.enabled, "id",
+                      (json_int_t)list.id, "type", list.allow ? "allow" : "block", "number",
+                      (json_int_t)list.rules, "status", (json_int_t)list.status, "groups", 0));
+    }
+    for (uint32_t i = 0; m->list == 0 && rules_own_at(c->api->rules, i, &own); i++) {
+        if (own.id == m->line) {
+            json_array_append_new(
+                domains,
+                json_pack("{s:s, s:o, s:b, s:s, s:s, s:O, s:I}", "domain", own.written, "comment",
+                          json_text_or_null(own.comment), "enabled", (int)own.enabled, "type",
+                          own.allow ? "allow" : "deny", "kind", own.regex_form ? "regex" : "exact",
+                          "groups", own.groups, "id", (json_int_t)own.id));
+        }
+    }
+}
+
+void view_search(struct call *c)
+{
+    struct dns_name name;
+    struct api_verdict *v = &c->api->verdict;
+    if (dns_name_parse(span_str(c->param[0]), &name) != ERR_OK) {
+        bad_request(c, "Not a domain name");
+        return;
+    }
+    memset(v, 0, sizeof *v);
+    enum err e = c->api->be->explain(c->api->be->ctx, &name, NULL, v);
+    if (e != ERR_OK) {
+        reply_rules_error(c, e, NULL, NULL);
+        return;
+    }
+    json_t *domains = json_array(), *gravity = json_array();
+    for (uint32_t i = 0; i < v->count && i < API_MATCHES_MAX; i++) {
+        add_found(c, domains, gravity, &v->match[i]);
+    }
+    json_int_t own = (json_int_t)json_array_size(domains),
+               listed = (json_int_t)json_array_size(gravity);
+    json_t *results = json_pack("{s:{s:I, s:I}, s:{s:I, s:I}, s:I}", "domains", "exact", own,
+                                "regex", (json_int_t)0, "gravity", "allow", (json_int_t)0, "block",
+                                listed, "total", own + listed);
+    json_t *parameters = json_pack("{s:I, s:b, s:o, s:b}", "N", (json_int_t)API_MATCHES_MAX,
+                                   "partial", 0, "domain", json_name(&name), "debug", 0);
+    reply_json(c, 200,
+               json_pack("{s:{s:o, s:o, s:o, s:o}}", "search", "domains", domains, "gravity",
+                         gravity, "results", results, "parameters", parameters));
+}
