@@ -33,6 +33,7 @@ static ALWAYS_INLINE void judge(void *ctx, uint32_t class_id, uint32_t rule, uns
     j->out->rank = (uint8_t)rank;
     j->out->label = (uint8_t)label;
     j->out->rule = rule;
+    j->out->class_id = class_id;
 }
 
 enum bl_action bl_match(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes,
@@ -44,6 +45,17 @@ enum bl_action bl_match(const struct bl_image *image, const struct dns_name *nam
     bl_walk(image, name, suffixes, judge, &j);
     out->action = (uint8_t)(j.best == 0 ? BL_NONE : bl_rank_action(out->rank));
     return (enum bl_action)out->action;
+}
+
+unsigned bl_verdict_list(const struct bl_image *image, const struct bl_verdict *verdict)
+{
+    struct bl_sources s = bl_image_class(image, verdict->class_id);
+    unsigned bit = 1u << (2 * verdict->rank + (verdict->label == 0 ? 0 : 1));
+    uint32_t i = 0;
+    while (i + 1 < s.count && (s.pairs[2 * i + 1] & bit) == 0) {
+        i++;
+    }
+    return s.count > 0 ? s.pairs[2 * i] : 0;
 }
 
 size_t bl_filter_memory(const struct bl_image *image)

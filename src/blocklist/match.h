@@ -30,6 +30,9 @@ enum bl_action bl_match(const struct bl_image *image, const struct dns_name *nam
                         const struct dns_suffixes *suffixes, const struct bl_filter *filter,
                         struct bl_verdict *out);
 
+/* The first of the lists (by id) that the rule of a verdict stands in: cheaper than bl_image_sources(), one more cache line. */
+unsigned bl_verdict_list(const struct bl_image *image, const struct bl_verdict *verdict);
+
 /* One rule that bears on a name. */
 struct bl_hit {
     struct bl_source source; /* list, line, kind, rank */

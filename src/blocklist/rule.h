@@ -51,6 +51,7 @@ struct bl_verdict {
                        the name itself */
     uint32_t
         rule; /* where the image keeps the rule: for bl_image_sources(); good for that image only */
+    uint32_t class_id; /* of the rule, for bl_verdict_list(); likewise */
 };
 
 /* A set of lists by id. */

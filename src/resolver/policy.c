@@ -44,12 +44,6 @@ bool policy_is_on(const struct resolver *r)
     return r->now >= r->snap->pause_until;
 }
 
-static uint16_t list_of(const struct bl_image *image, uint32_t rule)
-{
-    struct bl_source source;
-    return bl_image_sources(image, rule, &source, 1) > 0 ? source.list : STATS_NO_LIST;
-}
-
 void policy_judge(const struct resolver *r, const struct dns_name *name, const struct dns_suffixes *suffixes,
                   struct policy_verdict *out)
 {
@@ -80,7 +74,7 @@ void policy_judge(const struct resolver *r, const struct dns_name *name, const s
         out->verdict = VERDICT_BLOCK;
         out->status = QUERY_BLOCKED_LIST;
         out->labels = (uint8_t)(name->labels - listed.label);
-        out->list = list_of(s->image, listed.rule);
+        out->list = (uint16_t)bl_verdict_list(s->image, &listed);
         break;
     case BL_NONE:
         break;
