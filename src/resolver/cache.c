@@ -35,7 +35,7 @@ static uint32_t granule_words(const struct cache_config *cfg)
 static size_t stride(const struct cache_config *cfg)
 {
     size_t octets = sizeof(struct cache_set) + (size_t)GRANULES * granule_words(cfg) * 8;
-    return (octets + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    return (octets + sizeof(struct cache_set) - 1) / sizeof(struct cache_set) * sizeof(struct cache_set);
 }
 
 static uint32_t set_count(const struct cache_config *cfg)
@@ -45,7 +45,7 @@ static uint32_t set_count(const struct cache_config *cfg)
 
 size_t cache_memory(const struct cache_config *cfg)
 {
-    return sizeof(struct cache) + stride(cfg) * set_count(cfg) + 2 * CACHE_LINE;
+    return sizeof(struct cache) + stride(cfg) * set_count(cfg) + 2 * sizeof(struct cache_set);
 }
 
 enum err cache_init(struct cache **out, void *mem, size_t len, const struct cache_config *cfg, struct siphash_key key)
@@ -57,7 +57,7 @@ enum err cache_init(struct cache **out, void *mem, size_t len, const struct cach
     struct arena arena;
     arena_init(&arena, mem, len);
     struct cache *c = ARENA_NEW(&arena, struct cache);
-    uint8_t *sets = arena_alloc(&arena, stride(cfg) * set_count(cfg), CACHE_LINE);
+    uint8_t *sets = arena_alloc(&arena, stride(cfg) * set_count(cfg), sizeof(struct cache_set));
     if (c == NULL || sets == NULL) {
         return ERR_SPACE;
     }
@@ -253,6 +253,8 @@ static bool set_read_once(const struct cache *c, struct cache_set *s, const stru
             unsigned way = word * 4 + lane;
             size_t start = (size_t)cache_set_start(s, way) * c->granule_words;
             const cache_word *e = cache_set_words(s) + start;
+            PREFETCH(e + CACHE_LINE / sizeof *e);
+            PREFETCH(e + 2 * CACHE_LINE / sizeof *e);
             size_t words = (size_t)GRANULES * c->granule_words - start;
             if (cache_entry_is(e, words, key, key_hash)) {
                 g->way = way;
@@ -274,6 +276,12 @@ static void set_read(const struct cache *c, struct cache_set *s, const struct ca
         }
     }
     g->state = CACHE_BUSY;
+}
+
+void cache_prefetch(const struct cache *c, const struct cache_key *key)
+{
+    struct cache_set *s = cache_set_at(c, cache_key_hash(key));
+    PREFETCH(s);
 }
 
 /* Count a hit, and say whether the caller is the one to ask ahead of time. The counter is no more written once it is full. */

@@ -120,6 +120,9 @@ struct cache_hit {
 enum cache_state cache_find(struct cache *c, const struct cache_key *key, usec_t now, uint32_t stale_s,
                             uint32_t stale_ttl, uint8_t *room, size_t cap, struct cache_hit *out);
 
+/* A look-up of this key comes soon: get its set on the way. */
+void cache_prefetch(const struct cache *c, const struct cache_key *key);
+
 /* Remember that asking anew for a stale answer failed, until `until`. */
 void cache_mark_failed(struct cache *c, const struct cache_key *key, usec_t until);
 

@@ -336,23 +336,21 @@ static bool answer_stale(struct resolver *r, struct query *q, const struct cache
 }
 
 /* The cache, then the upstreams. */
-static void resolve(struct resolver *r, struct query *q, uint16_t *owner)
+static void resolve(struct resolver *r, struct query *q, const struct cache_key *key, uint16_t *owner)
 {
-    struct cache_key key;
     struct cache_hit hit;
-    query_key(r, q, &key);
     size_t start = DNS_HEADER_OCTETS + (size_t)q->req.question_len;
     enum cache_state state =
-        cache_find(r->cache, &key, r->now, r->snap->stale_s, 0, q->packet->data + start, q->packet->cap - start, &hit);
+        cache_find(r->cache, key, r->now, r->snap->stale_s, 0, q->packet->data + start, q->packet->cap - start, &hit);
     if (LIKELY(state == CACHE_FRESH)) {
         q->status = hit.rcode == DNS_SERVFAIL ? QUERY_FAILED : QUERY_CACHED;
         if (UNLIKELY(hit.prefetch) && r->snap->prefetch) {
-            forward_refresh(r, &key);
+            forward_refresh(r, key);
         }
-        pipeline_records(r, q, &hit, &key);
+        pipeline_records(r, q, &hit, key);
         return;
     }
-    uint16_t belongs = owner_of(r, key.hash);
+    uint16_t belongs = owner_of(r, key->hash);
     /* After a busy read the packet may hold rubbish behind its question, and behind an alias another question: they stay here. */
     if (belongs != r->cfg.worker && q->peer->worker == r->cfg.worker && state != CACHE_BUSY && q->alias == ALIAS_NONE) {
         stats_count(r->stats, COUNTER_handoffs, 1);
@@ -364,17 +362,20 @@ static void resolve(struct resolver *r, struct query *q, uint16_t *owner)
         query_error(r, q, DNS_REFUSED, QUERY_REFUSED, DNS_EDE_NOT_AUTHORITATIVE, "recursion was not asked for");
         return;
     }
-    if (state == CACHE_STALE && stale_at_once(r, q, &hit) && answer_stale(r, q, &key)) {
+    if (state == CACHE_STALE && stale_at_once(r, q, &hit) && answer_stale(r, q, key)) {
         upstream_probe_idle(r);
-        forward_refresh(r, &key);
+        forward_refresh(r, key);
         return;
     }
-    forward_query(r, q, &key, state == CACHE_STALE);
+    forward_query(r, q, key, state == CACHE_STALE);
 }
 
 /* Local record, lists, special names, cache, upstreams. */
 static void by_name(struct resolver *r, struct query *q, uint16_t *owner)
 {
+    struct cache_key key;
+    query_key(r, q, &key);
+    cache_prefetch(r->cache, &key); /* the lists take about as long as memory does */
     if (r->snap->local != NULL && local_answer(r, q)) {
         return;
     }
@@ -391,7 +392,7 @@ static void by_name(struct resolver *r, struct query *q, uint16_t *owner)
     if ((r->snap->route_count == 0 || forward_route(r, &q->req.qname) == 0) && special_answer(r, q)) {
         return;
     }
-    resolve(r, q, owner);
+    resolve(r, q, &key, owner);
 }
 
 /* The steps that go by the name; again for each name that a CNAME leads to. */

@@ -197,9 +197,10 @@ static bool may_be_special(const struct dns_name *n)
         return top[1] == 'a' || top[1] == 't';
     case 5: /* onion, local */
         return top[1] == 'o' || top[1] == 'l';
-    case 7:
-    case 9:
-        return true;
+    case 7: /* invalid */
+        return top[1] == 'i';
+    case 9: /* localhost */
+        return top[1] == 'l';
     default:
         return false;
     }
