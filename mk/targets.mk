@@ -1,6 +1,6 @@
 # What people call.
 
-.PHONY: all help clean format
+.PHONY: all help clean format lint
 all: $(LIBS) $(if $(filter daemon.c,$(host_SRCS)),$(PROGRAM))
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo 'make documents        docs and examples that come from src/config/options.def'
 	@echo 'make bench-NAME       one of: $(BENCH_NAMES)'
 	@echo 'make unikernel        BOARD=virt|raspi3|raspi4: build/unikernel-BOARD/kernel8.img'
+	@echo 'make lint             clang-tidy over all sources, or over FILES=...'
 	@echo 'make format, clean    clang-format over all sources; remove build/'
 
 clean:
@@ -22,3 +23,7 @@ clean:
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
+
+FILES ?= $(shell git ls-files 'src/*.c')
+lint: $(BUILD)/gen/version.h
+	@for f in $(FILES); do echo "  TIDY    $$f"; clang-tidy --quiet $$f -- $(CSTD) -Isrc -I$(BUILD)/gen $(HOST_CFLAGS) 2>/dev/null || exit 1; done

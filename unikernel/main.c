@@ -46,16 +46,13 @@ static void start_heap(void)
     uintptr_t start = (uintptr_t)_heap_start;
     uintptr_t end = BOARD_RAM_BASE + board_ram_octets();
     struct span initrd = boot_args()->initrd;
+    heap_init();
     if (initrd.len > 0 && (uintptr_t)initrd.ptr >= start && (uintptr_t)initrd.ptr < end) {
         uintptr_t after = (uintptr_t)initrd.ptr + initrd.len;
-        /* Two pieces are left: take the larger. */
-        if ((uintptr_t)initrd.ptr - start > end - after) {
-            end = (uintptr_t)initrd.ptr;
-        } else {
-            start = after;
-        }
+        heap_add((void *)start, (uintptr_t)initrd.ptr - start);
+        start = after < end ? after : end;
     }
-    heap_init((void *)start, end - start);
+    heap_add((void *)start, end - start);
 }
 
 static void start_random(void)
@@ -114,6 +111,20 @@ static void must(enum err e, const char *what)
     }
 }
 
+static void tell_first_answer(void)
+{
+    static bool told;
+    struct service_gauges g;
+    if (told) {
+        return;
+    }
+    service_get_gauges(&g);
+    if (g.first_answer_us > 0) {
+        told = true;
+        log_info(MAIN, "first answer after %u ms", (unsigned)(g.first_answer_us / USEC_PER_MSEC));
+    }
+}
+
 static void loop(struct nic *nic)
 {
     uint32_t changes = net_changes();
@@ -128,6 +139,7 @@ static void loop(struct nic *nic)
         }
         if (now >= collect_at) {
             engine_collect();
+            tell_first_answer();
             collect_at = now + COLLECT_US;
         }
         if (!busy) {

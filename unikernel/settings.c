@@ -9,7 +9,7 @@
 #define PREFIX "sinkhole."
 
 /* Settings that are not options of the daemon: static address and tests. */
-static const char *const boot_only[] = {"address", "gateway", "nameserver", "probe"};
+static const char *const boot_only[] = {"address", "gateway", "nameserver", "probe", "password"};
 
 static bool is_boot_only(struct span name)
 {
@@ -21,26 +21,35 @@ static bool is_boot_only(struct span name)
     return false;
 }
 
-/* The next "sinkhole.NAME=VALUE" word; false at the end. */
+/* One word of the line, in "quotes" if it holds blanks; len 0 at the end. */
+static struct span word_at(const char **at)
+{
+    const char *word = *at + strspn(*at, " \t\n");
+    bool quoted = *word == '"';
+    word += quoted;
+    size_t len = strcspn(word, quoted ? "\"" : " \t\n");
+    *at = word + len + (quoted && word[len] == '"');
+    return span_of(word, len);
+}
+
+/* The next sinkhole.NAME=VALUE; false at the end. */
 static bool next_word(const char **at, struct span *name, struct span *value)
 {
-    for (;;) {
-        const char *word = *at + strspn(*at, " \t\n");
-        size_t len = strcspn(word, " \t\n");
-        if (len == 0) {
-            return false;
-        }
-        *at = word + len;
-        const char *eq = memchr(word, '=', len);
-        if (len > sizeof PREFIX - 1 && memcmp(word, PREFIX, sizeof PREFIX - 1) == 0 && eq) {
-            *name = span_of(word + sizeof PREFIX - 1, (size_t)(eq - word) - (sizeof PREFIX - 1));
-            *value = span_of(eq + 1, (size_t)(word + len - eq - 1));
+    const size_t prefix = sizeof PREFIX - 1;
+    while (**at) {
+        struct span word = word_at(at);
+        const uint8_t *eq = memchr(word.ptr, '=', word.len);
+        if (word.len > prefix && memcmp(word.ptr, PREFIX, prefix) == 0 && eq) {
+            size_t name_len = (size_t)(eq - word.ptr) - prefix;
+            *name = span_of(word.ptr + prefix, name_len);
+            *value = span_of(eq + 1, word.len - prefix - name_len - 1);
             return true;
         }
     }
+    return false;
 }
 
-static const char *boot_value(const char *cmdline, const char *name, char *value, size_t cap)
+const char *settings_boot_value(const char *cmdline, const char *name, char *value, size_t cap)
 {
     struct span n, v;
     while (next_word(&cmdline, &n, &v)) {
@@ -58,7 +67,7 @@ static struct ip_addr boot_address(const char *cmdline, const char *name)
 {
     char text[64];
     struct ip_addr out = {0};
-    if (boot_value(cmdline, name, text, sizeof text) && ip_parse(span_str(text), &out) != ERR_OK) {
+    if (settings_boot_value(cmdline, name, text, sizeof text) && ip_parse(span_str(text), &out) != ERR_OK) {
         log_error(MAIN,
                   "kernel command line: sinkhole.%s=%s, expected an address such as 192.168.1.1",
                   name, text);
@@ -80,10 +89,10 @@ void settings_network(const char *cmdline, struct net_config *out)
     struct ip_prefix prefix;
     const char *slash;
     out->use_dhcp = true;
-    if (boot_value(cmdline, "probe", text, sizeof text)) {
+    if (settings_boot_value(cmdline, "probe", text, sizeof text)) {
         out->probe_address = strcmp(text, "off") != 0;
     }
-    if (!boot_value(cmdline, "address", text, sizeof text)) {
+    if (!settings_boot_value(cmdline, "address", text, sizeof text)) {
         return;
     }
     slash = strchr(text, '/');

@@ -1,6 +1,6 @@
 /*
  * The image's configuration: defaults, then `sinkhole.conf` of the card, then the kernel command
- * line (sinkhole.NAME=VALUE, repeated for several values). A setting that cannot be used is told on
+ * line (sinkhole.NAME=VALUE, repeated for several values; in "quotes" if it holds blanks). A setting that cannot be used is told on
  * the console and left at its default: a wrong line must not take a house's DNS away.
  */
 #ifndef UNIKERNEL_SETTINGS_H
@@ -19,7 +19,12 @@ MUST_CHECK enum err settings_load(struct span file, const char *cmdline, struct 
  * The network's settings, which are the image's alone: sinkhole.address=ADDR/BITS with
  * sinkhole.gateway=ADDR and sinkhole.nameserver=ADDR instead of DHCP; sinkhole.probe=off takes an
  * offered address without asking the network whether somebody has it (a second less, for tests).
+ * sinkhole.password=TEXT sets the password of the page and the API.
  */
 void settings_network(const char *cmdline, struct net_config *out);
+
+/* The value of a word of the command line that is no option of the daemon, NUL-terminated; NULL if
+ * it is absent or does not fit. */
+const char *settings_boot_value(const char *cmdline, const char *name, char *value, size_t cap);
 
 #endif

@@ -35,7 +35,7 @@ UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            board/$(BOARD)/board.c \
            drivers/uart_pl011.c \
            lib/boot_args.c lib/fat.c lib/fdt.c lib/heap.c lib/slots.c lib/libc.c lib/wallclock.c \
-           net/fetch.c net/httpd.c net/net.c net/service.c net/service_tcp.c net/service_upstream.c net/stream.c net/tls.c net/url.c \
+           net/dhcp.c net/fetch.c net/httpd.c net/net.c net/service.c net/service_tcp.c net/service_upstream.c net/stream.c net/tls.c net/url.c \
            engine.c settings.c main.c
 UK_SRCS_virt := drivers/gicv2.c drivers/virtio_blk.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
 UK_SRCS_raspi := board/raspi/raspi.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/sdhci.c drivers/usb.c drivers/usb_ecm.c \
@@ -46,7 +46,7 @@ UK_SRCS += $(UK_SRCS_$(BOARD))
 
 UK_LWIP := core/init core/def core/dns core/inet_chksum core/ip core/mem core/memp core/netif core/pbuf core/raw core/stats core/sys \
            core/tcp core/tcp_in core/tcp_out core/timeouts core/udp \
-           core/ipv4/dhcp core/ipv4/etharp core/ipv4/icmp core/ipv4/igmp core/ipv4/ip4_frag core/ipv4/ip4 core/ipv4/ip4_addr \
+           core/ipv4/etharp core/ipv4/icmp core/ipv4/igmp core/ipv4/ip4_frag core/ipv4/ip4 core/ipv4/ip4_addr \
            core/ipv6/ethip6 core/ipv6/icmp6 core/ipv6/inet6 core/ipv6/ip6 core/ipv6/ip6_addr core/ipv6/ip6_frag core/ipv6/mld6 core/ipv6/nd6 \
            netif/ethernet apps/sntp/sntp apps/mdns/mdns
 
@@ -59,7 +59,9 @@ UK_OBJS := $(UK)/uk/arch/aarch64/start.o $(UK_SRCS:%.c=$(UK)/uk/%.o) \
            $(patsubst $(UK_THIRD)/mbedtls/library/%.c,$(UK)/mbedtls/%.o,$(wildcard $(UK_THIRD)/mbedtls/library/*.c))
 
 .PHONY: unikernel unikernel-sources
-unikernel: $(UK)/kernel8.img
+# The list of mbedTLS' files is known once they are there, so a first build is two steps.
+unikernel: $(UK_THIRD)/.fetched
+	$(Q)$(MAKE) --no-print-directory BOARD=$(BOARD) $(UK)/kernel8.img
 
 unikernel-sources: $(UK_THIRD)/.fetched
 $(UK_THIRD)/.fetched: tools/fetch-sources.sh
@@ -81,6 +83,7 @@ $(UK)/core/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $< ($(BOARD))"
 	$(Q)$(UK_CC) $(UK_CFLAGS) -std=c17 -MMD -MP -c -o $@ $<
+$(UK)/uk/net/dhcp.o: UK_CFLAGS = $(UK_THIRD_CFLAGS)
 $(UK)/lwip/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)
 	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -MMD -MP -c -o $@ $(UK_THIRD)/lwip/src/$*.c

@@ -42,7 +42,7 @@ _sinkhole()
     esac
 
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" help ${command:+"$command"} --words 2>/dev/null)" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" help "${command:-run}" --words 2>/dev/null)" -- "$cur")
     elif [[ -z $command || ($command == help && $prev == help) ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" help --words 2>/dev/null)" -- "$cur")
     elif [[ $command == config ]]; then

@@ -15,6 +15,6 @@ int offline_open(struct cli *cli, struct offline **out);
 void offline_close(struct offline *o); /* NULL is allowed */
 
 /* As GET /api/sinkhole/check answers. NULL after a message. */
-json_t *offline_check(const struct offline *o, const char *name);
+json_t *offline_check(const struct offline *o, const char *text);
 
 #endif

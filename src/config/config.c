@@ -174,12 +174,11 @@ static enum err store(struct config *c, enum cfg_option option, const union cfg_
     const struct cfg_row *row = cfg_row(option);
     if (row->type == CFG_NAME) {
         struct dns_name *name = ARENA_NEW(&c->arena, struct dns_name);
-        const struct dns_name *kept = name;
         if (name == NULL) {
             return ERR_LIMIT;
         }
         *name = v->name;
-        memcpy(cfg_field(c, option), &kept, sizeof kept);
+        *(const struct dns_name **)cfg_field(c, option) = name;
         return ERR_OK;
     }
     if (cfg_is_repeatable(row->type)) {
@@ -196,8 +195,7 @@ static void store_zero(struct config *c, enum cfg_option option)
     if (cfg_is_repeatable(row->type)) {
         clear(c, option);
     } else if (row->type == CFG_TEXT || row->type == CFG_PATH) {
-        const char *empty = "";
-        memcpy(cfg_field(c, option), &empty, sizeof empty);
+        *(const char **)cfg_field(c, option) = "";
     } else {
         memset(cfg_field(c, option), 0, cfg_field_octets(row->type));
     }

@@ -213,9 +213,9 @@ enum cfg_reload { CFG_START, CFG_RELOAD };
 struct cfg_row {
     const char *name;
     enum cfg_type type;
+    enum cfg_reload reload;
     uint64_t min, max;
     const char *def, *words, *unit;
-    enum cfg_reload reload;
     const char *help;
     size_t offset; /* of the field in struct config */
 };

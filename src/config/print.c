@@ -70,7 +70,7 @@ static void format_scalar(const struct cfg_row *row, const void *field, struct s
         cfg_block_mode_format(&v.block_mode, out);
         break;
     case CFG_NAME:
-        memcpy(&name, field, sizeof name);
+        name = *(const struct dns_name *const *)field;
         if (name == NULL) {
             strbuf_str(out, row->words);
         } else {

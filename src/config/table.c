@@ -7,8 +7,8 @@
 static const struct cfg_row rows[CFG_OPT_COUNT] = {
 #define SECTION(title)
 #define OPT(name, field, type, min, max, def, words, unit, reload, help) \
-    {name,  CFG_##type, min,          max,  def,                         \
-     words, unit,       CFG_##reload, help, offsetof(struct config, field)},
+    {name, CFG_##type, CFG_##reload, min,  max,                          \
+     def,  words,      unit,         help, offsetof(struct config, field)},
 #include "config/options.def"
 #undef OPT
 #undef SECTION

@@ -22,6 +22,7 @@
 #include "host/logsink.h"
 #include "host/netconf.h"
 #include "host/notify.h"
+#include "host/progress.h"
 #include "host/sys.h"
 
 #define WORKERS_MAX   64
@@ -122,7 +123,9 @@ static void on_reload(void *arg)
 {
     struct daemon *d = arg;
     pthread_mutex_lock(&d->lock);
-    daemon_reload(d);
+    d->reloaded = sys_now();
+    enum err e = daemon_reconfigure(d, &d->rules, true);
+    (void)e; /* it has been logged, and what was in force stays so */
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -325,36 +328,55 @@ static enum err make_workers(struct daemon *d)
     return e;
 }
 
-/* Everything that still may need root. */
+static enum err claim_store(struct daemon *d)
+{
+    enum err e = store_claim(d->store);
+    if (e == ERR_STATE) {
+        log_error(STORE, "state directory %s: another process uses it", d->first->state_dir);
+        return e;
+    }
+    if (e != ERR_OK) {
+        log_warning(STORE,
+                    "state directory %s cannot be written; nothing will be kept over a restart",
+                    d->first->state_dir);
+    }
+    return ERR_OK;
+}
+
+static enum err start_api(struct daemon *d)
+{
+    if (d->first->http.count == 0) {
+        return ERR_OK;
+    }
+    if (token_make(d->store, &d->token) != ERR_OK) {
+        log_warning(HTTP,
+                    TOKEN_FILE " was not written; the command line will ask for the password");
+    }
+    return ERR_OK;
+}
+
+/* Everything that may need root; then it is given up. */
 static enum err start_as_root(struct daemon *d)
 {
     const struct config *c = d->first;
     enum err e = privdrop_find(c->user, cfg_row(CFG_OPT_user)->def, &d->privileges);
+    e = e == ERR_OK ? privdrop_prepare() : e;
     e = e == ERR_OK ? bind_all(d) : e;
+    e = e == ERR_OK ? claim_store(d) : e;
+    e = e == ERR_OK ? make_mailboxes(d) : e;
+    e = e == ERR_OK ? daemon_make_stats(d) : e;
+    e = e == ERR_OK ? start_api(d) : e;
     if (e == ERR_OK) {
         privdrop_give(&d->privileges, c->state_dir);
         e = privdrop_apply(&d->privileges);
     }
-    if (e == ERR_OK) {
-        enum err claimed = store_claim(d->store);
-        if (claimed == ERR_STATE) {
-            log_error(STORE, "state directory %s: another process uses it", c->state_dir);
-            return claimed;
-        }
-        if (claimed != ERR_OK) {
-            log_warning(STORE,
-                        "state directory %s cannot be written; nothing will be kept over a restart",
-                        c->state_dir);
-        }
-    }
     return e;
 }
 
+/* With the lock: requests to the API that come early wait for it. */
 static enum err start_all(struct daemon *d)
 {
     enum err e = start_as_root(d);
-    e = e == ERR_OK ? make_mailboxes(d) : e;
-    e = e == ERR_OK ? daemon_make_stats(d) : e;
     e = e == ERR_OK ? make_cache(d) : e;
     e = e == ERR_OK ? make_loop(d) : e;
     e = e == ERR_OK ? doh_new(&d->doh, d->mailboxes, (uint16_t)d->workers) : e;
@@ -393,6 +415,7 @@ static void stop_all(struct daemon *d)
         worker_stop(d->worker[i], STOP_GRACE_US);
     }
     lists_close(d->lists);
+    progress_open(-1);
     for (uint32_t i = 0; d->worker && i < d->workers && d->worker[i]; i++) {
         worker_join(d->worker[i]);
     }
@@ -442,7 +465,11 @@ static int run(struct daemon *d)
 {
     enum err e = block_signals(d);
     e = e == ERR_OK ? fetch_global_init() : e;
-    e = e == ERR_OK ? start_all(d) : e;
+    if (e == ERR_OK) {
+        pthread_mutex_lock(&d->lock);
+        e = start_all(d);
+        pthread_mutex_unlock(&d->lock);
+    }
     if (e == ERR_OK) {
         say_ready(d);
         while (!d->stopping) {

@@ -87,17 +87,22 @@ struct daemon {
     struct stats *stats;
 };
 
-/* daemon_policy.c: what decides, and its changes. All but the first two want the lock. */
+/* daemon_policy.c: what decides, and its changes. All but the first three want the lock. */
 void daemon_on_image(void *arg,
                      struct list_image *image); /* of struct lists_config; arg is the daemon */
 void daemon_on_progress(void *arg, const struct lists_progress *progress);
+void daemon_on_lists(void *arg);
 MUST_CHECK enum err daemon_first_snapshot(struct daemon *d);
 MUST_CHECK enum err daemon_publish(struct daemon *d, const struct rules *rules, unsigned parts);
 void daemon_take_image(struct daemon *d);
 MUST_CHECK enum err daemon_open_lists(struct daemon *d);
 MUST_CHECK enum err daemon_set_lists(struct daemon *d, const struct rules *rules);
+bool daemon_is_configured_list(const struct daemon *d, uint32_t id);
 void daemon_watch_files(struct daemon *d);
-void daemon_reload(struct daemon *d);
+
+/* Read the configuration again, with the settings of `rules`, and put it in force; `refresh`: the
+ * lists too. On an error, which is logged, all stays. */
+MUST_CHECK enum err daemon_reconfigure(struct daemon *d, const struct rules *rules, bool refresh);
 
 /* daemon_state.c: what is kept over restarts. They want the lock. */
 MUST_CHECK enum err daemon_open_store(struct daemon *d, const char *dir);

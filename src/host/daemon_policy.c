@@ -12,6 +12,7 @@
 #include "host/daemon_int.h"
 #include "host/logsink.h"
 #include "host/netconf.h"
+#include "host/progress.h"
 #include "host/sys.h"
 
 #define API_URL_MAX 128
@@ -162,14 +163,30 @@ enum err daemon_publish(struct daemon *d, const struct rules *rules, unsigned pa
 
 /* ---- Lists. ---- */
 
+static void call_control(struct daemon *d, enum control_call why)
+{
+    uint64_t one = 1;
+    atomic_fetch_or(&d->control.calls, (unsigned)why);
+    ssize_t n = write(d->control.event, &one, sizeof one);
+    (void)n; /* full means readable */
+}
+
 void daemon_on_image(void *arg, struct list_image *image)
 {
     struct daemon *d = arg;
-    uint64_t one = 1;
     list_image_close(atomic_exchange(&d->new_image, image));
-    atomic_fetch_or(&d->control.calls, CONTROL_IMAGE);
-    ssize_t n = write(d->control.event, &one, sizeof one);
-    (void)n; /* full means readable */
+    call_control(d, CONTROL_IMAGE);
+}
+
+void daemon_on_lists(void *arg)
+{
+    call_control(arg, CONTROL_LISTS);
+}
+
+void daemon_on_progress(void *arg, const struct lists_progress *p)
+{
+    (void)arg;
+    progress_lists(p);
 }
 
 void daemon_take_image(struct daemon *d)
@@ -186,25 +203,6 @@ void daemon_take_image(struct daemon *d)
         return;
     }
     list_image_close(old);
-}
-
-/* A line on the terminal, over and over, while lists are loaded. */
-void daemon_on_progress(void *arg, const struct lists_progress *p)
-{
-    char line[200];
-    struct strbuf out;
-    (void)arg;
-    if (!isatty(STDERR_FILENO)) {
-        return;
-    }
-    strbuf_init(&out, line, sizeof line);
-    strbuf_str(&out, "\r\033[K");
-    if (p->running) {
-        strbuf_printf(&out, "lists: %u of %u, %llu KiB%s", p->done, p->total,
-                      (unsigned long long)(p->octets / 1024), p->building ? ", compiling" : "");
-    }
-    ssize_t n = write(STDERR_FILENO, out.text, out.len);
-    (void)n;
 }
 
 /* Lists in the making: no id twice. */
@@ -254,10 +252,10 @@ static void add_rules_list(struct specs *s, const struct list_view *v)
     }
 }
 
-static enum err gather_specs(struct daemon *d, const struct rules *rules, struct specs *out)
+/* Those of the configuration. */
+static enum err gather_configured(const struct daemon *d, struct specs *out)
 {
     const struct config *c = d->config;
-    struct list_view view;
     *out = (struct specs){.item = calloc(LISTS_MAX, sizeof(struct list_spec))};
     if (!out->item) {
         return ERR_MEMORY;
@@ -267,6 +265,27 @@ static enum err gather_specs(struct daemon *d, const struct rules *rules, struct
     }
     for (uint32_t i = 0; i < c->allow_list.count; i++) {
         add_spec(out, c->allow_list.item[i], true, LIST_ALLOW);
+    }
+    return ERR_OK;
+}
+
+bool daemon_is_configured_list(const struct daemon *d, uint32_t id)
+{
+    struct specs specs;
+    if (gather_configured(d, &specs) != ERR_OK) {
+        return false;
+    }
+    bool found = find_spec(&specs, id) != NULL;
+    free(specs.item);
+    return found;
+}
+
+static enum err gather_specs(struct daemon *d, const struct rules *rules, struct specs *out)
+{
+    struct list_view view;
+    enum err e = gather_configured(d, out);
+    if (e != ERR_OK) {
+        return e;
     }
     for (uint32_t i = 0; i < rules_list_count(rules); i++) {
         if (rules_list_at(rules, i, &view)) {
@@ -289,7 +308,9 @@ enum err daemon_open_lists(struct daemon *d)
         .starter_id = rules_list_id("builtin", false),
         .arg = d,
         .on_image = daemon_on_image,
+        .on_status = daemon_on_lists,
         .on_progress = daemon_on_progress};
+    progress_open(STDERR_FILENO);
     enum err e = sys_entropy(cfg.seed, sizeof cfg.seed);
     e = e == ERR_OK ? gather_specs(d, &d->rules, &specs) : e;
     if (e != ERR_OK) {
@@ -385,34 +406,45 @@ static void warn_of_start_options(const struct daemon *d, const struct config *c
     }
 }
 
-void daemon_reload(struct daemon *d)
+static enum err put_in_force(struct daemon *d, const struct rules *rules, bool refresh)
+{
+    enum err e = daemon_set_lists(d, rules);
+    if (e == ERR_OK) {
+        lists_set_interval(d->lists, (uint32_t)(d->config->update_interval_us / USEC_PER_SEC));
+        if (refresh) {
+            lists_refresh(d->lists);
+        }
+        e = daemon_publish(d, rules, SNAPSHOT_ALL);
+    }
+    log_set_level_all((enum log_level)d->config->log_level);
+    daemon_watch_files(d);
+    return e;
+}
+
+enum err daemon_reconfigure(struct daemon *d, const struct rules *rules, bool refresh)
 {
     struct cfg_error error = {""};
     struct config *fresh = NULL;
     struct config *old = d->config;
-    d->reloaded = sys_now();
-    if (daemon_load_config(d, &d->rules, &fresh, &error) != ERR_OK) {
+    enum err e = daemon_load_config(d, rules, &fresh, &error);
+    if (e != ERR_OK) {
         log_error(MAIN, "%s; the old configuration stays in force", error.text);
-        return;
+        return e;
     }
     warn_of_start_options(d, fresh);
     d->config = fresh;
-    log_set_level_all((enum log_level)fresh->log_level);
-    enum err e = daemon_set_lists(d, &d->rules);
-    if (e == ERR_OK) {
-        lists_set_interval(d->lists, (uint32_t)(fresh->update_interval_us / USEC_PER_SEC));
-        lists_refresh(d->lists);
-        e = daemon_publish(d, &d->rules, SNAPSHOT_ALL);
-    }
+    e = put_in_force(d, rules, refresh);
     if (e != ERR_OK) {
         log_error(MAIN, "reload: %s; the old configuration stays in force", err_text(e));
         d->config = old;
         old = fresh;
+        enum err again = put_in_force(d, &d->rules, false);
+        (void)again; /* it was in force a moment ago */
     } else {
-        log_info(MAIN, "configuration and lists are read again");
+        log_info(MAIN, "the configuration was read again");
     }
-    daemon_watch_files(d);
     if (old != d->first) {
         d->start->unload(d->start->arg, old);
     }
+    return e;
 }

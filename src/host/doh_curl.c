@@ -124,6 +124,10 @@ static bool prepare(struct doh *d, struct transfer *t)
                      ""); /* not that of the environment: its name would need a resolver */
     curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(t->easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+    if (getenv("SSL_CERT_FILE")) { /* libcurl leaves that to its callers; tls.c's OpenSSL looks
+                                      itself */
+        curl_easy_setopt(t->easy, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
+    }
     curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, 1L);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, d->headers);
     curl_easy_setopt(t->easy, CURLOPT_USERAGENT, NULL); /* nothing to recognise us by */

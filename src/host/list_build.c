@@ -8,12 +8,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "blocklist/compile.h"
 #include "host/idna.h"
+#include "host/list_sink.h"
 #include "host/lists_int.h"
 #include "host/starter.h"
 #include "host/sys.h"
@@ -21,15 +20,8 @@
 #define SCRATCH_FIXED    ((uint64_t)16 << 20) /* memory for the work if nobody said otherwise: … */
 #define SCRATCH_PER_RULE 5                    /* … about a third of what the daemon holds anyway */
 #define PASSES_MAX      64
-#define SINK_OCTETS     65536
-
-/* Writes of the compiler, gathered to large ones. */
-struct file_sink {
-    int fd;
-    uint64_t start; /* offset of buf[0] in the file */
-    size_t len;
-    uint8_t buf[SINK_OCTETS];
-};
+#define MEMORY_SPARE    ((size_t)32 << 20) /* an image in memory: room beside that for rules */
+#define MEMORY_PER_RULE 64
 
 struct build {
     const struct build_config *config;
@@ -37,50 +29,6 @@ struct build {
     struct bl_parser parser;
     bool stopped;
 };
-
-static enum err write_at(int fd, uint64_t offset, const uint8_t *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = pwrite(fd, data, len, (off_t)offset);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return ERR_IO;
-        }
-        data += n;
-        offset += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return ERR_OK;
-}
-
-static enum err sink_flush(struct file_sink *s)
-{
-    enum err e = write_at(s->fd, s->start, s->buf, s->len);
-    s->start += s->len;
-    s->len = 0;
-    return e;
-}
-
-static enum err sink_write(void *ctx, uint64_t offset, const void *data, size_t len)
-{
-    struct file_sink *s = ctx;
-    enum err e = ERR_OK;
-    if (offset != s->start + s->len || len > SINK_OCTETS - s->len) {
-        e = sink_flush(s);
-        s->start = offset;
-    }
-    if (e == ERR_OK && len > SINK_OCTETS) {
-        s->start = offset + len;
-        return write_at(s->fd, offset, data, len);
-    }
-    if (e == ERR_OK) {
-        memcpy(s->buf + s->len, data, len);
-        s->len += len;
-    }
-    return e;
-}
 
 struct span list_starter_text(void)
 {
@@ -157,7 +105,7 @@ static enum err build_once(struct build *b, const struct bl_compile_config *cc, 
     return e;
 }
 
-static unsigned choose_passes(const struct build_config *config, struct bl_compile_config *cc)
+static void choose_passes(const struct build_config *config, struct bl_compile_config *cc)
 {
     uint64_t scratch = config->scratch_octets;
     if (scratch == 0) {
@@ -166,44 +114,42 @@ static unsigned choose_passes(const struct build_config *config, struct bl_compi
     for (cc->passes = 1; cc->passes < PASSES_MAX && bl_compile_memory(cc) > scratch;) {
         cc->passes *= 2;
     }
-    return cc->passes;
 }
 
-/* The image into an empty file; more scratch if the estimate was too small. */
-static enum err build_into(const struct build_config *config, const struct build_source *sources, uint32_t count, int fd,
-                           uint32_t *bad)
+/* Rules of all sources, those that are said twice included; about. */
+static uint32_t count_rules(const struct build_source *sources, uint32_t count)
+{
+    uint64_t rules = 1024;
+    for (uint32_t i = 0; i < count; i++) {
+        rules += sources[i].builtin ? 4096 : sources[i].rules;
+    }
+    return rules < UINT32_MAX ? (uint32_t)rules : UINT32_MAX;
+}
+
+/* The image into a sink; more scratch if the estimate was too small. */
+static enum err build_into(const struct build_config *config, const struct build_source *sources,
+                           uint32_t count, struct list_sink *sink, uint32_t *bad)
 {
     struct build *b = calloc(1, sizeof *b);
-    struct file_sink *sink = calloc(1, sizeof *sink);
-    enum err e = b && sink ? ERR_SPACE : ERR_MEMORY;
-    struct bl_compile_config cc = {.rules_max = 1024, .built_unix = (uint64_t)time(NULL), .sink = {sink_write, sink}};
+    enum err e = b ? ERR_SPACE : ERR_MEMORY;
+    struct bl_compile_config cc = {.rules_max = count_rules(sources, count),
+                                   .built_unix = (uint64_t)time(NULL),
+                                   .sink = {list_sink_write, sink}};
     uint64_t size = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        cc.rules_max += sources[i].builtin ? 4096 : sources[i].rules;
-    }
     for (int attempt = 0; e == ERR_SPACE && attempt < 6; attempt++) {
         *b = (struct build){.config = config};
-        sink->fd = fd;
-        sink->start = sink->len = 0;
         if (attempt == 0) {
-            (void)choose_passes(config, &cc);
+            choose_passes(config, &cc);
         } else if (cc.passes < PASSES_MAX && attempt == 1) {
             cc.passes *= 2;
         } else {
             cc.rules_max = cc.rules_max < UINT32_MAX / 2 ? cc.rules_max * 2 : UINT32_MAX;
         }
-        if (ftruncate(fd, 0) != 0) {
-            e = ERR_IO;
-            break;
-        }
-        e = build_once(b, &cc, sources, count, bad, &size);
-    }
-    if (e == ERR_OK) {
-        e = sink_flush(sink);
+        e = list_sink_reset(sink);
+        e = e == ERR_OK ? build_once(b, &cc, sources, count, bad, &size) : e;
     }
     free(b);
-    free(sink);
-    return e == ERR_OK && ftruncate(fd, (off_t)size) != 0 ? ERR_IO : e;
+    return e == ERR_OK ? list_sink_finish(sink, (size_t)size) : e;
 }
 
 static void ids_of(const struct build_source *sources, uint32_t count, uint32_t ids[LISTS_MAX])
@@ -214,8 +160,9 @@ static void ids_of(const struct build_source *sources, uint32_t count, uint32_t 
 }
 
 /* Saved and in force. ERR_IO: the disk did not take it. */
-static enum err build_saved(const struct build_config *config, const struct build_source *sources, uint32_t count,
-                            struct list_image **out, uint32_t *bad)
+static enum err build_saved(const struct build_config *config, const struct build_source *sources,
+                            uint32_t count, struct list_sink *sink, struct list_image **out,
+                            uint32_t *bad)
 {
     struct store_file *f;
     uint32_t ids[LISTS_MAX];
@@ -223,7 +170,8 @@ static enum err build_saved(const struct build_config *config, const struct buil
         return ERR_IO;
     }
     ids_of(sources, count, ids);
-    enum err e = build_into(config, sources, count, store_fd(f), bad);
+    list_sink_file(sink, store_fd(f));
+    enum err e = build_into(config, sources, count, sink, bad);
     if (e == ERR_OK) {
         e = list_image_from_fd(store_fd(f), ids, count, out);
     }
@@ -231,42 +179,49 @@ static enum err build_saved(const struct build_config *config, const struct buil
         store_abort(f);
         return e;
     }
-    /* The mapping stays good even if the file cannot be put in place: it is then a file without a name. */
+    /* The mapping stays good even if the file cannot be put in place: it is then one without a name. */
     if (store_commit(f) == ERR_OK) {
         list_index_save(config->store, *out, config->fingerprint, count);
     } else {
-        log_warning(LISTS, "the compiled lists cannot be saved (%s); they are in force and will be compiled anew at the next start",
-                    strerror(errno));
+        log_warning(LISTS, "the compiled lists cannot be saved (%s); they are in force and are compiled anew at the next start", strerror(errno));
     }
     return ERR_OK;
 }
 
-static enum err build_in_memory(const struct build_config *config, const struct build_source *sources, uint32_t count,
-                                struct list_image **out, uint32_t *bad)
+static enum err build_in_memory(const struct build_config *config,
+                                const struct build_source *sources, uint32_t count,
+                                struct list_sink *sink, struct list_image **out, uint32_t *bad)
 {
     uint32_t ids[LISTS_MAX];
-    int fd = memfd_create("blocklist", MFD_CLOEXEC);
-    if (fd < 0) {
-        return ERR_MEMORY;
+    size_t cap = MEMORY_SPARE + (size_t)MEMORY_PER_RULE * count_rules(sources, count);
+    enum err e = list_sink_memory(sink, cap);
+    if (e != ERR_OK) {
+        return e;
     }
     ids_of(sources, count, ids);
-    enum err e = build_into(config, sources, count, fd, bad);
+    e = build_into(config, sources, count, sink, bad);
     if (e == ERR_OK) {
-        e = list_image_from_fd(fd, ids, count, out);
+        e = list_image_from_memory(sink->mem, sink->cap, sink->size, ids, count, out);
+        sink->mem = e == ERR_OK ? NULL : sink->mem;
     }
-    close(fd);
+    list_sink_drop(sink);
     return e;
 }
 
-enum err list_build(const struct build_config *config, const struct build_source *sources, uint32_t count,
-                    struct list_image **out, uint32_t *bad)
+enum err list_build(const struct build_config *config, const struct build_source *sources,
+                    uint32_t count, struct list_image **out, uint32_t *bad)
 {
-    enum err e = ERR_IO;
-    if (config->store) {
-        e = build_saved(config, sources, count, out, bad);
+    struct list_sink *sink = malloc(sizeof *sink);
+    enum err e = sink ? ERR_IO : ERR_MEMORY;
+    if (sink && config->store) {
+        e = build_saved(config, sources, count, sink, out, bad);
     }
     if (e == ERR_IO) {
-        e = build_in_memory(config, sources, count, out, bad);
+        if (config->store) {
+            log_warning(LISTS, "the compiled lists cannot be saved (%s); they are held in memory", strerror(errno));
+        }
+        e = build_in_memory(config, sources, count, sink, out, bad);
     }
+    free(sink);
     return e;
 }

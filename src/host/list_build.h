@@ -53,6 +53,12 @@ MUST_CHECK enum err list_image_open_saved(struct store *store, struct list_image
 /* Make an image out of a descriptor of a whole file (which stays the caller's), with these ids for its slots. */
 MUST_CHECK enum err list_image_from_fd(int fd, const uint32_t *ids, uint32_t count, struct list_image **out);
 
+/*
+ * The same out of the first `size` octets of a mapping of `len` octets; on ERR_OK it is the image's from now on, and the rest of
+ * its pages is given back.
+ */
+MUST_CHECK enum err list_image_from_memory(void *map, size_t len, size_t size, const uint32_t *ids, uint32_t count, struct list_image **out);
+
 /* A text into a parser, for lists inside the program. */
 struct span list_starter_text(void);
 

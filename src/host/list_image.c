@@ -75,10 +75,26 @@ void list_image_close(struct list_image *image)
     }
 }
 
+/* Verifies what is in image->map and takes it over; the mapping is the caller's again after an error. */
+static enum err take_map(struct list_image *image, const uint32_t *ids, uint32_t count, struct list_image **out)
+{
+    REQUIRE(count <= LISTS_MAX);
+    enum err e = bl_image_open(image->map, image->len, &image->image);
+    if (e != ERR_OK) {
+        free(image);
+        return e == ERR_SHORT || e == ERR_RANGE ? ERR_CHECKSUM : e;
+    }
+    atomic_init(&image->refs, 1);
+    for (uint32_t i = 0; i < count; i++) {
+        image->ids[i] = ids[i];
+    }
+    *out = image;
+    return ERR_OK;
+}
+
 enum err list_image_from_fd(int fd, const uint32_t *ids, uint32_t count, struct list_image **out)
 {
     struct stat st;
-    REQUIRE(count <= LISTS_MAX);
     if (fstat(fd, &st) != 0) {
         return ERR_IO;
     }
@@ -89,24 +105,39 @@ enum err list_image_from_fd(int fd, const uint32_t *ids, uint32_t count, struct 
     if (!image) {
         return ERR_MEMORY;
     }
-    image->len = (size_t)st.st_size;
-    image->map = mmap(NULL, image->len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
-    if (image->map == MAP_FAILED) {
+    size_t len = (size_t)st.st_size;
+    void *map = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (map == MAP_FAILED) {
         enum err e = errno == ENOMEM ? ERR_MEMORY : ERR_IO;
         free(image);
         return e;
     }
-    atomic_init(&image->refs, 1);
-    for (uint32_t i = 0; i < count; i++) {
-        image->ids[i] = ids[i];
-    }
-    enum err e = bl_image_open(image->map, image->len, &image->image);
+    image->map = map;
+    image->len = len;
+    enum err e = take_map(image, ids, count, out);
     if (e != ERR_OK) {
-        list_image_close(image);
-        return e == ERR_SHORT || e == ERR_RANGE ? ERR_CHECKSUM : e;
+        munmap(map, len);
     }
-    *out = image;
-    return ERR_OK;
+    return e;
+}
+
+enum err list_image_from_memory(void *map, size_t len, size_t size, const uint32_t *ids, uint32_t count, struct list_image **out)
+{
+    struct list_image *image = calloc(1, sizeof *image);
+    if (!image) {
+        return ERR_MEMORY;
+    }
+    image->map = map;
+    image->len = size;
+    enum err e = take_map(image, ids, count, out);
+    if (e == ERR_OK) {
+        size_t page = (size_t)sysconf(_SC_PAGESIZE), used = (size + page - 1) / page * page;
+        if (used < len) {
+            munmap((uint8_t *)map + used, len - used);
+        }
+        (void)mprotect(map, used, PROT_READ);
+    }
+    return e;
 }
 
 /* What tells one image file from another: its length and the start of it, which holds checksums of the rest. */

@@ -1,6 +1,7 @@
 /*
- * The lists manager: a thread that sleeps until something is due, brings it up to date, and builds. It runs at the lowest ordinary
- * priority, so that a build on a small machine takes time from nobody who answers queries.
+ * The lists manager: a thread that sleeps until something is due, brings it up to date, and builds.
+ * It runs at the lowest ordinary priority, so that a build on a small machine takes time from
+ * nobody who answers queries.
  */
 #include "host/lists.h"
 
@@ -18,7 +19,7 @@
 #include "host/sys.h"
 
 #define NICENESS          19
-#define FILE_POLL_US      (30 * USEC_PER_SEC)  /* local lists are looked at so often */
+#define FILE_POLL_US      (30 * USEC_PER_SEC) /* local lists are looked at so often */
 #define PROGRESS_EVERY_US (200 * USEC_PER_MSEC)
 #define ONCE_ATTEMPTS     3
 #define KEEP_COPY_S       (30 * 86400) /* copies that no list refers to are kept so long */
@@ -62,96 +63,6 @@ uint32_t lists_status(struct lists *l, struct list_status *out, uint32_t cap)
     return count;
 }
 
-/* Configurations */
-
-static bool specs_fit(const struct list_spec *specs, uint32_t count)
-{
-    for (uint32_t i = 0; i < count && count <= LISTS_MAX; i++) {
-        for (uint32_t j = 0; j < i; j++) {
-            if (specs[i].id == specs[j].id) {
-                return false;
-            }
-        }
-    }
-    return count <= LISTS_MAX;
-}
-
-/* The entry of an old configuration that is about the same list read in the same way, taken out of it. */
-static struct entry *take_entry(struct entry **old, uint32_t count, const struct list_spec *spec)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct entry *e = old[i];
-        if (e && e->spec.kind == spec->kind && e->spec.format == spec->format && strcmp(e->spec.url, spec->url) == 0) {
-            old[i] = NULL;
-            return e;
-        }
-    }
-    return NULL;
-}
-
-static void entry_adopt(struct entry *e, const struct list_spec *spec)
-{
-    bool was_enabled = e->spec.enabled;
-    e->spec = *spec;
-    if (!e->spec.name[0]) {
-        list_spec_default_name(&e->spec);
-    }
-    e->status.id = spec->id;
-    e->status.enabled = spec->enabled;
-    memcpy(e->status.name, e->spec.name, sizeof e->status.name);
-    if (!spec->enabled) {
-        e->status.state = LIST_STATE_DISABLED;
-    } else if (!was_enabled) {
-        e->status.state = e->have_copy || e->source == SOURCE_BUILTIN ? LIST_STATE_CURRENT : LIST_STATE_WAITING;
-    }
-}
-
-/* Lists that are new are due at once; known ones keep their state. */
-static enum err set_entries(struct lists *l, const struct list_spec *specs, uint32_t count)
-{
-    struct entry **fresh = calloc(count ? count : 1, sizeof *fresh);
-    bool *made = calloc(count ? count : 1, sizeof *made);
-    enum err e = fresh && made ? ERR_OK : ERR_MEMORY;
-    pthread_mutex_lock(&l->lock);
-    for (uint32_t i = 0; e == ERR_OK && i < count; i++) {
-        fresh[i] = take_entry(l->entries, l->count, &specs[i]);
-        made[i] = !fresh[i];
-        if (made[i]) {
-            fresh[i] = entry_new(l, &specs[i]);
-            e = fresh[i] ? ERR_OK : ERR_MEMORY;
-        }
-        if (e == ERR_OK) {
-            fresh[i]->again |= made[i] || (specs[i].enabled && !fresh[i]->spec.enabled);
-            entry_adopt(fresh[i], &specs[i]);
-        }
-    }
-    if (e == ERR_OK) {
-        for (uint32_t i = 0; i < l->count; i++) {
-            entry_free(l->entries[i]);
-        }
-        free(l->entries);
-        l->entries = fresh;
-        l->count = count;
-    } else if (fresh && made) {
-        for (uint32_t i = 0; i < count; i++) {
-            if (made[i]) {
-                entry_free(fresh[i]);
-            } else if (fresh[i]) { /* back to where it was taken from */
-                for (uint32_t j = 0; j < l->count; j++) {
-                    if (!l->entries[j]) {
-                        l->entries[j] = fresh[i];
-                        break;
-                    }
-                }
-            }
-        }
-        free(fresh);
-    }
-    pthread_mutex_unlock(&l->lock);
-    free(made);
-    return e;
-}
-
 static void sweep_copy(void *arg, const char *name)
 {
     struct lists *l = arg;
@@ -166,7 +77,8 @@ static void sweep_copy(void *arg, const char *name)
             return;
         }
     }
-    if (store_mtime_unix(l->config.store, path) + KEEP_COPY_S < sys_unix_us() / (int64_t)USEC_PER_SEC) {
+    if (store_mtime_unix(l->config.store, path) + KEEP_COPY_S <
+        sys_unix_us() / (int64_t)USEC_PER_SEC) {
         (void)store_remove(l->config.store, path);
     }
 }
@@ -205,7 +117,8 @@ static void progress_begin(struct lists *l, uint32_t total)
 
 static void progress_end(struct lists *l)
 {
-    int64_t left = l->next_refresh == USEC_NEVER ? 0 : (int64_t)((l->next_refresh - sys_now()) / USEC_PER_SEC);
+    int64_t left =
+        l->next_refresh == USEC_NEVER ? 0 : (int64_t)((l->next_refresh - sys_now()) / USEC_PER_SEC);
     pthread_mutex_lock(&l->lock);
     l->progress.running = false;
     l->progress.next_unix = left == 0 ? 0 : sys_unix_us() / (int64_t)USEC_PER_SEC + left;
@@ -213,13 +126,17 @@ static void progress_end(struct lists *l)
     lists_tell_progress(l, true);
 }
 
-/* When the next refresh of all lists is: the interval and up to a tenth more, so that not all houses ask at the same time. */
+/* When the next refresh of all lists is: the interval and up to a tenth more, so that not all
+ * houses ask at the same time. */
 static void plan_refresh(struct lists *l)
 {
     pthread_mutex_lock(&l->lock);
     uint32_t interval = l->interval_s;
     pthread_mutex_unlock(&l->lock);
-    l->next_refresh = interval == 0 ? USEC_NEVER : sys_now() + (interval + rng_below(&l->rng, interval / 10 + 1)) * USEC_PER_SEC;
+    l->next_refresh =
+        interval == 0
+            ? USEC_NEVER
+            : sys_now() + (interval + rng_below(&l->rng, interval / 10 + 1)) * USEC_PER_SEC;
 }
 
 /* Bring up to date what is due, then build what is wanted. */
@@ -288,7 +205,8 @@ static void wait_until(struct lists *l, usec_t deadline)
         if (now >= deadline) {
             break;
         }
-        /* The condition's clock stands still while the machine sleeps and ours does not: look again every minute. */
+        /* The condition's clock stands still while the machine sleeps and ours does not: look again
+         * every minute. */
         usec_t left = deadline - now < 60 * USEC_PER_SEC ? deadline - now : 60 * USEC_PER_SEC;
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -316,7 +234,7 @@ static bool take_requests(struct lists *l, bool *all)
     }
     pthread_mutex_unlock(&l->lock);
     if (next && !stopping) {
-        if (set_entries(l, next, count) != ERR_OK) {
+        if (lists_set_entries(l, next, count) != ERR_OK) {
             log_error(LISTS, "no memory for the new lists; the old ones stay");
         }
         lists_tell_status(l);
@@ -355,7 +273,7 @@ static void free_all(struct lists *l)
     for (uint32_t i = 0; i < l->count; i++) {
         entry_free(l->entries[i]);
     }
-    free(l->entries);
+    free((void *)l->entries);
     free(l->next);
     list_image_close(l->image);
     pthread_cond_destroy(&l->wake);
@@ -363,9 +281,10 @@ static void free_all(struct lists *l)
     free(l);
 }
 
-static enum err make(const struct lists_config *config, const struct list_spec *specs, uint32_t count, struct lists **out)
+static enum err make(const struct lists_config *config, const struct list_spec *specs,
+                     uint32_t count, struct lists **out)
 {
-    if (!specs_fit(specs, count)) {
+    if (!lists_specs_fit(specs, count)) {
         return ERR_RANGE;
     }
     enum err e = fetch_global_init();
@@ -384,9 +303,10 @@ static enum err make(const struct lists_config *config, const struct list_spec *
     l->next_refresh = USEC_NEVER;
     rng_init(&l->rng, config->seed);
     if (config->store && store_mkdir(config->store, "lists") != ERR_OK) {
-        log_warning(LISTS, "%s: cannot be written; lists are kept in memory", store_dir(config->store));
+        log_warning(LISTS, "%s: cannot be written; lists are kept in memory",
+                    store_dir(config->store));
     }
-    e = set_entries(l, specs, count);
+    e = lists_set_entries(l, specs, count);
     if (e != ERR_OK) {
         free_all(l);
         return e;
@@ -404,14 +324,15 @@ static void publish_saved(struct lists *l, const struct list_spec *specs, uint32
     if (e == ERR_OK) {
         list_image_adopt(image, specs, count);
         lists_publish(l, image, fingerprint);
-        log_info(LISTS, "%u rules in force from the saved image, opened in %llu us", list_image_get(image)->rule_count,
-                 (unsigned long long)(sys_now() - begin));
+        log_info(LISTS, "%u rules in force from the saved image, opened in %llu us",
+                 list_image_get(image)->rule_count, (unsigned long long)(sys_now() - begin));
     } else if (e != ERR_NOT_FOUND) {
         log_warning(LISTS, "the saved image cannot be used: %s; it is made anew", err_text(e));
     }
 }
 
-enum err lists_open(const struct lists_config *config, const struct list_spec *specs, uint32_t count, struct lists **out)
+enum err lists_open(const struct lists_config *config, const struct list_spec *specs,
+                    uint32_t count, struct lists **out)
 {
     struct lists *l;
     sigset_t all, old;
@@ -422,7 +343,8 @@ enum err lists_open(const struct lists_config *config, const struct list_spec *s
     if (config->store) {
         publish_saved(l, specs, count);
     }
-    /* Signals are the main thread's; and a peer that closes its connection must not end the program by SIGPIPE. */
+    /* Signals are the main thread's; and a peer that closes its connection must not end the program
+     * by SIGPIPE. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     l->started = pthread_create(&l->thread, NULL, thread_main, l) == 0;
@@ -493,7 +415,7 @@ void lists_confirm(struct lists *l, uint32_t id)
 
 enum err lists_set(struct lists *l, const struct list_spec *specs, uint32_t count)
 {
-    if (!specs_fit(specs, count)) {
+    if (!lists_specs_fit(specs, count)) {
         return ERR_RANGE;
     }
     struct list_spec *copy = calloc(count ? count : 1, sizeof *copy);
@@ -525,15 +447,16 @@ static bool retry_soon(const struct lists *l)
 {
     for (uint32_t i = 0; i < l->count; i++) {
         const struct entry *e = l->entries[i];
-        if (e->spec.enabled && e->fails > 0 && e->retry_at != 0 && e->retry_at < sys_now() + 30 * USEC_PER_SEC) {
+        if (e->spec.enabled && e->fails > 0 && e->retry_at != 0 &&
+            e->retry_at < sys_now() + 30 * USEC_PER_SEC) {
             return true;
         }
     }
     return false;
 }
 
-enum err lists_compile(const struct lists_config *config, const struct list_spec *specs, uint32_t count,
-                       struct list_status *status, struct list_image **out)
+enum err lists_compile(const struct lists_config *config, const struct list_spec *specs,
+                       uint32_t count, struct list_status *status, struct list_image **out)
 {
     struct lists *l;
     enum err e = make(config, specs, count, &l);

@@ -1,6 +1,7 @@
 /*
- * Bringing lists up to date. Each attempt reads a text piece by piece into a judge, which says whether it is a list, and into a writer,
- * which keeps it compressed. Only when the text is whole and judged good does the copy in force change; anything else leaves it.
+ * Bringing lists up to date. Each attempt reads a text piece by piece into a judge, which says
+ * whether it is a list, and into a writer, which keeps it compressed. Only when the text is whole
+ * and judged good does the copy in force change; anything else leaves it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +16,9 @@
 #include "host/lists_int.h"
 #include "host/sys.h"
 
-#define READ_OCTETS        65536
-#define EARLY_BUILD_US     (5 * USEC_PER_SEC) /* with nothing real in force, what has come by then is built at once */
+#define READ_OCTETS 65536
+#define EARLY_BUILD_US \
+    (5 * USEC_PER_SEC) /* with nothing real in force, what has come by then is built at once */
 #define FILE_OCTETS_DEFAULT ((uint64_t)64 << 20)
 
 /* What an attempt needs once text comes: tens of lists may wait for their turn without it. */
@@ -87,7 +89,8 @@ static bool is_confirmed(struct attempt *a)
 }
 
 /* What is told about a copy that was taken. */
-static void facts_of(const struct attempt *a, const struct fetch_result *result, struct copy_meta *m)
+static void facts_of(const struct attempt *a, const struct fetch_result *result,
+                     struct copy_meta *m)
 {
     *m = (struct copy_meta){.changed_unix = sys_unix_us() / (int64_t)USEC_PER_SEC};
     judge_facts(&a->intake->judge, m);
@@ -108,7 +111,8 @@ static bool accept_text(struct attempt *a, const struct fetch_result *result)
     struct copy_blob blob = {NULL, 0};
     facts_of(a, result, &meta);
     if (e->have_copy && copy_writer_digest(a->intake->writer) == e->meta.digest) {
-        /* The same text. New validators are kept in memory only: a write for them alone is not worth the card's wear. */
+        /* The same text. New validators are kept in memory only: a write for them alone is not
+         * worth the card's wear. */
         memcpy(e->meta.etag, meta.etag, sizeof e->meta.etag);
         memcpy(e->meta.last_modified, meta.last_modified, sizeof e->meta.last_modified);
         entry_succeeded(a->l, e, true, result);
@@ -119,12 +123,15 @@ static bool accept_text(struct attempt *a, const struct fetch_result *result)
     enum err err = copy_writer_commit(writer, &meta, &blob);
     if (err != ERR_OK) {
         char reason[FETCH_ERROR_MAX];
-        (void)snprintf(reason, sizeof reason, "the new copy cannot be saved: %s", err == ERR_IO ? strerror(errno) : err_text(err));
+        (void)snprintf(reason, sizeof reason, "the new copy cannot be saved: %s",
+                       err == ERR_IO ? strerror(errno) : err_text(err));
         entry_failed(a->l, e, reason, false, result);
         return false;
     }
     if (blob.data && a->l->config.store) {
-        log_warning(LISTS, "%s: the new copy cannot be saved (%s); it is in force until the program ends", e->spec.name, strerror(errno));
+        log_warning(LISTS,
+                    "%s: the new copy cannot be saved (%s); it is in force until the program ends",
+                    e->spec.name, strerror(errno));
     }
     copy_blob_free(&e->blob);
     e->blob = blob;
@@ -135,7 +142,8 @@ static bool accept_text(struct attempt *a, const struct fetch_result *result)
     return true;
 }
 
-/* The end of a text; `whole` if it came to its own end, else the sink stopped it. True: the copy in force has changed. */
+/* The end of a text; `whole` if it came to its own end, else the sink stopped it. True: the copy in
+ * force has changed. */
 static bool finish_text(struct attempt *a, bool whole, const struct fetch_result *result)
 {
     char reason[FETCH_ERROR_MAX];
@@ -149,7 +157,8 @@ static bool finish_text(struct attempt *a, bool whole, const struct fetch_result
         entry_failed(a->l, e, reason, false, result);
         return false;
     }
-    uint32_t before = e->have_copy && e->source == SOURCE_WEB && !is_confirmed(a) ? e->meta.rules : 0;
+    uint32_t before =
+        e->have_copy && e->source == SOURCE_WEB && !is_confirmed(a) ? e->meta.rules : 0;
     if (judge_end(&a->intake->judge, before, a->l->config.min_percent, reason, &shrunk)) {
         entry_failed(a->l, e, reason, shrunk, result);
         return false;
@@ -200,10 +209,13 @@ static const char *read_text(struct attempt *a, int fd, struct decoder *d)
     if (problem || e == ERR_OK || (e == ERR_STATE && a->intake)) {
         return problem;
     }
-    return e == ERR_LIMIT ? "the file is larger than the limit" : e == ERR_SHORT || e == ERR_FORMAT ? "the compressed file is damaged" : err_text(e);
+    return e == ERR_LIMIT                      ? "the file is larger than the limit"
+           : e == ERR_SHORT || e == ERR_FORMAT ? "the compressed file is damaged"
+                                               : err_text(e);
 }
 
-/* Opens a file to read; -1 and *problem if that is not possible, -1 alone if it is the one that we have. */
+/* Opens a file to read; -1 and *problem if that is not possible, -1 alone if it is the one that we
+ * have. */
 static int file_open(struct entry *e, const char **problem)
 {
     struct stat st;
@@ -235,7 +247,8 @@ static bool attempt_file(struct lists *l, struct entry *e)
     entry_begin(l, e);
     int fd = file_open(e, &problem);
     if (fd >= 0) {
-        problem = decode_open(DECODE_SNIFF, max, take_text, &a, &d) == ERR_OK ? read_text(&a, fd, d) : "out of memory";
+        problem = decode_open(DECODE_SNIFF, max, take_text, &a, &d) == ERR_OK ? read_text(&a, fd, d)
+                                                                              : "out of memory";
         close(fd);
     }
     if (problem) {
@@ -261,7 +274,8 @@ static void web_done(void *arg, const struct fetch_result *result)
     switch (result->outcome) {
     case FETCH_NOT_MODIFIED:
         if (a->l->config.store && !a->e->blob.data) {
-            store_touch(a->l->config.store, a->e->copy); /* the time of the last check outlives a restart */
+            store_touch(a->l->config.store,
+                        a->e->copy); /* the time of the last check outlives a restart */
         }
         entry_succeeded(a->l, a->e, true, result);
         break;
@@ -288,7 +302,8 @@ static void web_start(struct fetcher *f, struct attempt *a)
     enum err err = fetch_start(f, &request);
     if (err != ERR_OK) {
         struct fetch_result result = {.outcome = FETCH_FAILED, .transient = err == ERR_MEMORY};
-        (void)snprintf(result.error, sizeof result.error, "%s", err == ERR_FORMAT ? "the URL is not allowed" : err_text(err));
+        (void)snprintf(result.error, sizeof result.error, "%s",
+                       err == ERR_FORMAT ? "the URL is not allowed" : err_text(err));
         web_done(a, &result);
     }
 }
@@ -307,7 +322,8 @@ static void web_run(struct lists *l, struct fetcher *f, const bool *changed)
     while (fetch_active(f) > 0 && !atomic_load(&l->interrupt)) {
         fetch_run(f, 500);
         lists_tell_progress(l, false);
-        if (*changed && sys_now() - begin > EARLY_BUILD_US && (!l->image || lists_starter_in_force(l))) {
+        if (*changed && sys_now() - begin > EARLY_BUILD_US &&
+            (!l->image || lists_starter_in_force(l))) {
             lists_force(l);
         }
     }

@@ -10,10 +10,10 @@
 #include "host/lists_int.h"
 #include "host/sys.h"
 
-#define RETRY_FIRST_S      5       /* after something that may pass by itself */
-#define RETRY_OFFLINE_S    120     /* longest wait while no server was reached at all */
-#define RETRY_TRANSIENT_S  3600    /* longest wait after other passing failures */
-#define RETRY_REFUSED_S    600     /* first wait after an answer that will hardly change soon */
+#define RETRY_FIRST_S       5    /* after something that may pass by itself */
+#define RETRY_OFFLINE_S     120  /* longest wait while no server was reached at all */
+#define RETRY_TRANSIENT_S   3600 /* longest wait after other passing failures */
+#define RETRY_REFUSED_S     600  /* first wait after an answer that will hardly change soon */
 #define RETRY_REFUSED_MAX_S 21600
 
 static int64_t unix_now(void)
@@ -74,7 +74,8 @@ struct entry *entry_new(struct lists *l, const struct list_spec *spec)
         enum err err = copy_read_meta(l->config.store, e->copy, &e->meta);
         e->have_copy = err == ERR_OK && strcmp(e->meta.url, spec->url) == 0;
         if (err != ERR_OK && err != ERR_NOT_FOUND) {
-            log_warning(LISTS, "%s: the saved copy cannot be used: %s", e->spec.name, err_text(err));
+            log_warning(LISTS, "%s: the saved copy cannot be used: %s", e->spec.name,
+                        err_text(err));
         }
     }
     struct list_status *s = &e->status;
@@ -135,7 +136,8 @@ static void status_of_result(struct entry *e, const struct fetch_result *result)
     e->status.octets_received = result ? result->octets_received : e->meta.octets_text;
 }
 
-void entry_succeeded(struct lists *l, struct entry *e, bool unchanged, const struct fetch_result *result)
+void entry_succeeded(struct lists *l, struct entry *e, bool unchanged,
+                     const struct fetch_result *result)
 {
     e->fails = 0;
     pthread_mutex_lock(&l->lock);
@@ -156,33 +158,38 @@ void entry_succeeded(struct lists *l, struct entry *e, bool unchanged, const str
     if (unchanged) {
         log_debug(LISTS, "%s: unchanged", e->spec.name);
     } else {
-        log_info(LISTS, "%s: %u rules, %u lines or names without use, %llu octets", e->spec.name, e->meta.rules,
-                 e->meta.rejected, (unsigned long long)e->meta.octets_text);
+        log_info(LISTS, "%s: %u rules, %u lines or names without use, %llu octets", e->spec.name,
+                 e->meta.rules, e->meta.rejected, (unsigned long long)e->meta.octets_text);
     }
 }
 
-/* Seconds to the next try: doubled with each failure, within bounds, never less than what the server asked for. */
+/* Seconds to the next try: doubled with each failure, within bounds, never less than what the
+ * server asked for. */
 static uint32_t retry_delay_s(const struct lists *l, const struct entry *e,
                               const struct fetch_result *result)
 {
     bool transient = result && result->transient;
     uint32_t passing = l->config.retry_first_s ? l->config.retry_first_s : RETRY_FIRST_S;
     uint32_t first = transient ? passing : RETRY_REFUSED_S;
-    uint32_t most = !transient ? RETRY_REFUSED_MAX_S : result->http_status == 0 ? RETRY_OFFLINE_S : RETRY_TRANSIENT_S;
+    uint32_t most = !transient                 ? RETRY_REFUSED_MAX_S
+                    : result->http_status == 0 ? RETRY_OFFLINE_S
+                                               : RETRY_TRANSIENT_S;
     unsigned doublings = e->fails > 1 ? (e->fails < 12 ? e->fails - 1 : 11) : 0;
     uint32_t delay = first << doublings;
     delay = delay < most ? delay : most;
     return result && result->retry_after_s > delay ? result->retry_after_s : delay;
 }
 
-void entry_failed(struct lists *l, struct entry *e, const char *reason, bool shrunk, const struct fetch_result *result)
+void entry_failed(struct lists *l, struct entry *e, const char *reason, bool shrunk,
+                  const struct fetch_result *result)
 {
     char name[2 * LIST_NAME_MAX];
     struct strbuf s;
     e->fails++;
     if (!shrunk) { /* a shrunk list waits for a person or for the next refresh */
         uint64_t delay = retry_delay_s(l, e, result) * USEC_PER_SEC;
-        e->retry_at = sys_now() + delay * 3 / 4 + rng_below(&l->rng, (uint32_t)(delay / 2 / 1000) + 1) * USEC_PER_MSEC;
+        e->retry_at = sys_now() + delay * 3 / 4 +
+                      rng_below(&l->rng, (uint32_t)(delay / 2 / 1000) + 1) * USEC_PER_MSEC;
     }
     pthread_mutex_lock(&l->lock);
     status_of_result(e, result);
@@ -194,7 +201,8 @@ void entry_failed(struct lists *l, struct entry *e, const char *reason, bool shr
     pthread_mutex_unlock(&l->lock);
     strbuf_init(&s, name, sizeof name);
     strbuf_escaped(&s, span_str(e->spec.name));
-    log_warning(LISTS, "%s: %s; %s", name, reason, e->have_copy ? "the last good copy stays in force" : "there is no copy yet");
+    log_warning(LISTS, "%s: %s; %s", name, reason,
+                e->have_copy ? "the last good copy stays in force" : "there is no copy yet");
 }
 
 /* Has a local file changed since it was last tried? */
@@ -211,6 +219,113 @@ bool entry_file_changed(const struct entry *e)
 
 void file_stamp(const struct stat *st, char out[FILE_STAMP_MAX])
 {
-    (void)snprintf(out, FILE_STAMP_MAX, "%lld %lld.%09ld %llu", (long long)st->st_size, (long long)st->st_mtim.tv_sec,
-                   (long)st->st_mtim.tv_nsec, (unsigned long long)st->st_ino);
+    (void)snprintf(out, FILE_STAMP_MAX, "%lld %lld.%09ld %llu", (long long)st->st_size,
+                   (long long)st->st_mtim.tv_sec, (long)st->st_mtim.tv_nsec,
+                   (unsigned long long)st->st_ino);
+}
+
+/* The configured lists together */
+
+bool lists_specs_fit(const struct list_spec *specs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count && count <= LISTS_MAX; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (specs[i].id == specs[j].id) {
+                return false;
+            }
+        }
+    }
+    return count <= LISTS_MAX;
+}
+
+static bool holds(struct entry *const *set, uint32_t count, const struct entry *e)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (set[i] == e) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The present entry of the same list read in the same way that is not in `taken` yet; NULL: none.
+ */
+static struct entry *find_entry(const struct lists *l, const struct list_spec *spec,
+                                struct entry *const *taken, uint32_t taken_count)
+{
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct entry *e = l->entries[i];
+        if (e->spec.kind == spec->kind && e->spec.format == spec->format &&
+            strcmp(e->spec.url, spec->url) == 0 && !holds(taken, taken_count, e)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+static void entry_adopt(struct entry *e, const struct list_spec *spec)
+{
+    bool was_enabled = e->spec.enabled;
+    e->spec = *spec;
+    if (!e->spec.name[0]) {
+        list_spec_default_name(&e->spec);
+    }
+    e->status.id = spec->id;
+    e->status.enabled = spec->enabled;
+    memcpy(e->status.name, e->spec.name, sizeof e->status.name);
+    if (!spec->enabled) {
+        e->status.state = LIST_STATE_DISABLED;
+    } else if (!was_enabled) {
+        e->status.state =
+            e->have_copy || e->source == SOURCE_BUILTIN ? LIST_STATE_CURRENT : LIST_STATE_WAITING;
+    }
+}
+
+/* Present entries where there are any, new ones for the rest. False: no memory, and nothing
+ * changed. */
+static bool gather_entries(struct lists *l, const struct list_spec *specs, uint32_t count,
+                           struct entry **out)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = find_entry(l, &specs[i], out, i);
+        if (!out[i]) {
+            out[i] = entry_new(l, &specs[i]);
+        }
+        for (uint32_t j = 0; !out[i] && j < i; j++) {
+            if (!holds(l->entries, l->count, out[j])) {
+                entry_free(out[j]);
+            }
+        }
+        if (!out[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Lists that are new or switched on are due at once; known ones keep their state. */
+enum err lists_set_entries(struct lists *l, const struct list_spec *specs, uint32_t count)
+{
+    struct entry **fresh = (struct entry **)calloc(count ? count : 1, sizeof(struct entry *));
+    if (!fresh || !gather_entries(l, specs, count, fresh)) {
+        free((void *)fresh);
+        return ERR_MEMORY;
+    }
+    pthread_mutex_lock(&l->lock);
+    for (uint32_t i = 0; i < l->count; i++) {
+        if (!holds(fresh, count, l->entries[i])) {
+            entry_free(l->entries[i]);
+            l->entries[i] = NULL;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        bool known = holds(l->entries, l->count, fresh[i]);
+        fresh[i]->again |= !known || (specs[i].enabled && !fresh[i]->spec.enabled);
+        entry_adopt(fresh[i], &specs[i]);
+    }
+    free((void *)l->entries);
+    l->entries = fresh;
+    l->count = count;
+    pthread_mutex_unlock(&l->lock);
+    return ERR_OK;
 }

@@ -1,6 +1,7 @@
 /*
- * From copies to what is in force. A fingerprint over everything that an image is made of says whether the one in force is still the
- * wanted one; it is kept beside the saved image, so that a start without changes builds nothing.
+ * From copies to what is in force. A fingerprint over everything that an image is made of says
+ * whether the one in force is still the wanted one; it is kept beside the saved image, so that a
+ * start without changes builds nothing.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 #include "host/sys.h"
 
 #define BUILD_ATTEMPTS 8 /* each may find one more damaged copy */
-#define HOLD_FAILS     8 /* failed attempts in a row after which a lost copy holds nothing up: hours */
+#define HOLD_FAILS     8 /* failed attempts in a row after which a lost copy holds nothing up: hours \
+                          */
 
 /* Lists that go into the image, in configured order, or the starter alone. */
 struct selection {
@@ -50,8 +52,10 @@ static bool select_lists(const struct lists *l, struct selection *s)
     }
     if (wanted && !blocking && l->config.starter_id != 0 && s->count < LISTS_MAX) {
         s->entries[s->count] = NULL;
-        s->sources[s->count++] = (struct build_source){
-            .id = l->config.starter_id, .url = LIST_URL_BUILTIN, .name = "Built-in list", .builtin = true};
+        s->sources[s->count++] = (struct build_source){.id = l->config.starter_id,
+                                                       .url = LIST_URL_BUILTIN,
+                                                       .name = "Built-in list",
+                                                       .builtin = true};
     }
     return s->count > 0 || !wanted;
 }
@@ -80,12 +84,14 @@ bool lists_starter_in_force(const struct lists *l)
             return false; /* configured, so it stands in for nothing */
         }
     }
-    return l->image && l->config.starter_id != 0 && list_image_slot(l->image, l->config.starter_id) >= 0;
+    return l->image && l->config.starter_id != 0 &&
+           list_image_slot(l->image, l->config.starter_id) >= 0;
 }
 
 /*
- * Does the image in force hold a wanted list whose copy is lost? Then it stays until that list was fetched again: what is blocked should not
- * shrink because of a damaged file. When fetching goes on failing and other lists have news, they go first.
+ * Does the image in force hold a wanted list whose copy is lost? Then it stays until that list was
+ * fetched again: what is blocked should not shrink because of a damaged file. When fetching goes on
+ * failing and other lists have news, they go first.
  */
 static bool holds_more(const struct lists *l, const struct selection *s)
 {
@@ -95,7 +101,8 @@ static bool holds_more(const struct lists *l, const struct selection *s)
         for (uint32_t j = 0; j < s->count && !selected; j++) {
             selected = s->entries[j] == e;
         }
-        if (e->spec.enabled && !selected && list_image_slot(l->image, e->spec.id) >= 0 && (e->fails < HOLD_FAILS || !l->accepted)) {
+        if (e->spec.enabled && !selected && list_image_slot(l->image, e->spec.id) >= 0 &&
+            (e->fails < HOLD_FAILS || !l->accepted)) {
             return true;
         }
     }
@@ -137,7 +144,8 @@ void lists_publish(struct lists *l, struct list_image *image, uint64_t fingerpri
 /* Counts of the lists inside the program, which have no copy. */
 static void tell_result(const struct lists *l, const struct selection *s, usec_t took)
 {
-    log_info(LISTS, "%u rules of %u lists in force%s, compiled in %llu ms", list_image_get(l->image)->rule_count, s->count,
+    log_info(LISTS, "%u rules of %u lists in force%s, compiled in %llu ms",
+             list_image_get(l->image)->rule_count, s->count,
              lists_starter_in_force(l) ? " (the built-in list, as none could be loaded)" : "",
              (unsigned long long)(took / USEC_PER_MSEC));
 }
@@ -164,7 +172,8 @@ static enum err build(struct lists *l, struct selection *s, uint64_t fingerprint
     if (e == ERR_OK) {
         lists_publish(l, image, fingerprint);
         tell_result(l, s, sys_now() - begin);
-    } else if ((e == ERR_CHECKSUM || e == ERR_NOT_FOUND) && s->entries[bad] && s->entries[bad]->source != SOURCE_BUILTIN) {
+    } else if ((e == ERR_CHECKSUM || e == ERR_NOT_FOUND) && s->entries[bad] &&
+               s->entries[bad]->source != SOURCE_BUILTIN) {
         entry_lost_copy(l, s->entries[bad]);
         e = ERR_CHECKSUM;
     }
@@ -188,7 +197,8 @@ void lists_force(struct lists *l)
         set_building(l, false);
     }
     if (e != ERR_OK && e != ERR_STATE) {
-        log_error(LISTS, "the lists cannot be compiled: %s; %s", err_text(e), l->image ? "the old ones stay in force" : "nothing is blocked");
+        log_error(LISTS, "the lists cannot be compiled: %s; %s", err_text(e),
+                  l->image ? "the old ones stay in force" : "nothing is blocked");
     }
     lists_tell_status(l);
     (void)malloc_trim(0); /* the daemon runs for months between two builds */

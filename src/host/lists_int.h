@@ -89,6 +89,15 @@ bool entry_file_changed(const struct entry *e);
 struct stat;
 void file_stamp(const struct stat *st, char out[FILE_STAMP_MAX]);
 
+/* No more lists than there may be, and no id twice? */
+bool lists_specs_fit(const struct list_spec *specs, uint32_t count);
+
+/*
+ * Take over a configuration. Lists that are new or switched on are due at once; known ones keep
+ * their state. ERR_MEMORY: nothing changed.
+ */
+enum err lists_set_entries(struct lists *l, const struct list_spec *specs, uint32_t count);
+
 /* lists_attempt.c: brings the lists that are due up to date. True: what is in force has to be built
  * anew. */
 bool lists_attempt(struct lists *l, struct entry *const *due, uint32_t count);

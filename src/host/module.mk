@@ -7,12 +7,15 @@ host_SRCS := \
     decode.c \
     doh_curl.c \
     fetch_curl.c \
+    fetch_curl_answer.c \
+    fetch_curl_url.c \
     filewatch.c \
     idna.c \
     list_build.c \
     list_copy.c \
     list_image.c \
     list_judge.c \
+    list_sink.c \
     list_spec.c \
     listen.c \
     lists.c \

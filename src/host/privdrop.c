@@ -93,15 +93,22 @@ void privdrop_give(const struct privdrop *p, const char *dir)
     }
 }
 
-/* What no program started from here could get back; needs root, so it comes first. */
-static void drop_bounding_set(void)
+enum err privdrop_prepare(void)
 {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return ERR_IO;
+    }
+    /* This needs a capability, which those who start unprivileged lack: they have nothing to lose
+     * then. */
     for (int cap = 0; cap <= CAP_LAST_CAP; cap++) {
         prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
     }
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    return ERR_OK;
 }
 
+/* The change of user takes the capabilities of every thread; the calling one's are given up once
+ * more by name. */
 static bool drop_capabilities(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -109,6 +116,7 @@ static bool drop_capabilities(void)
     return syscall(SYS_capset, &head, none) == 0;
 }
 
+/* The C library does each of these in all threads. */
 static bool become(const struct privdrop *p)
 {
     return setgroups(0, NULL) == 0 && setresgid(p->gid, p->gid, p->gid) == 0 &&
@@ -117,13 +125,9 @@ static bool become(const struct privdrop *p)
 
 enum err privdrop_apply(const struct privdrop *p)
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        return ERR_IO;
-    }
     if (!p->needed) {
         return ERR_OK;
     }
-    drop_bounding_set();
     if (!become(p) || !drop_capabilities() || setuid(0) == 0) {
         log_error(MAIN, "cannot become user %u: %s", (unsigned)p->uid, strerror(errno));
         return ERR_IO;

@@ -23,15 +23,18 @@ struct privdrop {
  */
 MUST_CHECK enum err privdrop_find(const char *user, const char *default_user, struct privdrop *out);
 
+/*
+ * For all threads from here on: no more privileges than there are now, by no program (no_new_privs,
+ * an empty bounding set). Call it while there is one thread. ERR_IO.
+ */
+MUST_CHECK enum err privdrop_prepare(void);
+
 /* Let the user own a directory that was made as root, and the files in it, so that it can go on
  * with them. */
 void privdrop_give(const struct privdrop *p, const char *dir);
 
-/*
- * Become the user for good: groups, ids, all capabilities, and no way back (no_new_privs). Every
- * thread that starts later inherits it; call it while there is one. ERR_IO: it did not work, do not
- * go on.
- */
+/* Become the user for good, in all threads: groups, ids, all capabilities. ERR_IO: it did not work,
+ * do not go on. */
 MUST_CHECK enum err privdrop_apply(const struct privdrop *p);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Files of the state directory: temporary file, fsync, rename, fsync of the directory. The directory is held open and everything
- * is done relative to it, so that later changes of the working directory, the root or a parent's permissions do not matter.
- * Temporary names carry the process and a counter and end in ".tmp"; store_claim sweeps what a killed process left.
+ * Files of the state directory: temporary file, fsync, rename, fsync of the directory. The
+ * directory is held open and everything is done relative to it, so that later changes of the
+ * working directory, the root or a parent's permissions do not matter. Temporary names carry the
+ * process and a counter and end in ".tmp"; store_claim sweeps what a killed process left.
  */
 #include "host/store.h"
 
@@ -57,8 +58,6 @@ static int fault_at(enum store_step step, const char *name)
 static enum err err_of(int error)
 {
     switch (error) {
-    case 0:
-        return ERR_OK;
     case ENOENT:
     case ENOTDIR:
         return ERR_NOT_FOUND;
@@ -135,7 +134,8 @@ const char *store_dir(const struct store *s)
 }
 
 /* Calls visit for each plain file; with `temporary`, for the temporary ones alone. */
-static void each_file(struct store *s, const char *subdir, bool temporary, void (*visit)(void *, int, const char *), void *arg)
+static void each_file(struct store *s, const char *subdir, bool temporary,
+                      void (*visit)(void *, int, const char *), void *arg)
 {
     int fd = openat(s->fd, subdir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
@@ -289,8 +289,8 @@ static uint32_t seal_sum(const uint8_t *header, struct span payload)
     return (uint32_t)crc32_z(sum, payload.ptr, payload.len);
 }
 
-enum err store_read_sealed(struct store *s, const char *name, const char kind[static 4], uint32_t version,
-                           size_t max, struct store_blob *out)
+enum err store_read_sealed(struct store *s, const char *name, const char kind[static 4],
+                           uint32_t version, size_t max, struct store_blob *out)
 {
     struct store_blob b;
     enum err e = store_read(s, name, max + STORE_HEADER_OCTETS, &b);
@@ -353,7 +353,8 @@ enum err store_begin(struct store *s, const char *name, struct store_file **out)
                    atomic_fetch_add(&temp_counter, 1));
     int error = fault_at(STORE_STEP_CREATE, f->leaf);
     if (error == 0) {
-        f->fd = openat(f->dir_fd, f->temp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        f->fd =
+            openat(f->dir_fd, f->temp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
         error = f->fd < 0 ? errno : 0;
     }
     if (error != 0) {
@@ -458,8 +459,8 @@ enum err store_write(struct store *s, const char *name, struct span data)
     return store_commit(f);
 }
 
-enum err store_write_sealed(struct store *s, const char *name, const char kind[static 4], uint32_t version,
-                            struct span payload)
+enum err store_write_sealed(struct store *s, const char *name, const char kind[static 4],
+                            uint32_t version, struct span payload)
 {
     uint8_t header[STORE_HEADER_OCTETS] = {0};
     memcpy(header, seal_magic, sizeof seal_magic);

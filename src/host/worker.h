@@ -25,7 +25,8 @@ enum control_call {
     CONTROL_SNAPSHOT = 1, /* a worker took a new snapshot */
     CONTROL_TRAFFIC = 2,  /* queries came after a time without any */
     CONTROL_FILLING = 4,  /* a ring of events should be emptied soon */
-    CONTROL_IMAGE = 8     /* from the lists' thread: a new image is in force */
+    CONTROL_IMAGE = 8,    /* from the lists' thread: there is a new image */
+    CONTROL_LISTS = 16    /* … and something in the state of lists has changed */
 };
 
 struct control_line {

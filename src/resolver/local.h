@@ -47,4 +47,7 @@ MUST_CHECK enum err local_add_hosts(struct local_builder *b, struct span text, c
 MUST_CHECK enum err local_build(struct local_builder *b, const struct local_records **out);
 uint32_t local_count(const struct local_records *l);
 
+/* The first name that an address has (its PTR); false if it has none. */
+bool local_name_of(const struct local_records *l, const struct ip_addr *addr, struct dns_name *out);
+
 #endif

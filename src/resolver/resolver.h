@@ -26,6 +26,7 @@
 #include "base/time.h"
 
 struct cache;
+struct dns_name;
 struct snapshot;
 struct stats_worker;
 struct resolver;
@@ -145,5 +146,9 @@ struct upstream_health {
     bool up;
 };
 void resolver_get_upstream(const struct resolver *r, uint16_t upstream, struct upstream_health *out);
+
+/* Who answers for a name before lists are asked: for people who want to know why; microseconds. */
+enum resolver_source { RESOLVER_SOURCE_LISTS, RESOLVER_SOURCE_LOCAL, RESOLVER_SOURCE_SPECIAL };
+enum resolver_source resolver_source_of(const struct snapshot *s, const struct dns_name *name);
 
 #endif

@@ -74,6 +74,7 @@ void query_finish(struct resolver *r, struct query *q, enum query_reply reply, u
 
 /* special.c, local.c, blocked.c: answers of our own. True if they had one. */
 bool special_answer(struct resolver *r, struct query *q);
+bool special_covers(const struct snapshot *s, const struct dns_name *name); /* would it have one? */
 bool special_class_answer(struct resolver *r, struct query *q);
 bool special_type_answer(struct resolver *r, struct query *q);
 bool local_answer(struct resolver *r, struct query *q);

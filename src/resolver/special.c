@@ -315,6 +315,18 @@ bool special_answer(struct resolver *r, struct query *q)
     return true;
 }
 
+bool special_covers(const struct snapshot *s, const struct dns_name *n)
+{
+    const struct row *row = find_top(n);
+    if (row != NULL && row->act == ACT_CANARY) {
+        return s->block_canary;
+    }
+    if (row != NULL && row->act == ACT_RELAY) {
+        return s->block_icloud_relay;
+    }
+    return row != NULL || private_zone(n) != 0;
+}
+
 /* A TXT record of one string. */
 static void answer_text(struct resolver *r, struct query *q, const char *text)
 {

@@ -236,6 +236,7 @@ def local_records_are_answered_here():
 record = printer.home.arpa A 192.168.1.9
 record = printer.home.arpa AAAA fd00::9
 record = alias.home.arpa CNAME printer.home.arpa
+record = www.alias.example CNAME www.example
 record = txt.home.arpa TXT "hello world"
 record = *.lab.home.arpa A 192.168.1.10
 record = ads.example A 192.168.1.11
@@ -247,6 +248,9 @@ local-ttl = 33
         eq(s.ask("printer.home.arpa", "AAAA").addresses, ["fd00::9"])
         eq((s.ask("printer.home.arpa", "TXT").rcode, s.ask("printer.home.arpa", "TXT").answer), ("NOERROR", []))
         eq(s.ask("alias.home.arpa").texts, ["CNAME printer.home.arpa", "A 192.168.1.9"])
+        r = s.ask("www.alias.example")
+        eq(r.texts[0], "CNAME www.example")
+        eq(len(r.addresses), 1, "an alias is followed to where it leads")
         eq(s.ask("txt.home.arpa", "TXT").texts, ['TXT "hello world"'])
         eq(s.ask("any.lab.home.arpa").addresses, ["192.168.1.10"])
         eq(s.ask("nothing.home.arpa").rcode, "NXDOMAIN")

@@ -10,7 +10,8 @@
 #include <time.h>
 #include <zlib.h>
 
-#include "host/fetch_curl.c" /* to reach what only a hostile resolver could show */
+#include "base/attr.h"
+#include "host/fetch_curl_int.h" /* to reach what only a hostile resolver could show */
 #include "list_server.h"
 
 /* 200 lines "0.0.0.0 adsN.example", compressed by brotli. */

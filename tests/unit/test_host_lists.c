@@ -1,6 +1,6 @@
 /*
- * The lists manager against a list server that misbehaves: what is in force after each thing that can go wrong, with the network, the disk, the process and
- * the person.
+ * The lists manager against a list server that misbehaves: what is in force after each thing that
+ * can go wrong, with the network, the disk, the process and the person.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +109,9 @@ static struct list_spec spec(uint32_t id, enum list_kind kind, const char *path)
     struct list_spec s;
     char url[256];
     bool web = path[0] == '/' && strncmp(path, dir, strlen(dir)) != 0;
-    assert_int_equal(list_spec_parse(web ? list_server_url(server, path, url, sizeof url) : path, true, &s, NULL), ERR_OK);
+    assert_int_equal(list_spec_parse(web ? list_server_url(server, path, url, sizeof url) : path,
+                                     true, &s, NULL),
+                     ERR_OK);
     s.id = id;
     s.kind = kind;
     return s;
@@ -118,7 +120,11 @@ static struct list_spec spec(uint32_t id, enum list_kind kind, const char *path)
 static struct lists_config config(void)
 {
     return (struct lists_config){.store = store,
-                                 .limits = {.octets_max = 1 << 20, .total_timeout_s = 3, .connect_timeout_s = 2, .low_speed_octets = 1000, .low_speed_s = 1},
+                                 .limits = {.octets_max = 1 << 20,
+                                            .total_timeout_s = 3,
+                                            .connect_timeout_s = 2,
+                                            .low_speed_octets = 1000,
+                                            .low_speed_s = 1},
                                  .min_percent = 50,
                                  .retry_first_s = 1,
                                  .starter_id = STARTER_ID,
@@ -173,15 +179,15 @@ static int64_t ms_now(void)
 }
 
 /* Waits until `text`, an expression, holds; looks again at each news and every 20 ms. */
-#define WAIT_FOR(expr)                                                         \
-    do {                                                                       \
-        int64_t wait_end = ms_now() + PATIENCE_S * 1000;                       \
-        while (!(expr)) {                                                      \
-            if (ms_now() > wait_end) {                                         \
-                fail_msg("in vain: %s", #expr);                                \
-            }                                                                  \
-            usleep(20000);                                                     \
-        }                                                                      \
+#define WAIT_FOR(expr)                                   \
+    do {                                                 \
+        int64_t wait_end = ms_now() + PATIENCE_S * 1000; \
+        while (!(expr)) {                                \
+            if (ms_now() > wait_end) {                   \
+                fail_msg("in vain: %s", #expr);          \
+            }                                            \
+            usleep(20000);                               \
+        }                                                \
     } while (0)
 
 static bool idle(struct lists *l)
@@ -202,7 +208,8 @@ static void put_text(const char *path, const char *text)
     list_server_put(server, path, &(struct page){.body = text, .len = strlen(text)});
 }
 
-static const char ads[] = "0.0.0.0 ads1.example\n0.0.0.0 ads2.example\n0.0.0.0 ads3.example\n0.0.0.0 ads3.example\n# comment\n0.0.0.0 bad..example\n";
+static const char ads[] = "0.0.0.0 ads1.example\n0.0.0.0 ads2.example\n0.0.0.0 "
+                          "ads3.example\n0.0.0.0 ads3.example\n# comment\n0.0.0.0 bad..example\n";
 static const char other[] = "||other.example^\n@@||good.other.example^\n";
 
 /* The ordinary course */
@@ -213,7 +220,8 @@ static void fetches_compiles_and_puts_in_force(void **state)
     put_text("/ads", ads);
     put_text("/other", other);
     put_text("/allow", "ads1.example\n");
-    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/ads"), spec(12, LIST_BLOCK, "/other"), spec(13, LIST_ALLOW, "/allow")};
+    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/ads"), spec(12, LIST_BLOCK, "/other"),
+                                spec(13, LIST_ALLOW, "/allow")};
     struct lists *l = open_lists(specs, 3);
     WAIT_FOR(blocks("ads2.example") && blocks("x.other.example"));
     WAIT_FOR(idle(l));
@@ -289,17 +297,20 @@ static void unchanged_lists_write_nothing(void **state)
 {
     (void)state;
     char copy[64] = "";
-    list_server_put(server, "/ads", &(struct page){.body = ads, .len = sizeof ads - 1, .etag = "\"1\""});
+    list_server_put(server, "/ads",
+                    &(struct page){.body = ads, .len = sizeof ads - 1, .etag = "\"1\""});
     put_text("/plain", other); /* no validators: comes whole each time */
     struct list_spec specs[] = {spec(11, LIST_BLOCK, "/ads"), spec(12, LIST_BLOCK, "/plain")};
     struct lists *l = open_lists(specs, 2);
     WAIT_FOR(blocks("ads2.example") && idle(l));
-    unsigned images = told.images, hits = list_server_hits(server, "/plain"), not_modified = list_server_not_modified(server, "/ads");
+    unsigned images = told.images, hits = list_server_hits(server, "/plain"),
+             not_modified = list_server_not_modified(server, "/ads");
     store_each(store, "lists", remember_name, copy);
     struct stat image = stat_of("blocklist.img"), list = stat_of(copy);
     for (unsigned i = 1; i <= 3; i++) {
         lists_refresh(l);
-        WAIT_FOR(list_server_hits(server, "/plain") == hits + i && list_server_not_modified(server, "/ads") == not_modified + i && idle(l));
+        WAIT_FOR(list_server_hits(server, "/plain") == hits + i &&
+                 list_server_not_modified(server, "/ads") == not_modified + i && idle(l));
     }
     struct stat image_now = stat_of("blocklist.img"), list_now = stat_of(copy);
     assert_int_equal(image.st_ino, image_now.st_ino);
@@ -344,7 +355,8 @@ static void keeps_the_last_good_copy_whatever_comes(void **state)
     assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
     bomb_len = z.total_out;
     assert_int_equal(deflateReset(&z), Z_OK);
-    z.next_in = (Bytef *)(uintptr_t)ads, z.avail_in = sizeof ads - 1, z.next_out = gz, z.avail_out = sizeof gz;
+    z.next_in = (Bytef *)(uintptr_t)ads, z.avail_in = sizeof ads - 1, z.next_out = gz,
+    z.avail_out = sizeof gz;
     assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
     size_t gz_len = z.total_out;
     deflateEnd(&z);
@@ -392,7 +404,8 @@ static void keeps_the_last_good_copy_whatever_comes(void **state)
         lists_refresh_one(l, 11);
         WAIT_FOR(list_server_hits(server, "/fault") > hits && tried(l, 11));
         struct list_status s = status_of(l, 11);
-        if (s.state != LIST_STATE_STALE || !s.error[0] || s.rules != 3 || told.images != images || !blocks("ads2.example")) {
+        if (s.state != LIST_STATE_STALE || !s.error[0] || s.rules != 3 || told.images != images ||
+            !blocks("ads2.example")) {
             fail_msg("%s: state %d, \"%s\", %u rules", rows[i].why, (int)s.state, s.error, s.rules);
         }
     }
@@ -463,7 +476,8 @@ static void nothing_is_built_of_nothing(void **state)
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
     usleep(300000);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-    assert_true((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec < 150000000); /* it sleeps */
+    assert_true((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec <
+                150000000); /* it sleeps */
     lists_close(l);
 }
 
@@ -472,7 +486,8 @@ static void one_bad_list_does_not_hold_up_the_others(void **state)
     (void)state;
     put_text("/ads", ads);
     list_server_put(server, "/hang", &(struct page){.kind = PAGE_HANG});
-    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/hang"), spec(12, LIST_BLOCK, "/ads"), spec(13, LIST_BLOCK, "/none")};
+    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/hang"), spec(12, LIST_BLOCK, "/ads"),
+                                spec(13, LIST_BLOCK, "/none")};
     struct lists *l = open_lists(specs, 3);
     WAIT_FOR(blocks("ads2.example"));
     WAIT_FOR(tried(l, 11) && tried(l, 13));
@@ -704,8 +719,8 @@ static void works_without_a_state_directory(void **state)
 }
 
 /*
- * A process that keeps fetching two versions of a list in turn is killed at random moments. What the next one finds is always one of the two, whole, in the
- * image as well as in the copy.
+ * A process that keeps fetching two versions of a list in turn is killed at random moments. What
+ * the next one finds is always one of the two, whole, in the image as well as in the copy.
  */
 static void survives_kill_at_any_moment(void **state)
 {
@@ -714,7 +729,8 @@ static void survives_kill_at_any_moment(void **state)
     size_t len[2] = {0, 0};
     for (unsigned v = 0; v < 2; v++) {
         for (unsigned i = 0; i < 8000; i++) {
-            len[v] += (size_t)snprintf(versions[v] + len[v], sizeof versions[v] - len[v], "n%u.v%u.example\n", i, v);
+            len[v] += (size_t)snprintf(versions[v] + len[v], sizeof versions[v] - len[v],
+                                       "n%u.v%u.example\n", i, v);
         }
     }
     list_server_put(server, "/turn", &(struct page){.body = versions[0], .len = len[0]});

@@ -19,7 +19,8 @@ static int setup(void **state)
 {
     (void)state;
     arena = malloc(ARENA);
-    heap_init(arena, ARENA);
+    heap_init();
+    heap_add(arena, ARENA);
     return arena ? 0 : -1;
 }
 
@@ -120,6 +121,35 @@ static void refuses_what_does_not_fit(void **state)
     assert_int_equal(gauges().failed, 3);
 }
 
+/* What the firmware put into the middle of memory leaves two pieces: both are used, and they never
+ * join over what lies between. */
+static void two_pieces_are_one_heap(void **state)
+{
+    (void)state;
+    enum { HOLE = ARENA / 2, HOLE_LEN = 4096 };
+    memset(arena + HOLE, 0x5a, HOLE_LEN);
+    heap_init();
+    heap_add(arena, HOLE);
+    heap_add(arena + HOLE + HOLE_LEN, ARENA - HOLE - HOLE_LEN);
+    heap_add(arena + HOLE, 8); /* too small for anything */
+    assert_true(heap_largest() < HOLE && heap_largest() > HOLE / 2);
+    uint8_t *a = heap_alloc(HOLE - HOLE / 8), *b = heap_alloc(HOLE - HOLE / 8);
+    assert_non_null(a);
+    assert_non_null(b);
+    memset(a, 1, HOLE - HOLE / 8);
+    memset(b, 2, HOLE - HOLE / 8);
+    for (size_t i = 0; i < HOLE_LEN; i++) {
+        assert_int_equal(arena[HOLE + i], 0x5a);
+    }
+    heap_free(a);
+    heap_free(b);
+    assert_int_equal(gauges().used, 0);
+    assert_null(heap_alloc(HOLE + HOLE / 2));
+    void *largest = heap_alloc(heap_largest());
+    assert_non_null(largest);
+    heap_free(largest);
+}
+
 static int broken_count;
 static jmp_buf broken_return;
 
@@ -158,6 +188,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(random_use_keeps_contents_and_leaks_nothing, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(refuses_what_does_not_fit, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_pieces_are_one_heap, setup, teardown),
         cmocka_unit_test_setup_teardown(notices_a_double_free_and_a_foreign_pointer, setup,
                                         teardown),
     };

@@ -115,15 +115,21 @@ static void mark(struct block *b, bool is_free)
     }
 }
 
-void heap_init(void *memory, size_t len)
+void heap_init(void)
+{
+    memset(&heap, 0, sizeof heap);
+}
+
+void heap_add(void *memory, size_t len)
 {
     uintptr_t start = ((uintptr_t)memory + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1);
     uintptr_t end = ((uintptr_t)memory + len) & ~(uintptr_t)(ALIGN - 1);
-    REQUIRE(end - start > 4 * HEADER);
-    memset(&heap, 0, sizeof heap);
-    heap.low = (uint8_t *)start;
-    heap.high = (uint8_t *)end;
-    heap.gauges.total = end - start;
+    if (len < 2 * ALIGN || end - start <= 4 * HEADER) {
+        return;
+    }
+    heap.low = heap.low && heap.low < (uint8_t *)start ? heap.low : (uint8_t *)start;
+    heap.high = heap.high > (uint8_t *)end ? heap.high : (uint8_t *)end;
+    heap.gauges.total += end - start;
     struct block *first = (struct block *)start;
     first->size_flags = (end - start - 2 * HEADER) & ~(size_t)FLAGS;
     struct block *last = above(first); /* an empty block in use: nothing joins past the end */
@@ -269,6 +275,21 @@ void *heap_resize(void *payload, size_t size)
         heap_free(payload);
     }
     return fresh;
+}
+
+size_t heap_largest(void)
+{
+    if (heap.classes == 0) {
+        return 0;
+    }
+    unsigned c = 31U - (unsigned)__builtin_clz(heap.classes);
+    size_t largest = 0;
+    const struct block *b = heap.list[c][31U - (unsigned)__builtin_clz(heap.steps[c])];
+    for (; b; b = b->next) {
+        largest = size_of(b) > largest ? size_of(b) : largest;
+    }
+    /* find() rounds up by at most a step of the size's class. */
+    return largest - (largest >> STEP_BITS);
 }
 
 void heap_get_gauges(struct heap_gauges *out)

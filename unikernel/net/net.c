@@ -20,6 +20,9 @@ static struct rng *random_source;
 static usec_t link_checked;
 static uint32_t changes;
 
+extern unsigned char net_probe_address; /* read by dhcp.c */
+unsigned char net_probe_address;
+
 u32_t sys_now(void)
 {
     return (u32_t)(clock_now() / USEC_PER_MSEC);
@@ -104,6 +107,7 @@ void net_start(struct nic *nic, const struct net_config *cfg, struct rng *rng)
 {
     device = nic;
     random_source = rng;
+    net_probe_address = cfg->probe_address;
     lwip_init();
     netif_add(&interface, NULL, NULL, NULL, NULL, interface_init, ethernet_input);
     netif_set_hostname(&interface, cfg->hostname);

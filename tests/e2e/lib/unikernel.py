@@ -1,0 +1,174 @@
+"""The bare-metal image under QEMU, with the interface of daemon.Sinkhole, so that the same cases run against both.
+
+The guest sees this machine's loopback as 10.0.2.2; its ports 53 and 80 are forwarded from free ports here. $SINKHOLE_TARGET chooses the
+board (virt, raspi3); $SINKHOLE_IMAGE the image, else build/unikernel-BOARD/kernel8.img.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+from .api import Api
+from .daemon import PASSWORD, ROOT, Sinkhole, free_port
+
+HOST = "10.0.2.2"
+MACHINES = {
+    "virt": ["-M", "virt", "-cpu", "cortex-a53", "-m", "256", "-device", "virtio-net-device,netdev=n0,id=nic0", "-device", "virtio-rng-device"],
+    "raspi3": ["-M", "raspi3b", "-device", "usb-net,netdev=n0,id=nic0"],
+}
+
+
+def seen_by_guest(text):
+    return str(text).replace("127.0.0.1", HOST).replace("localhost", HOST)
+
+
+class Qmp:
+    """QEMU's control socket."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        for _ in range(200):
+            try:
+                self.socket.connect(path)
+                break
+            except OSError:
+                time.sleep(0.02)
+        self.file = self.socket.makefile("rw")
+        self.file.readline()
+        self.call("qmp_capabilities")
+
+    def call(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.file.flush()
+        while True:
+            reply = json.loads(self.file.readline())
+            if "return" in reply or "error" in reply:
+                return reply
+
+
+class Unikernel(Sinkhole):
+    """
+    lists, upstream, args, config, http    as daemon.Sinkhole; args and config become words of the kernel command line
+    initrd     a file that is handed over (a compiled list image)
+    disk       a file that is the SD card or the virtio disk
+    machine    further arguments of QEMU
+    kernel     another image
+    """
+
+    def __init__(self, lists=(), upstream=None, args=(), config=None, state=None, env=None, wait=True, http=True, ipv6=None, cwd=None,
+                 board=None, initrd=None, disk=None, machine=(), kernel=None, netdev="", words=(), nic=None):
+        del env, ipv6, cwd
+        self.board = board or os.environ.get("SINKHOLE_TARGET", "virt")
+        self.folder = tempfile.mkdtemp(prefix="sinkhole-qemu-")
+        self.keep_state, self.state, self.ipv6 = True, state, False
+        self.port, self.http_port = free_port(("127.0.0.1",)), free_port(("127.0.0.1",))
+        self.words = ["sinkhole.probe=off", f"sinkhole.password={PASSWORD}", *words]
+        self._settings(lists, upstream, args, config)
+        nic = nic or (f"user,id=n0,restrict=off,hostfwd=udp:127.0.0.1:{self.port}-:53,hostfwd=tcp:127.0.0.1:{self.port}-:53,"
+                      f"hostfwd=tcp:127.0.0.1:{self.http_port}-:80" + netdev)
+        kernel = kernel or os.environ.get("SINKHOLE_IMAGE") or str(ROOT / f"build/unikernel-{self.board}/kernel8.img")
+        command = ["qemu-system-aarch64", *MACHINES[self.board], "-kernel", kernel, "-display", "none", "-no-reboot", "-serial", "stdio",
+                   "-monitor", "none", "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off", "-netdev", nic,
+                   "-append", " ".join(f'"{w}"' if " " in w else w for w in self.words), *map(str, machine)]
+        if initrd:
+            command += ["-initrd", str(initrd)]
+        if disk and self.board == "virt":
+            command += ["-drive", f"file={disk},if=none,id=d0,format=raw,cache=writeback", "-device", "virtio-blk-device,drive=d0"]
+        elif disk:
+            command += ["-drive", f"file={disk},if=sd,format=raw,cache=writeback"]
+        self.command = command
+        self.log, self._log_lock = [], threading.Lock()
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        self.password = PASSWORD
+        self.api = Api("127.0.0.1", self.http_port, PASSWORD)
+        if wait:
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.kill()
+                raise
+
+    def _settings(self, lists, upstream, args, config):
+        def word(name, value):
+            self.words.append(f"sinkhole.{name}={seen_by_guest(value)}")
+
+        if lists is not None:
+            for item in lists or ["none"]:
+                word("list", item)
+        upstreams = upstream if isinstance(upstream, (list, tuple)) else [upstream]
+        for item in upstreams if upstream is not False else []:
+            word("upstream", getattr(item, "address", None) or item or f"127.0.0.1:{free_port(('127.0.0.1',))}")
+        args = [str(a) for a in args]
+        for name, value in zip(args[::2], args[1::2]):
+            word(name.removeprefix("--"), value)
+        for line in (config or "").splitlines():
+            if "=" in line and not line.lstrip().startswith("#"):
+                name, value = line.split("=", 1)
+                word(name.strip(), value.strip().strip('"'))
+
+    qmp = property(lambda self: self._qmp())
+
+    def _qmp(self):
+        if not hasattr(self, "_qmp_socket"):
+            self._qmp_socket = Qmp(f"{self.folder}/qmp")
+        return self._qmp_socket
+
+    def _read_log(self):
+        for line in self.process.stdout:
+            with self._log_lock:
+                self.log.append(line.rstrip("\r\n"))
+
+    def wait_ready(self, seconds=20.0):
+        """The first address comes after `ready`: only then is anybody answered."""
+        self.wait_log("ready", seconds)
+        self.wait_log("address 10.0.2.15", seconds)
+        self.ready_seconds = time.monotonic() - self.started
+
+    def ready_ms(self):
+        return int(re.search(r"ready after (\d+) ms", self.wait_log("ready after")).group(1))
+
+    def metrics(self):
+        """The numbers of /metrics by their full name with labels."""
+        r = self.api.get("/metrics")
+        assert r.status == 200, r
+        rows = (line.rsplit(" ", 1) for line in r.body.decode().splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, value in rows}
+
+    def stop(self, seconds=10.0):
+        """Pulls the plug."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        return 0
+
+    def kill(self):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def power_cut(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self._reader.join(5)
+
+    def __exit__(self, kind, value, traceback):
+        ended = self.process.poll()
+        try:
+            if kind is None and ended is not None:
+                raise AssertionError(f"the machine ended by itself with {ended}:\n{self.log_text()}")
+            if kind is None and ("FAULT" in self.log_text() or "BROKEN" in self.log_text()):
+                raise AssertionError(f"the machine broke:\n{self.log_text()}")
+        finally:
+            if kind is not None:
+                print("\n".join("# uart: " + line for line in self.log_text().splitlines()[-60:]), flush=True)
+            self.kill()

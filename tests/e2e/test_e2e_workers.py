@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Several workers are one resolver: equal questions are asked once, an answer known to one is known to all, whoever received the question."""
+
+import socket
+import threading
+import time
+
+from lib import *
+from lib.daemon import SLOW
+
+WORKERS = 4
+
+
+def daemon(upstream, *args, **kw):
+    kw.setdefault("http", False)
+    return Sinkhole(lists=[], upstream=upstream, args=["--workers", str(WORKERS), "--tcp-per-client", "512", *args], **kw)
+
+
+def spread(s, name, count, tcp=False, rtype="A"):
+    """Ask from many source ports at once, so that all workers are asked."""
+    replies, failures = [], []
+
+    def one():
+        try:
+            replies.append(s.ask(name, rtype, tcp=tcp))
+        except Exception as e:
+            failures.append(e)
+
+    threads = [threading.Thread(target=one) for _ in range(count)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    eq(failures, [])
+    return replies
+
+
+@test
+def equal_questions_are_asked_once():
+    with Upstream() as up, daemon(up) as s:
+        for i in range(6):
+            up.answer(f"slow{i}.example", "A", f"198.51.100.{i + 1}", delay=0.4)
+            for reply in spread(s, f"slow{i}.example", 40, tcp=i % 2 == 1):
+                eq((reply.rcode, reply.addresses), ("NOERROR", [f"198.51.100.{i + 1}"]))
+            eq(len(up.asked(f"slow{i}.example")), 1, "questions upstream")
+
+
+@test
+def an_answer_is_known_to_all_workers():
+    with Upstream() as up, daemon(up) as s:
+        for i in range(20):
+            s.ask(f"known{i}.example")
+        up.silent = True
+        for i in range(20):
+            for reply in spread(s, f"known{i}.example", 8, tcp=i % 4 == 3):
+                eq(reply.rcode, "NOERROR")
+        check(all(len(up.asked(f"known{i}.example")) == 1 for i in range(20)))
+
+
+@test
+def answers_leave_from_the_address_that_was_asked():
+    """Also when another worker than the one that received the question sends them, on a socket bound to all addresses."""
+    with Upstream() as up:
+        port = free_port(("0.0.0.0",))
+        with daemon(up, "--listen", f"0.0.0.0:{port}") as s:
+            for i in range(40):
+                host = f"127.0.0.{i + 2}"
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as c:
+                    c.settimeout(5 * SLOW)
+                    c.connect((host, port))  # the kernel drops what comes from elsewhere
+                    c.send(make_query(f"addr{i}.example", "A").pack())
+                    eq(Message.parse(c.recv(4096)).rcode, "NOERROR", host)
+
+
+@test
+def clients_that_leave_do_not_disturb_others():
+    with Upstream() as up, daemon(up) as s:
+        up.answer("late.example", "A", "198.51.100.5", delay=0.3)
+        octets = make_query("late.example", "A").pack()
+        for _ in range(30):
+            c = socket.create_connection(("127.0.0.1", s.port))
+            c.sendall(len(octets).to_bytes(2, "big") + octets)
+            c.close()
+        for reply in spread(s, "late.example", 20, tcp=True):
+            eq(reply.addresses, ["198.51.100.5"])
+        eq(len(up.asked("late.example")), 1)
+
+
+@test
+def ports_and_ids_are_random_whatever_the_worker():
+    with Upstream() as up, daemon(up) as s:
+        for i in range(300):
+            s.ask(f"random{i}.example")
+        asked = [q for q in up.asked() if q.name.lower().startswith("random")]
+        eq(len(asked), 300)
+        ports, ids = {q.peer[1] for q in asked}, {q.id for q in asked}
+        check(len(ports) >= 280 and len(ids) >= 280, f"{len(ports)} ports, {len(ids)} IDs")
+        check(max(ports) - min(ports) > 18000, "from a wide range")
+
+
+@test
+def a_burst_of_a_thousand_is_answered():
+    with Upstream() as up, daemon(up) as s:
+        s.ask("burst.example")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as c:
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+            c.connect(("127.0.0.1", s.port))
+            octets = bytearray(make_query("burst.example", "A").pack())
+            for i in range(1000):
+                octets[0:2] = i.to_bytes(2, "big")
+                c.send(octets)
+            c.settimeout(2 * SLOW)
+            got = set()
+            try:
+                while len(got) < 1000:
+                    got.add(c.recv(4096)[:2])
+            except socket.timeout:
+                pass
+        eq(len(got), 1000)
+
+
+run()
