@@ -35,6 +35,11 @@ def spread(s, name, count, tcp=False, rtype="A"):
     return replies
 
 
+def questions(up, name):
+    """How many; the same one sent again because no answer came in time (on a busy machine) is one."""
+    return len({(q.id, q.peer) for q in up.asked(name)})
+
+
 @test
 def equal_questions_are_asked_once():
     with Upstream() as up, daemon(up) as s:
@@ -42,7 +47,7 @@ def equal_questions_are_asked_once():
             up.answer(f"slow{i}.example", "A", f"198.51.100.{i + 1}", delay=0.4)
             for reply in spread(s, f"slow{i}.example", 40, tcp=i % 2 == 1):
                 eq((reply.rcode, reply.addresses), ("NOERROR", [f"198.51.100.{i + 1}"]))
-            eq(len(up.asked(f"slow{i}.example")), 1, "questions upstream")
+            eq(questions(up, f"slow{i}.example"), 1, "questions upstream")
 
 
 @test
@@ -83,7 +88,7 @@ def clients_that_leave_do_not_disturb_others():
             c.close()
         for reply in spread(s, "late.example", 20, tcp=True):
             eq(reply.addresses, ["198.51.100.5"])
-        eq(len(up.asked("late.example")), 1)
+        eq(questions(up, "late.example"), 1)
 
 
 @test
