@@ -1,6 +1,6 @@
 /*
- * Streaming decompression. One buffer of output a decoder; the sink sees it after each step, so that nothing grows with the input,
- * however well it was compressed.
+ * Streaming decompression. One buffer of output a decoder; the sink sees it after each step, so
+ * that nothing grows with the input, however well it was compressed.
  */
 #include "host/decode.h"
 
@@ -19,6 +19,7 @@ struct decoder {
     enum err error; /* sticky */
     bool started;   /* zlib is set up, or some brotli input was read */
     bool ended;     /* the stream is complete */
+    bool padded;    /* zeros followed it */
     uint64_t octets, octets_max;
     decode_sink *sink;
     void *arg;
@@ -29,7 +30,8 @@ struct decoder {
     uint8_t out[OUTPUT_OCTETS];
 };
 
-enum err decode_open(enum decode_kind kind, uint64_t octets_max, decode_sink *sink, void *arg, struct decoder **out)
+enum err decode_open(enum decode_kind kind, uint64_t octets_max, decode_sink *sink, void *arg,
+                     struct decoder **out)
 {
     struct decoder *d = calloc(1, sizeof *d);
     if (!d) {
@@ -81,21 +83,34 @@ static enum err give(struct decoder *d, struct span data)
     return d->sink(d->arg, data) ? ERR_OK : ERR_STATE;
 }
 
-/* Between two gzip members, or after the last: zero padding is skipped (RFC 1952 2.2 knows members only; tape users pad). */
-static bool is_padding(struct span data)
+/*
+ * What follows the end of a gzip member: another one, or zeros up to the end of the file, which
+ * tape users know. True: go on with another member.
+ */
+static enum err after_member(struct decoder *d, bool *another)
 {
-    for (size_t i = 0; i < data.len; i++) {
-        if (data.ptr[i] != 0) {
-            return false;
-        }
+    *another = false;
+    while (d->z.avail_in > 0 && d->z.next_in[0] == 0) {
+        d->padded = true;
+        d->z.next_in++;
+        d->z.avail_in--;
     }
-    return true;
+    if (d->z.avail_in == 0) {
+        return ERR_OK;
+    }
+    if (d->padded || inflateReset(&d->z) != Z_OK) {
+        return ERR_FORMAT;
+    }
+    d->ended = false;
+    *another = true;
+    return ERR_OK;
 }
 
 static enum err feed_gzip(struct decoder *d, struct span data)
 {
     if (!d->started) {
-        if (inflateInit2(&d->z, 15 + 16) != Z_OK) { /* 16: gzip header and trailer are required and checked */
+        if (inflateInit2(&d->z, 15 + 16) !=
+            Z_OK) { /* 16: gzip header and trailer are required and checked */
             return ERR_MEMORY;
         }
         d->started = true;
@@ -104,13 +119,11 @@ static enum err feed_gzip(struct decoder *d, struct span data)
     d->z.avail_in = (uInt)data.len;
     while (d->z.avail_in > 0) {
         if (d->ended) {
-            if (is_padding(span_of(d->z.next_in, d->z.avail_in))) {
-                return ERR_OK;
+            bool another;
+            enum err e = after_member(d, &another);
+            if (e != ERR_OK || !another) {
+                return e;
             }
-            if (inflateReset(&d->z) != Z_OK) {
-                return ERR_FORMAT;
-            }
-            d->ended = false;
         }
         int status;
         do {
@@ -143,7 +156,8 @@ static enum err feed_brotli(struct decoder *d, struct span data)
     for (;;) {
         uint8_t *out = d->out;
         size_t out_left = OUTPUT_OCTETS;
-        BrotliDecoderResult r = BrotliDecoderDecompressStream(d->brotli, &in_left, &in, &out_left, &out, NULL);
+        BrotliDecoderResult r =
+            BrotliDecoderDecompressStream(d->brotli, &in_left, &in, &out_left, &out, NULL);
         if (r == BROTLI_DECODER_RESULT_ERROR) {
             return ERR_FORMAT;
         }
