@@ -35,10 +35,10 @@ static void set_udp_options(int fd, int family, bool wildcard)
     /* Answers are small; a forged "packet too big" must not make them be sent in fragments. */
     if (family == AF_INET) {
         set_int(fd, IPPROTO_IP, IP_PKTINFO, wildcard);
-        set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+        set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
     } else {
         set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, wildcard);
-        set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+        set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
     }
 }
 
