@@ -225,6 +225,7 @@ static bool take_requests(struct lists *l, bool *all)
     struct list_spec *next = l->next;
     uint32_t count = l->next_count;
     bool stopping = l->stopping, replan = l->replan;
+    l->config.limits = l->limits;
     *all |= l->refresh;
     l->replan = false;
     l->next = NULL;
@@ -300,6 +301,7 @@ static enum err make(const struct lists_config *config, const struct list_spec *
     pthread_condattr_destroy(&attr);
     l->config = *config;
     l->interval_s = config->update_interval_s;
+    l->limits = config->limits;
     l->next_refresh = USEC_NEVER;
     rng_init(&l->rng, config->seed);
     if (config->store && store_mkdir(config->store, "lists") != ERR_OK) {
@@ -413,6 +415,19 @@ void lists_confirm(struct lists *l, uint32_t id)
     ask_one(l, id, true);
 }
 
+/* Under the lock: is this what is configured already, so that nothing under way need be cut? */
+static bool is_configured(const struct lists *l, const struct list_spec *specs, uint32_t count)
+{
+    bool same = !l->next && count == l->count;
+    for (uint32_t i = 0; same && i < count; i++) {
+        const struct list_spec *a = &l->entries[i]->spec, *b = &specs[i];
+        same = a->id == b->id && a->kind == b->kind && a->enabled == b->enabled &&
+               a->format == b->format && strcmp(a->url, b->url) == 0 &&
+               (strcmp(a->name, b->name) == 0 || !b->name[0]);
+    }
+    return same;
+}
+
 enum err lists_set(struct lists *l, const struct list_spec *specs, uint32_t count)
 {
     if (!lists_specs_fit(specs, count)) {
@@ -424,12 +439,24 @@ enum err lists_set(struct lists *l, const struct list_spec *specs, uint32_t coun
     }
     memcpy(copy, specs, count * sizeof *copy);
     pthread_mutex_lock(&l->lock);
-    free(l->next);
-    l->next = copy;
-    l->next_count = count;
-    wake(l, true);
+    bool same = is_configured(l, specs, count);
+    if (!same) {
+        struct list_spec *old = l->next;
+        l->next = copy;
+        l->next_count = count;
+        copy = old;
+        wake(l, true);
+    }
     pthread_mutex_unlock(&l->lock);
+    free(copy);
     return ERR_OK;
+}
+
+void lists_set_limits(struct lists *l, const struct fetch_limits *limits)
+{
+    pthread_mutex_lock(&l->lock);
+    l->limits = *limits;
+    pthread_mutex_unlock(&l->lock);
 }
 
 void lists_set_interval(struct lists *l, uint32_t update_interval_s)

@@ -161,6 +161,8 @@ void lists_confirm(struct lists *l,
                    uint32_t id); /* take the next copy even if it is much shorter */
 MUST_CHECK enum err lists_set(struct lists *l, const struct list_spec *specs,
                               uint32_t count); /* a new configuration */
+void lists_set_limits(struct lists *l,
+                      const struct fetch_limits *limits); /* from the next refresh on */
 void lists_set_interval(struct lists *l, uint32_t update_interval_s);
 
 /* Copies of the state; from any thread. */

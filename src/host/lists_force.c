@@ -12,8 +12,9 @@
 #include "host/sys.h"
 
 #define BUILD_ATTEMPTS 8 /* each may find one more damaged copy */
-#define HOLD_FAILS     8 /* failed attempts in a row after which a lost copy holds nothing up: hours \
-                          */
+#define HOLD_FAILS                                                                \
+    8 /* failed attempts in a row after which a lost copy holds nothing up: hours \
+       */
 
 /* Lists that go into the image, in configured order, or the starter alone. */
 struct selection {

@@ -64,7 +64,8 @@ struct lists {
     struct list_spec *next; /* a configuration to take over; NULL: none */
     uint32_t next_count;
     uint32_t interval_s;
-    struct fetcher *fetcher; /* while transfers are under way */
+    struct fetch_limits limits; /* from the next refresh on */
+    struct fetcher *fetcher;    /* while transfers are under way */
     struct lists_progress progress;
 };
 

@@ -599,6 +599,40 @@ static void a_new_configuration_cuts_what_hangs(void **state)
     lists_close(l);
 }
 
+static void the_same_configuration_cuts_nothing(void **state)
+{
+    (void)state;
+    list_server_put(server, "/slow",
+                    &(struct page){.kind = PAGE_DRIP, .body = "slow.example\n", .len = 13});
+    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/slow")};
+    struct lists *l = open_lists(specs, 1);
+    unsigned hits = list_server_hits(server, "/slow");
+    WAIT_FOR(status_of(l, 11).fetching);
+    for (int i = 0; i < 20 && status_of(l, 11).fetching; i++) {
+        assert_int_equal(lists_set(l, specs, 1), ERR_OK);
+        usleep(10000);
+    }
+    WAIT_FOR(blocks("slow.example"));
+    assert_true(list_server_hits(server, "/slow") <= hits + 1);
+    lists_close(l);
+}
+
+static void new_limits_count_from_the_next_refresh(void **state)
+{
+    (void)state;
+    put_text("/ads", ads);
+    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/ads")};
+    struct lists *l = open_lists(specs, 1);
+    WAIT_FOR(blocks("ads2.example") && idle(l));
+    struct fetch_limits limits = config().limits;
+    limits.octets_max = 10;
+    lists_set_limits(l, &limits);
+    lists_refresh(l);
+    WAIT_FOR(status_of(l, 11).state == LIST_STATE_STALE);
+    assert_string_equal(status_of(l, 11).error, "the list is larger than the limit");
+    lists_close(l);
+}
+
 static void refuses_impossible_configurations(void **state)
 {
     (void)state;
@@ -847,6 +881,8 @@ int main(void)
         IN_A_DIRECTORY(the_list_inside_the_program_can_be_configured),
         IN_A_DIRECTORY(takes_over_a_new_configuration),
         IN_A_DIRECTORY(a_new_configuration_cuts_what_hangs),
+        IN_A_DIRECTORY(the_same_configuration_cuts_nothing),
+        IN_A_DIRECTORY(new_limits_count_from_the_next_refresh),
         IN_A_DIRECTORY(refuses_impossible_configurations),
         IN_A_DIRECTORY(a_damaged_image_is_made_anew_from_copies),
         IN_A_DIRECTORY(lost_copies_do_not_shrink_what_is_in_force),
