@@ -29,6 +29,7 @@ BEGIN {
     doors["jansson.h"] = "src/api/ src/host/ src/cli/ unikernel/"
     doors["curl/"] = "src/host/fetch_curl src/host/doh_curl src/cli/http_client"
     doors["microhttpd.h"] = "src/host/http_mhd"
+    doors["crypt.h"] = "src/host/password"
     doors["sqlite3.h"] = "src/host/history_sqlite"
     doors["ldns/"] = "src/host/rrtext_ldns"
     doors["pcre2.h"] = "src/host/regex_pcre2"

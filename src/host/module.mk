@@ -10,6 +10,9 @@ host_SRCS := \
     fetch_curl_answer.c \
     fetch_curl_url.c \
     filewatch.c \
+    http_conns.c \
+    http_mhd.c \
+    http_mhd_request.c \
     idna.c \
     list_build.c \
     list_copy.c \
@@ -29,6 +32,7 @@ host_SRCS := \
     notify.c \
     outbound.c \
     outstream.c \
+    password.c \
     privdrop.c \
     progress.c \
     publish.c \

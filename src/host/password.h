@@ -27,15 +27,18 @@
 #define PASSWORD_KEYS_MAX 32 /* app passwords and read-only keys together */
 
 struct passwords;
+struct store;
 
 /*
- * Open DIR/passwords. If there is none, a random password is made, stored, and written to `made`
- * (else made is ""): it is shown to the person once. plain_file (NULL or "": none): a file whose
- * first line is the password instead; then the stored one is not asked. ERR_IO, ERR_FORMAT (a
- * damaged file is set aside as passwords.bad and a new password is made: not an error), ERR_MEMORY.
+ * Open the file "passwords" of the state directory. If there is none, a random password is made,
+ * stored, and written to `made` (else made is ""): it is shown to the person once. A damaged file
+ * is set aside as "passwords.bad" and a new password made, with a line in the log. plain_file (NULL
+ * or "": none): a file whose first line is the password; then the stored one is not asked. A
+ * directory that cannot be written costs a warning: the made password holds until the process ends.
+ * ERR_IO (plain_file cannot be read, or is empty), ERR_MEMORY.
  */
-MUST_CHECK enum err passwords_open(struct passwords **out, const char *dir, const char *plain_file,
-                                   char made[PASSWORD_TEXT]);
+MUST_CHECK enum err passwords_open(struct passwords **out, struct store *store,
+                                   const char *plain_file, char made[PASSWORD_TEXT]);
 void passwords_close(struct passwords *p); /* wipes; NULL is allowed */
 
 enum api_credential passwords_check(struct passwords *p, struct span password);
