@@ -50,7 +50,7 @@ void rules_add(struct fixture_rules *rules, unsigned list, const char *name, uns
     rules_add_rule(rules, list, &rule);
 }
 
-void rules_free(struct fixture_rules *rules)
+void fixture_rules_free(struct fixture_rules *rules)
 {
     free(rules->rule);
     *rules = (struct fixture_rules){0};
@@ -85,7 +85,7 @@ void parsed_make(struct parsed *out, enum bl_format format, struct span text, si
 
 void parsed_free(struct parsed *p)
 {
-    rules_free(&p->rules);
+    fixture_rules_free(&p->rules);
 }
 
 void rules_format(const struct fixture_rules *rules, char *out, size_t cap)

@@ -22,7 +22,7 @@ struct fixture_rules {
 
 void rules_add(struct fixture_rules *rules, unsigned list, const char *name, unsigned kind, unsigned rank, uint32_t line);
 void rules_add_rule(struct fixture_rules *rules, unsigned list, const struct bl_rule *rule);
-void rules_free(struct fixture_rules *rules);
+void fixture_rules_free(struct fixture_rules *rules);
 
 /* Everything that a parser makes of `text`, fed in pieces of `piece` octets (0: all at once). `idna` as in the parser's configuration. */
 struct parsed {

@@ -160,7 +160,7 @@ static void agrees_with_the_model(void **state)
                 }
             }
             built_free(&b);
-            rules_free(&rules);
+            fixture_rules_free(&rules);
         }
     }
 }
@@ -186,7 +186,7 @@ static void filter_uncovers_the_next_rule(void **state)
         }
     }
     built_free(&b);
-    rules_free(&rules);
+    fixture_rules_free(&rules);
 }
 
 /* Octets that no rule has, and names that look like others once lengths and dots are confused. */
@@ -224,7 +224,7 @@ static void strange_names_are_not_mistaken(void **state)
         }
     }
     built_free(&b);
-    rules_free(&rules);
+    fixture_rules_free(&rules);
 }
 
 static void rules_on_top_level_domains(void **state)
@@ -253,7 +253,7 @@ static void rules_on_top_level_domains(void **state)
     assert_int_equal(bl_image_sources(&b.image, built_match(&b, "zip", NULL).rule, s, 4), 1);
     assert_int_equal(s[0].line, 1);
     built_free(&b);
-    rules_free(&rules);
+    fixture_rules_free(&rules);
 }
 
 /* The longest name and the most labels that there are. */
@@ -283,7 +283,7 @@ static void longest_names(void **state)
     wide[0] = 'w';
     assert_int_equal(built_match(&b, wide, NULL).action, BL_NONE);
     built_free(&b);
-    rules_free(&rules);
+    fixture_rules_free(&rules);
 }
 
 int main(void)
