@@ -57,7 +57,9 @@ static void on_collect(void *arg)
     } else {
         loop_timer_set(&d->collect_timer, sys_now() + COLLECT_US);
     }
+    api_host_tick(d->api);
     pthread_mutex_unlock(&d->lock);
+    api_host_wake(d->api);
 }
 
 static void start_collecting(struct daemon *d)
@@ -98,7 +100,14 @@ static void on_control(void *arg)
     if (calls & CONTROL_SNAPSHOT) {
         publisher_reap(d->publisher);
     }
+    bool lists_changed = (calls & (CONTROL_IMAGE | CONTROL_LISTS)) != 0;
+    if (lists_changed) {
+        api_host_changed(d->api, RULES_LISTS);
+    }
     pthread_mutex_unlock(&d->lock);
+    if (lists_changed) {
+        api_host_wake(d->api);
+    }
 }
 
 /* ---- Signals, files, addresses. ---- */
@@ -124,9 +133,11 @@ static void on_reload(void *arg)
     struct daemon *d = arg;
     pthread_mutex_lock(&d->lock);
     d->reloaded = sys_now();
-    enum err e = daemon_reconfigure(d, &d->rules, true);
-    (void)e; /* it has been logged, and what was in force stays so */
+    if (daemon_reconfigure(d, &d->rules, true) == ERR_OK) {
+        api_host_changed(d->api, RULES_ALL);
+    }
     pthread_mutex_unlock(&d->lock);
+    api_host_wake(d->api);
 }
 
 static void on_files(void *arg)
@@ -176,6 +187,7 @@ static void on_housekeeping(void *arg)
     struct daemon *d = arg;
     pthread_mutex_lock(&d->lock);
     publisher_reap(d->publisher);
+    api_host_tick(d->api);
     pthread_mutex_unlock(&d->lock);
     loop_timer_set(&d->housekeep_timer, sys_now() + HOUSEKEEP_US);
 }
@@ -352,7 +364,7 @@ static enum err start_api(struct daemon *d)
         log_warning(HTTP,
                     TOKEN_FILE " was not written; the command line will ask for the password");
     }
-    return ERR_OK;
+    return api_host_start(&d->api, d);
 }
 
 /* Everything that may need root; then it is given up. */
@@ -414,6 +426,7 @@ static void stop_all(struct daemon *d)
     for (uint32_t i = 0; d->worker && i < d->workers && d->worker[i]; i++) {
         worker_stop(d->worker[i], STOP_GRACE_US);
     }
+    api_host_stop(d->api);
     lists_close(d->lists);
     progress_open(-1);
     for (uint32_t i = 0; d->worker && i < d->workers && d->worker[i]; i++) {

@@ -11,6 +11,7 @@
 
 #include "api/rules.h"
 #include "base/rng.h"
+#include "host/api_host.h"
 #include "host/budget.h"
 #include "host/daemon.h"
 #include "host/doh.h"
@@ -85,6 +86,7 @@ struct daemon {
     struct list_image *image; /* in force */
     struct cache *cache;
     struct stats *stats;
+    struct api_host *api; /* NULL: --http off */
 };
 
 /* daemon_policy.c: what decides, and its changes. All but the first three want the lock. */

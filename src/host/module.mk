@@ -1,5 +1,6 @@
 # Sources of src/host, written out.
 host_SRCS := \
+    api_host.c \
     budget.c \
     daemon.c \
     daemon_policy.c \
@@ -42,6 +43,7 @@ host_SRCS := \
     starter.c \
     store.c \
     sys.c \
+    sysinfo.c \
     tcp.c \
     ticketmap.c \
     tls.c \

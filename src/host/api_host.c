@@ -1,0 +1,601 @@
+/*
+ * The daemon behind the API.
+ */
+#include "host/api_host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/backend.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "blocklist/match.h"
+#include "host/daemon_int.h"
+#include "host/http_mhd.h"
+#include "host/password.h"
+#include "host/sys.h"
+#include "host/sysinfo.h"
+#include "resolver/local.h"
+#include "version.h"
+
+#define HITS_MAX      256
+#define IN_FORCE_US   (100 * USEC_PER_MSEC) /* longest wait for workers to take a change */
+#define IN_FORCE_STEP 200                   /* microseconds */
+
+struct api_host {
+    struct daemon *d;
+    struct api_backend backend;
+    struct api_config config;
+    struct passwords *passwords;
+    struct api *api;
+    void *api_memory;
+    size_t api_octets;
+    struct http *http;
+    struct sysinfo_memory system;
+    struct list_status *lists; /* LISTS_MAX; as of the last list_count */
+    uint32_t list_count;
+    const char **hosts; /* names of the configuration, as text */
+    uint32_t host_count;
+};
+
+static struct daemon *daemon_of(void *ctx)
+{
+    return ((struct api_host *)ctx)->d;
+}
+
+static usec_t get_clock(void *ctx)
+{
+    (void)ctx;
+    return sys_now();
+}
+
+static int64_t get_unix_us(void *ctx)
+{
+    (void)ctx;
+    return sys_unix_us();
+}
+
+/* ---- Passwords. ---- */
+
+static enum api_credential check_password(void *ctx, struct span password)
+{
+    struct api_host *h = ctx;
+    if (token_matches(&h->d->token, password)) {
+        return CREDENTIAL_PASSWORD;
+    }
+    return passwords_check(h->passwords, password);
+}
+
+static enum err set_password(void *ctx, struct span password)
+{
+    return passwords_set(((struct api_host *)ctx)->passwords, password);
+}
+
+static enum err new_key(void *ctx, const char *name, bool read_only, char secret[API_KEY_TEXT],
+                        uint32_t *id)
+{
+    return passwords_key_new(((struct api_host *)ctx)->passwords, name, read_only, secret, id);
+}
+
+static uint32_t list_keys(void *ctx, struct api_key_info *out, uint32_t max)
+{
+    return passwords_key_list(((struct api_host *)ctx)->passwords, out, max);
+}
+
+static enum err delete_key(void *ctx, uint32_t id)
+{
+    return passwords_key_delete(((struct api_host *)ctx)->passwords, id);
+}
+
+/* ---- What is going on. ---- */
+
+static void get_system(void *ctx, struct api_system *out)
+{
+    struct api_host *h = ctx;
+    sysinfo_read(&h->system, h->d->started, out);
+    if (h->d->config->local_domain) {
+        char name[DNS_NAME_TEXT];
+        struct strbuf domain;
+        dns_name_format(h->d->config->local_domain, name);
+        strbuf_init(&domain, out->domain, sizeof out->domain);
+        strbuf_str(&domain, name);
+    }
+}
+
+static void add_worker(struct api_gauges *out, const struct worker_gauges *g)
+{
+    out->resolver.pending += g->resolver.pending;
+    out->resolver.pending_peak += g->resolver.pending_peak;
+    out->resolver.pending_max += g->resolver.pending_max;
+    out->resolver.waiting += g->resolver.waiting;
+    out->resolver.waiting_peak += g->resolver.waiting_peak;
+    out->resolver.waiting_max += g->resolver.waiting_max;
+    out->tcp_clients += g->tcp_clients;
+    out->tcp_clients_max += g->tcp_clients_max;
+}
+
+static void get_gauges(void *ctx, struct api_gauges *out)
+{
+    struct daemon *d = daemon_of(ctx);
+    cache_get_gauges(d->cache, &out->cache);
+    out->workers = d->workers;
+    for (uint32_t i = 0; i < d->workers && d->worker[i]; i++) {
+        struct worker_gauges g;
+        worker_get_gauges(d->worker[i], &g);
+        add_worker(out, &g);
+    }
+    if (d->image) {
+        const struct bl_image *image = list_image_get(d->image);
+        out->rules_in_image = image->rule_count;
+        out->image_octets = image->total;
+        out->image_built_unix = (int64_t)image->built_unix;
+    }
+    out->ready = d->publisher != NULL;
+}
+
+static const struct snapshot *get_snapshot(void *ctx)
+{
+    return publisher_current(daemon_of(ctx)->publisher);
+}
+
+/* The best of what the workers think: one that has not asked for long knows least. */
+static void get_upstream(void *ctx, uint16_t index, struct upstream_health *out)
+{
+    struct daemon *d = daemon_of(ctx);
+    *out = (struct upstream_health){.fails_in_row = UINT32_MAX};
+    for (uint32_t i = 0; i < d->workers && d->worker[i]; i++) {
+        struct upstream_health one;
+        worker_get_upstream(d->worker[i], index, &one);
+        out->up |= one.up;
+        if (one.fails_in_row < out->fails_in_row) {
+            out->fails_in_row = one.fails_in_row;
+        }
+        if (one.rtt_us != 0 && (out->rtt_us == 0 || one.rtt_us < out->rtt_us)) {
+            out->rtt_us = one.rtt_us;
+            out->rtt_var_us = one.rtt_var_us;
+        }
+    }
+}
+
+/* ---- Lists. ---- */
+
+static uint32_t count_lists(void *ctx)
+{
+    struct api_host *h = ctx;
+    uint32_t count = lists_status(h->d->lists, h->lists, LISTS_MAX);
+    h->list_count = count < LISTS_MAX ? count : LISTS_MAX;
+    return h->list_count;
+}
+
+static enum api_list_status status_of(const struct list_status *s)
+{
+    switch (s->state) {
+    case LIST_STATE_CURRENT:
+        return s->unchanged ? API_LIST_UNCHANGED : API_LIST_UPDATED;
+    case LIST_STATE_STALE:
+        return API_LIST_KEPT;
+    case LIST_STATE_UNAVAILABLE:
+        return API_LIST_UNAVAILABLE;
+    case LIST_STATE_WAITING:
+    case LIST_STATE_DISABLED:
+        break;
+    }
+    return API_LIST_NEVER;
+}
+
+static void copy_text(char *to, size_t cap, const char *from)
+{
+    struct strbuf out;
+    strbuf_init(&out, to, cap);
+    strbuf_str(&out, from);
+}
+
+/* When a person added it, from the rules document. */
+static void add_dates(const struct daemon *d, struct api_list *out)
+{
+    struct list_view v;
+    for (uint32_t i = 0; i < rules_list_count(&d->rules); i++) {
+        if (rules_list_at(&d->rules, i, &v) && v.id == out->id) {
+            out->added_unix = v.added_unix;
+            out->modified_unix = v.modified_unix;
+        }
+    }
+}
+
+static void get_list(void *ctx, uint32_t i, struct api_list *out)
+{
+    struct api_host *h = ctx;
+    if (i >= h->list_count) {
+        return;
+    }
+    const struct list_status *s = &h->lists[i];
+    out->id = s->id;
+    copy_text(out->url, sizeof out->url, s->url);
+    copy_text(out->name, sizeof out->name, s->name);
+    copy_text(out->error, sizeof out->error, s->error);
+    if (s->format != BL_FORMAT_AUTO) {
+        copy_text(out->format, sizeof out->format, bl_format_name(s->format));
+    }
+    out->allow = s->kind == LIST_ALLOW;
+    out->enabled = s->enabled;
+    out->configured = daemon_is_configured_list(h->d, s->id);
+    out->fetching = s->fetching;
+    out->needs_confirm = s->needs_confirm;
+    out->status = status_of(s);
+    for (uint32_t k = 0; k < s->examples_count && k < ARRAY_LEN(out->example); k++) {
+        copy_text(out->example[k], sizeof out->example[k], s->examples[k]);
+        out->example_count++;
+    }
+    out->rules = s->rules;
+    out->duplicates = s->duplicates;
+    out->rejected = s->rejected;
+    out->ignored = s->ignored;
+    out->unique = UINT32_MAX;
+    out->adblock = s->format == BL_FORMAT_ADBLOCK ? s->rules : 0;
+    out->octets = s->octets_text;
+    out->checked_unix = s->attempt_unix;
+    out->updated_unix = s->changed_unix;
+    add_dates(h->d, out);
+}
+
+static bool is_updating(void *ctx)
+{
+    struct lists_progress p;
+    lists_get_progress(daemon_of(ctx)->lists, &p);
+    return p.running;
+}
+
+static enum err update_lists(void *ctx)
+{
+    if (is_updating(ctx)) {
+        return ERR_STATE;
+    }
+    lists_refresh(daemon_of(ctx)->lists);
+    return ERR_OK;
+}
+
+static bool has_list(struct api_host *h, uint32_t id)
+{
+    uint32_t count = count_lists(h);
+    for (uint32_t i = 0; i < count; i++) {
+        if (h->lists[i].id == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err update_list(void *ctx, uint32_t id)
+{
+    if (!has_list(ctx, id)) {
+        return ERR_NOT_FOUND;
+    }
+    lists_refresh_one(daemon_of(ctx)->lists, id);
+    return ERR_OK;
+}
+
+static enum err confirm_list(void *ctx, uint32_t id)
+{
+    if (!has_list(ctx, id)) {
+        return ERR_NOT_FOUND;
+    }
+    lists_confirm(daemon_of(ctx)->lists, id);
+    return ERR_OK;
+}
+
+/* ---- Changes. ---- */
+
+static size_t name_client(void *ctx, const struct ip_addr *client, char out[DNS_NAME_TEXT])
+{
+    const struct snapshot *s = get_snapshot(ctx);
+    struct dns_name name;
+    if (!s->local || !local_name_of(s->local, client, &name)) {
+        return 0;
+    }
+    return dns_name_format(&name, out);
+}
+
+/* Clients ask again the moment they hear that it is done: so it should be, as far as a short wait
+ * can bring it about. */
+static void wait_in_force(struct daemon *d)
+{
+    usec_t until = sys_now() + IN_FORCE_US;
+    while (publisher_reap(d->publisher) > 0 && sys_now() < until) {
+        usleep(IN_FORCE_STEP);
+    }
+}
+
+static enum err apply_rules(void *ctx, const struct rules *next, unsigned parts)
+{
+    struct daemon *d = daemon_of(ctx);
+    enum err e = daemon_save_rules(d, next);
+    if (e != ERR_OK && parts != RULES_PAUSE) {
+        return e; /* a pause works on a full disk too: it is for now, not for ever */
+    }
+    if (parts & RULES_SETTINGS) {
+        e = daemon_reconfigure(d, next, false);
+    } else {
+        unsigned anew = (parts & RULES_OWN ? SNAPSHOT_OWN_RULES : 0u) |
+                        (parts & RULES_LOCAL ? SNAPSHOT_LOCAL : 0u);
+        e = parts & RULES_LISTS ? daemon_set_lists(d, next) : ERR_OK;
+        e = e == ERR_OK ? daemon_publish(d, next, anew) : e;
+    }
+    if (e == ERR_OK) {
+        wait_in_force(d);
+    }
+    return e;
+}
+
+static enum err flush_cache(void *ctx)
+{
+    cache_flush(daemon_of(ctx)->cache);
+    return ERR_OK;
+}
+
+static enum err reload(void *ctx)
+{
+    struct daemon *d = daemon_of(ctx);
+    return daemon_reconfigure(d, &d->rules, true);
+}
+
+/* ---- Why a name is blocked, or not. ---- */
+
+static void add_match(struct api_verdict *out, const struct api_match *m)
+{
+    if (out->count < API_MATCHES_MAX) {
+        out->match[out->count++] = *m;
+    } else {
+        out->left_off++;
+    }
+}
+
+/* Own rules of one kind, all that fit; true if there are any. */
+static bool explain_own(struct daemon *d, const struct dns_name *name, bool allow, bool decided,
+                        struct api_verdict *out)
+{
+    struct rule_view v;
+    struct api_match m;
+    bool any = false;
+    int64_t now_unix = sys_unix_us() / (int64_t)USEC_PER_SEC;
+    for (uint32_t i = 0; i < rules_own_count(&d->rules); i++) {
+        m = (struct api_match){.allow = allow};
+        if (!rules_own_at(&d->rules, i, &v) || v.allow != allow || v.client ||
+            !rules_own_active(&v, now_unix) ||
+            dns_name_parse(span_str(v.domain), &m.rule) != ERR_OK) {
+            continue;
+        }
+        m.subtree = v.kind == RULE_SUBTREE;
+        if (dns_name_equal(name, &m.rule) || (m.subtree && dns_name_within(name, &m.rule))) {
+            m.line = (uint32_t)v.id;
+            m.wins = !decided && !any;
+            add_match(out, &m);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static struct api_match match_of(const struct daemon *d, const struct dns_name *name,
+                                 const struct bl_hit *hit)
+{
+    struct api_match m = {.list = list_image_id(d->image, hit->source.list),
+                          .line = hit->source.line,
+                          .allow = bl_rank_action(hit->source.rank) == BL_ALLOW,
+                          .important = bl_rank_important(hit->source.rank),
+                          .subtree = (hit->source.kind & BL_BELOW) != 0};
+    struct span wire = dns_name_suffix(name, hit->label);
+    if (dns_name_from_wire(wire.ptr, wire.len, &m.rule) != ERR_OK) {
+        m.rule = *name;
+    }
+    return m;
+}
+
+/* Rules of lists, the highest rank first and within it the most specific; what they come to. */
+static enum bl_action explain_lists(const struct daemon *d, const struct dns_name *name,
+                                    bool decided, struct api_verdict *out)
+{
+    struct bl_hit hits[HITS_MAX];
+    struct bl_verdict verdict;
+    if (!d->image) {
+        return BL_NONE;
+    }
+    size_t count = bl_explain(list_image_get(d->image), name, NULL, hits, HITS_MAX, &verdict);
+    count = count < HITS_MAX ? count : HITS_MAX;
+    for (int rank = BL_RANK_COUNT - 1; rank >= 0; rank--) {
+        for (size_t i = count; i-- > 0;) {
+            if (hits[i].applies && hits[i].source.rank == rank) {
+                struct api_match m = match_of(d, name, &hits[i]);
+                m.wins = !decided && hits[i].wins;
+                decided |= m.wins;
+                add_match(out, &m);
+            }
+        }
+    }
+    return (enum bl_action)verdict.action;
+}
+
+static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,
+                        struct api_verdict *out)
+{
+    struct daemon *d = daemon_of(ctx);
+    const struct snapshot *s = publisher_current(d->publisher);
+    enum resolver_source source = resolver_source_of(s, name);
+    bool before = source == RESOLVER_SOURCE_LOCAL;
+    (void)client; /* rules are the same for all clients */
+    bool allowed = explain_own(d, name, true, before, out);
+    bool denied = explain_own(d, name, false, before || allowed, out);
+    enum bl_action lists = explain_lists(d, name, before || allowed || denied, out);
+    bool blocked = !before && !allowed && (denied || lists == BL_BLOCK);
+    if (before) {
+        out->reason = "local record";
+    } else if (source == RESOLVER_SOURCE_SPECIAL && !blocked) {
+        out->reason = "special-use name";
+    } else if (allowed || denied) {
+        out->reason = "own rule";
+    } else {
+        out->reason = lists == BL_NONE ? "none" : "list";
+    }
+    out->paused = blocked && sys_now() < s->pause_until;
+    out->blocked = blocked;
+    return ERR_OK;
+}
+
+/* ---- Start and end. ---- */
+
+static void fill_backend(struct api_host *h)
+{
+    h->backend = (struct api_backend){.ctx = h,
+                                      .clock = get_clock,
+                                      .unix_us = get_unix_us,
+                                      .password_check = check_password,
+                                      .password_set = set_password,
+                                      .key_new = new_key,
+                                      .key_list = list_keys,
+                                      .key_delete = delete_key,
+                                      .system = get_system,
+                                      .gauges = get_gauges,
+                                      .snapshot = get_snapshot,
+                                      .upstream = get_upstream,
+                                      .list_count = count_lists,
+                                      .list_at = get_list,
+                                      .client_name = name_client,
+                                      .rules_apply = apply_rules,
+                                      .explain = explain,
+                                      .update_lists = update_lists,
+                                      .update_running = is_updating,
+                                      .list_update = update_list,
+                                      .list_confirm = confirm_list,
+                                      .flush_cache = flush_cache,
+                                      .reload = reload};
+}
+
+/* The configuration's host names as text, kept until the end. */
+static enum err fill_hosts(struct api_host *h)
+{
+    const struct cfg_names *names = &h->d->first->http_host;
+    h->hosts = calloc(names->count + 1, sizeof *h->hosts);
+    if (!h->hosts) {
+        return ERR_MEMORY;
+    }
+    for (uint32_t i = 0; i < names->count; i++) {
+        char text[DNS_NAME_TEXT];
+        dns_name_format(&names->item[i], text);
+        h->hosts[i] = strdup(text);
+        if (!h->hosts[i]) {
+            return ERR_MEMORY;
+        }
+        h->host_count++;
+    }
+    return ERR_OK;
+}
+
+static enum err open_passwords(struct api_host *h)
+{
+    const struct config *c = h->d->first;
+    char made[PASSWORD_TEXT];
+    enum err e = passwords_open(&h->passwords, h->d->store, c->password_file, made);
+    if (e != ERR_OK) {
+        log_error(HTTP, "passwords: %s", err_text(e));
+        return e;
+    }
+    if (made[0] != '\0') {
+        /* To the terminal or journal once, and nowhere else. */
+        fprintf(stderr, "The password of the dashboard is: %s\n", made);
+        explicit_bzero(made, sizeof made);
+    }
+    return ERR_OK;
+}
+
+static enum err make_api(struct api_host *h)
+{
+    const struct daemon *d = h->d;
+    uint8_t seed[32];
+    h->config = (struct api_config){.version = "v" SINKHOLE_VERSION,
+                                    .commit = "",
+                                    .date = "",
+                                    .hosts = h->hosts,
+                                    .host_count = h->host_count,
+                                    .dns_port = d->own[0].port,
+                                    .http_port = d->first->http.item[0].port};
+    h->api_octets = api_memory(&h->config);
+    h->api_memory = sys_map(h->api_octets);
+    enum err e = h->api_memory ? sys_entropy(seed, sizeof seed) : ERR_MEMORY;
+    if (e == ERR_OK) {
+        e = api_init(&h->api, h->api_memory, h->api_octets, &h->config, &h->backend, d->stats,
+                     &h->d->rules, seed, sys_now());
+    }
+    explicit_bzero(seed, sizeof seed);
+    return e;
+}
+
+static enum err start_server(struct api_host *h)
+{
+    const struct cfg_endpoints *listen = &h->d->first->http;
+    struct http_config cfg = {.listen_count = listen->count,
+                              .connections = h->d->budget.http_connections,
+                              .api = h->api,
+                              .lock = &h->d->lock};
+    if (listen->count > HTTP_LISTEN_MAX) {
+        return ERR_RANGE;
+    }
+    cfg.connections = cfg.connections < 8 ? 8 : cfg.connections;
+    memcpy(cfg.listen, listen->item, listen->count * sizeof *listen->item);
+    return http_start(&h->http, &cfg);
+}
+
+enum err api_host_start(struct api_host **out, struct daemon *d)
+{
+    struct api_host *h = calloc(1, sizeof *h);
+    if (!h) {
+        return ERR_MEMORY;
+    }
+    h->d = d;
+    h->lists = calloc(LISTS_MAX, sizeof *h->lists);
+    fill_backend(h);
+    enum err e = h->lists ? fill_hosts(h) : ERR_MEMORY;
+    e = e == ERR_OK ? open_passwords(h) : e;
+    e = e == ERR_OK ? make_api(h) : e;
+    e = e == ERR_OK ? start_server(h) : e;
+    *out = h;
+    return e;
+}
+
+void api_host_stop(struct api_host *h)
+{
+    if (!h) {
+        return;
+    }
+    http_stop(h->http);
+    passwords_close(h->passwords);
+    sys_unmap(h->api_memory, h->api_octets);
+    for (uint32_t i = 0; i < h->host_count; i++) {
+        free((void *)(uintptr_t)h->hosts[i]);
+    }
+    free(h->hosts);
+    free(h->lists);
+    free(h);
+}
+
+void api_host_changed(struct api_host *h, unsigned parts)
+{
+    if (h) {
+        api_changed(h->api, parts);
+    }
+}
+
+void api_host_tick(struct api_host *h)
+{
+    if (h) {
+        api_tick(h->api, sys_now());
+    }
+}
+
+void api_host_wake(struct api_host *h)
+{
+    if (h) {
+        http_wake(h->http);
+    }
+}
