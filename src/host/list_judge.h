@@ -8,14 +8,12 @@
 #include <stdint.h>
 
 #include "base/span.h"
-#include "blocklist/parse.h"
+#include "blocklist/judge.h"
 #include "host/list_copy.h"
 #include "host/lists.h"
 
 struct list_judge {
-    struct bl_parser parser;
-    uint64_t octets;
-    bool hopeless; /* no use in reading on */
+    struct bl_judge judge;
 };
 
 void judge_init(struct list_judge *j, enum bl_format format, bool as_allow);
