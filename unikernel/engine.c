@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/rules.h"
+#include "api/rules_snapshot.h"
 #include "arch/aarch64/cpu.h"
 #include "base/log.h"
+#include "base/strbuf.h"
 #include "blocklist/image.h"
+#include "blocklist/overlay.h"
 #include "config/snapshot_fill.h"
 #include "lib/wallclock.h"
 #include "net/net.h"
@@ -18,6 +22,14 @@
 #include "stats/stats.h"
 
 enum { SERVERS_MAX = 4, NETWORKS_MAX = 8, LOCAL_OCTETS = 1024, RING_OCTETS = 1 << 20 };
+
+/* What is made of the configuration and the rules document. */
+struct derived {
+    void *local_mem, *own_mem;
+    const struct local_records *local;
+    struct bl_overlay *own;
+    usec_t pause_until;
+};
 
 static struct engine {
     const struct config *cfg;
@@ -32,34 +44,70 @@ static struct engine {
 
     struct bl_image image;
     bool has_image;
-    void *image_owned; /* to free with the image, or NULL */
-    const struct local_records *local;
+    void *image_owned;              /* to free with the image, or NULL */
+    uint32_t list_id[BL_LISTS_MAX]; /* by the list's place in the image; 0: none */
+    struct derived derived;
 } engine;
 
-/* Local records of the configuration; what cannot be used was refused when the configuration was
- * read. */
-static enum err make_local(const struct config *cfg)
+static void drop(struct derived *d)
 {
-    uint32_t count = cfg->record.count * 2;
+    free(d->local_mem);
+    free(d->own_mem);
+    *d = (struct derived){0};
+}
+
+static void add_records(struct local_builder *b, const struct config *cfg, uint32_t ttl_s)
+{
+    for (uint32_t i = 0; i < cfg->record.count; i++) {
+        const char *what = "";
+        enum err e = local_add_text(b, span_str(cfg->record.item[i]), ttl_s, &what);
+        if (e != ERR_OK && e != ERR_EXISTS) {
+            log_warning(RESOLVER, "record \"%s\": %s; left out", cfg->record.item[i], what);
+        }
+    }
+}
+
+static enum err derive_local(const struct config *cfg, const struct rules *rules,
+                             struct derived *out)
+{
+    uint32_t ttl_s = (uint32_t)(cfg->local_ttl_us / USEC_PER_SEC);
+    uint32_t count = cfg->record.count * 2 + rules_local_bound(rules);
+    struct arena arena;
     if (count == 0) {
         return ERR_OK;
     }
     size_t len = (size_t)(count + 64) * LOCAL_OCTETS;
-    void *mem = malloc(len);
-    struct arena arena;
-    if (!mem) {
+    out->local_mem = malloc(len);
+    if (!out->local_mem) {
         return ERR_MEMORY;
     }
-    arena_init(&arena, mem, len);
+    arena_init(&arena, out->local_mem, len);
     struct local_builder *b = local_builder_new(&arena, count);
-    for (uint32_t i = 0; b && i < cfg->record.count; i++) {
-        const char *what = "";
-        if (local_add_text(b, span_str(cfg->record.item[i]),
-                           (uint32_t)(cfg->local_ttl_us / USEC_PER_SEC), &what) != ERR_OK) {
-            log_warning(RESOLVER, "record \"%s\": %s; left out", cfg->record.item[i], what);
-        }
+    if (!b) {
+        return ERR_MEMORY;
     }
-    return b ? local_build(b, &engine.local) : ERR_MEMORY;
+    add_records(b, cfg, ttl_s);
+    rules_local_fill(rules, b, cfg->local_domain, ttl_s);
+    return local_build(b, &out->local);
+}
+
+static enum err derive(const struct config *cfg, const struct rules *rules, struct derived *out)
+{
+    int64_t unix_s = wallclock_unix_us() / (int64_t)USEC_PER_SEC;
+    uint32_t count;
+    size_t len = rules_overlay_memory(rules, unix_s, &count);
+    *out = (struct derived){.pause_until = rules_pause_until(rules, clock_now(), unix_s)};
+    enum err e = derive_local(cfg, rules, out);
+    if (e == ERR_OK && len > 0) {
+        out->own_mem = malloc(len);
+        e = out->own_mem ? rules_overlay_make(rules, clock_now(), unix_s, out->own_mem, len, count,
+                                              &out->own)
+                         : ERR_MEMORY;
+    }
+    if (e != ERR_OK) {
+        drop(out);
+    }
+    return e;
 }
 
 static enum err make_snapshot(struct snapshot **out, void **parts)
@@ -88,22 +136,43 @@ static enum err make_snapshot(struct snapshot **out, void **parts)
     }
     s->generation = ++engine.generation;
     s->image = engine.has_image ? &engine.image : NULL;
-    s->local = engine.local;
+    s->rules = engine.derived.own;
+    s->local = engine.derived.local;
+    s->pause_until = engine.derived.pause_until;
+    struct strbuf url;
+    strbuf_init(&url, s->api_url, sizeof s->api_url);
+    strbuf_str(&url, "http://pi.hole:80/api/");
     memcpy(s->cookie_key, engine.cookie_key, sizeof s->cookie_key);
     *out = s;
     return ERR_OK;
 }
 
+/* Events name lists and upstreams by their place: tell the collector what the places mean now. */
+static void tell_stats(const struct snapshot *s)
+{
+    struct stats_upstream upstream[UPSTREAM_MAX];
+    memset(upstream, 0, sizeof upstream);
+    for (uint16_t i = 0; i < s->upstream_count; i++) {
+        upstream[i].id = s->upstreams[i].id;
+        upstream[i].endpoint = s->upstreams[i].endpoint;
+        memcpy(upstream[i].name, s->upstreams[i].name, sizeof upstream[i].name);
+    }
+    engine_collect();
+    stats_set_lists(engine.stats, engine.list_id, BL_LISTS_MAX);
+    stats_set_upstreams(engine.stats, upstream, s->upstream_count);
+}
+
 /* Give the resolver a new snapshot; without memory for one the old stays. */
-static void publish(void)
+static enum err publish(void)
 {
     struct snapshot *fresh, *old = engine.snapshot;
     void *parts, *old_parts = engine.parts;
     enum err e = make_snapshot(&fresh, &parts);
     if (e != ERR_OK) {
         log_error(RESOLVER, "settings stay as they were: %s", err_text(e));
-        return;
+        return e;
     }
+    tell_stats(fresh);
     engine.snapshot = fresh;
     engine.parts = parts;
     service_set_snapshot(fresh);
@@ -111,27 +180,78 @@ static void publish(void)
     service_flush();
     free(old);
     free(old_parts);
+    return ERR_OK;
 }
 
 void engine_network_changed(void)
 {
-    publish();
+    if (publish() != ERR_OK) {
+        log_warning(NET, "upstreams stay those of the old network");
+    }
 }
 
-enum err engine_set_image(struct span octets, bool owned)
+enum err engine_set_rules(const struct config *cfg, const struct rules *rules)
 {
-    struct bl_image image;
-    void *owned_before = engine.image_owned;
-    enum err e = bl_image_open(octets.ptr, octets.len, &image);
+    struct derived fresh, old = engine.derived;
+    const struct config *old_cfg = engine.cfg;
+    enum err e = derive(cfg, rules, &fresh);
     if (e != ERR_OK) {
         return e;
     }
-    engine.image = image;
+    engine.derived = fresh;
+    engine.cfg = cfg;
+    e = publish();
+    if (e != ERR_OK) {
+        engine.derived = old;
+        engine.cfg = old_cfg;
+        old = fresh;
+    }
+    drop(&old);
+    return e;
+}
+
+enum err engine_set_image(struct span octets, bool owned, const uint32_t *ids, uint32_t count)
+{
+    struct engine before = engine;
+    enum err e = bl_image_open(octets.ptr, octets.len, &engine.image);
+    if (e != ERR_OK) {
+        engine.image = before.image;
+        return e;
+    }
     engine.has_image = true;
     engine.image_owned = owned ? (void *)(uintptr_t)octets.ptr : NULL;
-    publish();
-    free(owned_before);
+    memset(engine.list_id, 0, sizeof engine.list_id);
+    memcpy(engine.list_id, ids, count * sizeof *ids);
+    e = publish();
+    if (e != ERR_OK) {
+        engine.image = before.image;
+        engine.has_image = before.has_image;
+        engine.image_owned = before.image_owned;
+        memcpy(engine.list_id, before.list_id, sizeof engine.list_id);
+        return e;
+    }
+    free(before.image_owned);
     return ERR_OK;
+}
+
+const struct bl_image *engine_image(void)
+{
+    return engine.has_image ? &engine.image : NULL;
+}
+
+int engine_list_slot(uint32_t id)
+{
+    for (int i = 0; engine.has_image && id != 0 && i < BL_LISTS_MAX; i++) {
+        if (engine.list_id[i] == id) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+uint32_t engine_list_id(unsigned slot)
+{
+    return slot < BL_LISTS_MAX ? engine.list_id[slot] : 0;
 }
 
 static enum err start_stats(const struct config *cfg, struct rng *rng)
@@ -188,15 +308,16 @@ static enum err start_resolver(const struct config *cfg, struct rng *rng)
                : e;
 }
 
-enum err engine_start(const struct config *cfg, struct rng *rng)
+enum err engine_start(const struct config *cfg, const struct rules *rules, struct rng *rng)
 {
     engine.cfg = cfg;
     rng_bytes(rng, engine.cookie_key, sizeof engine.cookie_key);
-    enum err e = make_local(cfg);
+    enum err e = derive(cfg, rules, &engine.derived);
     e = e == ERR_OK ? start_stats(cfg, rng) : e;
     e = e == ERR_OK ? start_cache(cfg, rng) : e;
     e = e == ERR_OK ? start_resolver(cfg, rng) : e;
     if (e == ERR_OK) {
+        tell_stats(engine.snapshot);
         service_set_snapshot(engine.snapshot);
     }
     return e;
@@ -220,6 +341,11 @@ struct stats *engine_stats(void)
 struct cache *engine_cache(void)
 {
     return engine.cache;
+}
+
+const struct snapshot *engine_snapshot(void)
+{
+    return engine.snapshot;
 }
 
 uint32_t engine_rules(void)

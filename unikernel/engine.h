@@ -11,19 +11,31 @@
 #include "base/span.h"
 #include "config/config.h"
 
+struct bl_image;
 struct resolver;
+struct rules;
+struct snapshot;
 struct stats;
 struct cache;
 
-/* cfg and rng are kept. ERR_MEMORY, or what an init said. */
-MUST_CHECK enum err engine_start(const struct config *cfg, struct rng *rng);
+/* cfg and rng are kept, rules is borrowed. ERR_MEMORY, or what an init said. */
+MUST_CHECK enum err engine_start(const struct config *cfg, const struct rules *rules,
+                                 struct rng *rng);
+
+/* Another configuration (kept; the old one may go) or rules document (borrowed). On an error
+ * nothing has changed. */
+MUST_CHECK enum err engine_set_rules(const struct config *cfg, const struct rules *rules);
 
 /*
  * Judge names by this compiled image from now on. Its octets are checked first and stay in use
- * until the next one; `owned` ones came from malloc and are freed then. The errors of
- * bl_image_open; the old image stays.
+ * until the next one; `owned` ones came from malloc and are freed then. `ids`: of each list, by its
+ * place in the image. The errors of bl_image_open, ERR_MEMORY; the old image stays.
  */
-MUST_CHECK enum err engine_set_image(struct span octets, bool owned);
+MUST_CHECK enum err engine_set_image(struct span octets, bool owned, const uint32_t *ids,
+                                     uint32_t count);
+const struct bl_image *engine_image(void); /* in force; NULL: none yet */
+int engine_list_slot(uint32_t id);         /* place of a list in it, -1: it is not there */
+uint32_t engine_list_id(unsigned slot);    /* 0: none */
 
 /* Addresses or nameservers changed: make a new snapshot. */
 void engine_network_changed(void);
@@ -34,6 +46,7 @@ void engine_collect(void);
 struct resolver *engine_resolver(void);
 struct stats *engine_stats(void);
 struct cache *engine_cache(void);
+const struct snapshot *engine_snapshot(void);
 uint32_t engine_rules(void); /* in the image, 0: none yet */
 
 #endif

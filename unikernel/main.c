@@ -4,18 +4,24 @@
  */
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "arch/aarch64/cpu.h"
 #include "base/log.h"
 #include "base/require.h"
 #include "base/rng.h"
 #include "base/siphash.h"
+#include "blocklist/image.h"
 #include "board/board.h"
 #include "drivers/nic.h"
 #include "engine.h"
 #include "lib/boot_args.h"
 #include "lib/heap.h"
+#include "lists.h"
 #include "net/net.h"
+#include "net/roots.h"
 #include "net/service.h"
+#include "net/tls.h"
 #include "settings.h"
 
 enum { SLEEP_MAX_US = 250000, COLLECT_US = 250000, DNS_PORT = 53 };
@@ -73,33 +79,36 @@ static void start_random(void)
 static struct nic *start_network(const char *cmdline)
 {
     static struct net_config net = {.hostname = "sinkhole", .probe_address = true};
-    struct nic *nic = board_nic();
+    struct nic *found = board_nic();
     board_irq_enable();
-    if (!nic) {
+    if (!found) {
         log_error(NET, "no network device");
         board_restart(BOARD_RESTART_FAULT);
     }
-    log_info(NET, "%s, %02x:%02x:%02x:%02x:%02x:%02x", nic->name, nic->mac[0], nic->mac[1],
-             nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5]);
+    log_info(NET, "%s, %02x:%02x:%02x:%02x:%02x:%02x", found->name, found->mac[0], found->mac[1],
+             found->mac[2], found->mac[3], found->mac[4], found->mac[5]);
     settings_network(cmdline, &net);
-    net_start(nic, &net, &random_source);
-    return nic;
+    net_start(found, &net, &random_source);
+    return found;
 }
 
-/* Lists that were handed over with the image answer before anything is fetched. */
-static void take_handed_over_image(void)
+/* Compiled lists that are there already answer before anything is fetched. */
+static void take_image(struct span octets, const char *where)
 {
-    struct span initrd = boot_args()->initrd;
-    if (initrd.len == 0) {
-        log_info(LISTS, "no list image was handed over");
-        return;
+    struct bl_image image;
+    uint32_t ids[BL_LISTS_MAX] = {0};
+    enum err e = bl_image_open(octets.ptr, octets.len, &image);
+    for (unsigned i = 0; e == ERR_OK && i < BL_LISTS_MAX; i++) {
+        struct bl_list_info info;
+        bl_image_list(&image, i, &info);
+        ids[i] = info.used ? lists_id_of(info.url) : 0;
     }
-    enum err e = engine_set_image(initrd, false);
+    e = e == ERR_OK ? engine_set_image(octets, false, ids, BL_LISTS_MAX) : e;
     if (e != ERR_OK) {
-        log_error(LISTS, "the list image that was handed over cannot be used: %s", err_text(e));
+        log_error(LISTS, "the list image from %s cannot be used: %s", where, err_text(e));
         return;
     }
-    log_info(LISTS, "%u rules in force, from the image that was handed over", engine_rules());
+    log_info(LISTS, "%u rules in force, from %s", engine_rules(), where);
 }
 
 /* What must not fail at start. */
@@ -125,23 +134,46 @@ static void tell_first_answer(void)
     }
 }
 
-static void loop(struct nic *nic)
+static struct nic *nic;
+
+/* One look at everything that may have something for us. True: there was something. */
+static bool turn(usec_t *deadline)
 {
-    uint32_t changes = net_changes();
-    usec_t collect_at = 0;
+    static uint32_t changes;
+    static usec_t collect_at;
+    bool busy = net_poll();
+    *deadline = service_run();
+    usec_t now = clock_now();
+    if (net_changes() != changes) {
+        changes = net_changes();
+        engine_network_changed();
+    }
+    if (now >= collect_at) {
+        engine_collect();
+        tell_first_answer();
+        collect_at = now + COLLECT_US;
+    }
+    return busy;
+}
+
+/* While lists are compiled, everything else goes on. */
+static void pump(void)
+{
+    usec_t deadline;
+    while (turn(&deadline)) {
+    }
+    if (nic->woken) {
+        nic->woken(nic);
+    }
+}
+
+static void loop(void)
+{
     for (;;) {
-        bool busy = net_poll();
-        usec_t deadline = service_run();
+        usec_t deadline;
+        bool busy = turn(&deadline);
         usec_t now = clock_now();
-        if (net_changes() != changes) {
-            changes = net_changes();
-            engine_network_changed();
-        }
-        if (now >= collect_at) {
-            engine_collect();
-            tell_first_answer();
-            collect_at = now + COLLECT_US;
-        }
+        lists_run(now);
         if (!busy) {
             uint32_t us = net_sleep_us();
             us = us < SLEEP_MAX_US ? us : SLEEP_MAX_US;
@@ -160,6 +192,8 @@ static void loop(struct nic *nic)
 
 void kernel_main(uintptr_t firmware, uint64_t level)
 {
+    struct config *cfg;
+    static struct rules rules;
     board_early(firmware);
     require_set_handler(broken);
     log_set_sink(console_line);
@@ -170,13 +204,19 @@ void kernel_main(uintptr_t firmware, uint64_t level)
              SINKHOLE_VERSION, BOARD_NAME, (unsigned)((_image_end - _image_start) / 1024),
              (unsigned)(heap.total >> 20), (unsigned)level);
     start_random();
+    json_object_seed(rng_u32(&random_source) | 1);
 
-    struct config *cfg;
     must(settings_load(span_of("", 0), boot_args()->cmdline, &cfg), "configuration");
-    struct nic *nic = start_network(boot_args()->cmdline);
-    must(engine_start(cfg, &random_source), "resolver");
+    must(rules_clear(&rules), "rules");
+    nic = start_network(boot_args()->cmdline);
+    tls_start(span_of(root_certificates, root_certificates_len), &random_source);
+    must(engine_start(cfg, &rules, &random_source), "resolver");
     must(service_start(engine_resolver(), &random_source, DNS_PORT), "DNS service");
-    take_handed_over_image();
+    if (boot_args()->initrd.len > 0) {
+        take_image(boot_args()->initrd, "the boot loader");
+    }
+    lists_start(&random_source, pump, NULL);
+    must(lists_configure(cfg, &rules), "lists");
     log_info(MAIN, "ready after %u ms", (unsigned)(clock_now() / USEC_PER_MSEC));
-    loop(nic);
+    loop();
 }

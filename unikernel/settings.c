@@ -9,7 +9,8 @@
 #define PREFIX "sinkhole."
 
 /* Settings that are not options of the daemon: static address and tests. */
-static const char *const boot_only[] = {"address", "gateway", "nameserver", "probe", "password"};
+static const char *const boot_only[] = {"address", "gateway", "nameserver", "probe",
+                                        "password", "ntp"};
 
 static bool is_boot_only(struct span name)
 {
@@ -91,6 +92,11 @@ void settings_network(const char *cmdline, struct net_config *out)
     out->use_dhcp = true;
     if (settings_boot_value(cmdline, "probe", text, sizeof text)) {
         out->probe_address = strcmp(text, "off") != 0;
+    }
+    static char time_server[128];
+    out->time_server = "pool.ntp.org";
+    if (settings_boot_value(cmdline, "ntp", time_server, sizeof time_server)) {
+        out->time_server = strcmp(time_server, "off") == 0 ? NULL : time_server;
     }
     if (!settings_boot_value(cmdline, "address", text, sizeof text)) {
         return;

@@ -19,6 +19,7 @@ MUST_CHECK enum err settings_load(struct span file, const char *cmdline, struct 
  * The network's settings, which are the image's alone: sinkhole.address=ADDR/BITS with
  * sinkhole.gateway=ADDR and sinkhole.nameserver=ADDR instead of DHCP; sinkhole.probe=off takes an
  * offered address without asking the network whether somebody has it (a second less, for tests).
+ * sinkhole.ntp=NAME is the time server unless DHCP names one (default pool.ntp.org), "off" asks none.
  * sinkhole.password=TEXT sets the password of the page and the API.
  */
 void settings_network(const char *cmdline, struct net_config *out);

@@ -26,7 +26,7 @@ UK_MACHINE := -specs=picolibc.specs -ffreestanding -fno-pic -fno-pie -mno-outlin
               -ffunction-sections -fdata-sections -fno-stack-protector -fno-omit-frame-pointer --param=min-pagesize=0
 UK_DEFS    := -DSINKHOLE_VERSION='"$(VERSION)"' -DBUILD_UNIX=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || date +%s)) \
               -DMBEDTLS_CONFIG_FILE='"net/mbedtls_config.h"'
-UK_INC     := -Iunikernel -Iunikernel/board/$(BOARD) -Isrc -Iunikernel/net -isystem $(UK_THIRD)/lwip/src/include -isystem $(UK_THIRD)/mbedtls/include -isystem $(UK_THIRD)/http-parser -I$(UK)/gen
+UK_INC     := -Iunikernel -Iunikernel/board/$(BOARD) -Isrc -Iunikernel/net -isystem $(UK_THIRD)/lwip/src/include -isystem $(UK_THIRD)/mbedtls/include -isystem $(UK_THIRD)/http-parser -isystem $(UK_THIRD)/jansson/src -Iunikernel/lib/jansson -I$(UK)/gen
 UK_CFLAGS  := -std=gnu17 -O2 -g $(filter-out -Wpedantic,$(WARN)) $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
 UK_THIRD_CFLAGS := -Dstats_init=lwip_stats_init -std=gnu17 -O2 -g -w -fno-strict-aliasing $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
 UK_LDFLAGS := -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-Map=$(UK)/kernel8.map
@@ -36,7 +36,7 @@ UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            drivers/uart_pl011.c \
            lib/boot_args.c lib/fat.c lib/fdt.c lib/heap.c lib/slots.c lib/libc.c lib/wallclock.c \
            net/dhcp.c net/fetch.c net/httpd.c net/net.c net/service.c net/service_tcp.c net/service_upstream.c net/stream.c net/tls.c net/url.c \
-           engine.c settings.c main.c
+           engine.c lists.c lists_build.c settings.c starter.c main.c
 UK_SRCS_virt := drivers/gicv2.c drivers/virtio_blk.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
 UK_SRCS_raspi := board/raspi/raspi.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/sdhci.c drivers/usb.c drivers/usb_ecm.c \
                  drivers/usb_lan.c drivers/usb_lan95xx.c drivers/usb_lan78xx.c
@@ -50,12 +50,13 @@ UK_LWIP := core/init core/def core/dns core/inet_chksum core/ip core/mem core/me
            core/ipv6/ethip6 core/ipv6/icmp6 core/ipv6/inet6 core/ipv6/ip6 core/ipv6/ip6_addr core/ipv6/ip6_frag core/ipv6/mld6 core/ipv6/nd6 \
            netif/ethernet apps/sntp/sntp apps/mdns/mdns
 
-# The image has the core modules that need nothing from the host; api with jansson follows from its own list.
-UK_CORE := config resolver blocklist stats dns base
+UK_JANSSON := dump error hashtable hashtable_seed load memory pack_unpack strbuffer strconv utf value version
+
+UK_CORE := api config resolver blocklist stats dns base
 
 UK_OBJS := $(UK)/uk/arch/aarch64/start.o $(UK_SRCS:%.c=$(UK)/uk/%.o) \
            $(foreach m,$(UK_CORE),$(addprefix $(UK)/core/$(m)/,$($(m)_SRCS:.c=.o))) \
-           $(UK_LWIP:%=$(UK)/lwip/%.o) $(UK)/http-parser/http_parser.o $(UK)/roots.o \
+           $(UK_LWIP:%=$(UK)/lwip/%.o) $(UK_JANSSON:%=$(UK)/jansson/%.o) $(UK)/gen/web_assets.o $(UK)/http-parser/http_parser.o $(UK)/roots.o \
            $(patsubst $(UK_THIRD)/mbedtls/library/%.c,$(UK)/mbedtls/%.o,$(wildcard $(UK_THIRD)/mbedtls/library/*.c))
 
 .PHONY: unikernel unikernel-sources
@@ -94,6 +95,23 @@ $(UK)/mbedtls/%.o: | $(UK_THIRD)/.fetched
 $(UK)/http-parser/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)
 	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -DHTTP_MAX_HEADER_SIZE=16384 -MMD -MP -c -o $@ $(UK_THIRD)/http-parser/$*.c
+
+$(UK)/jansson/%.o: | $(UK_THIRD)/.fetched
+	@mkdir -p $(@D)
+	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -DHAVE_CONFIG_H -MMD -MP -c -o $@ $(UK_THIRD)/jansson/src/$*.c
+
+# The dashboard and the starter list, as the daemon has them.
+$(UK)/gen/web_assets.o: $(WEB_ASSETS) src/api/assets.h
+	@mkdir -p $(@D)
+	$(Q)$(UK_CC) $(UK_CFLAGS) -c -o $@ $<
+$(UK)/gen/starter.inc: conf/starter.txt $(EMBED)
+	@mkdir -p $(@D)
+	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
+$(UK)/uk/starter.o: $(UK)/gen/starter.inc
+$(UK)/gen/openapi.inc: src/api/openapi.json $(EMBED)
+	@mkdir -p $(@D)
+	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
+$(UK)/core/api/view_static.o: $(UK)/gen/openapi.inc
 
 # Roots of trust for https lists: Debian's bundle, as DER. Another bundle can be named (tests have their own authority).
 UK_ROOTS ?= /etc/ssl/certs/ca-certificates.crt

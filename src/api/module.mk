@@ -16,6 +16,7 @@ api_SRCS := \
     rules.c \
     rules_check.c \
     rules_edit.c \
+    rules_snapshot.c \
     rules_value.c \
     tally.c \
     view_action.c \

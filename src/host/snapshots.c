@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/rules_snapshot.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "blocklist/overlay.h"
@@ -106,55 +107,19 @@ void snapshots_free(struct snapshots *s)
 
 /* ---- Own rules. ---- */
 
-/* The rule as the matcher wants it. False: not one for it. */
-static bool own_rule(const struct snapshot_source *src, uint32_t i, struct dns_name *name,
-                     struct bl_own *out)
-{
-    struct rule_view v;
-    if (!rules_own_at(src->rules, i, &v) || !rules_own_active(&v, src->now_unix) ||
-        dns_name_parse(span_str(v.domain), name) != ERR_OK) {
-        return false;
-    }
-    if (v.client) {
-        log_warning(RESOLVER,
-                    "own rule %lld is for one client only, which is not supported: left out",
-                    (long long)v.id);
-        return false;
-    }
-    usec_t left = v.until_unix > src->now_unix ? (usec_t)(v.until_unix - src->now_unix) : 0;
-    *out = (struct bl_own){.groups = BL_GROUPS_ALL,
-                           .expires = v.until_unix != 0 ? src->now + left * USEC_PER_SEC : 0,
-                           .id = (uint32_t)v.id,
-                           .kind = v.kind == RULE_SUBTREE ? BL_BOTH : BL_EXACT,
-                           .action = v.allow ? BL_ALLOW : BL_BLOCK};
-    return true;
-}
-
 static enum err make_own_rules(struct snapshots *s, const struct snapshot_source *src)
 {
-    uint32_t total = rules_own_count(src->rules);
-    uint32_t count = 0;
-    size_t octets = 0;
-    struct dns_name name;
-    struct bl_own own;
-    for (uint32_t i = 0; i < total; i++) {
-        if (own_rule(src, i, &name, &own)) {
-            octets += name.len;
-            count++;
-        }
-    }
-    if (count == 0) {
+    uint32_t count;
+    size_t len = rules_overlay_memory(src->rules, src->now_unix, &count);
+    if (len == 0) {
         replace(&s->own_rules, NULL);
         return ERR_OK;
     }
     struct bl_overlay *overlay = NULL;
-    struct shared *p = shared_new(bl_overlay_memory(count, octets));
-    enum err e = p ? bl_overlay_init(&overlay, p->mem, p->len, count) : ERR_MEMORY;
-    for (uint32_t i = 0; i < total && e == ERR_OK; i++) {
-        if (own_rule(src, i, &name, &own)) {
-            e = bl_overlay_add(overlay, &name, &own);
-        }
-    }
+    struct shared *p = shared_new(len);
+    enum err e =
+        p ? rules_overlay_make(src->rules, src->now, src->now_unix, p->mem, p->len, count, &overlay)
+          : ERR_MEMORY;
     if (e != ERR_OK) {
         shared_drop(p);
         return e;
@@ -232,42 +197,15 @@ static void add_record(struct local_builder *b, const struct config *cfg, const 
     }
 }
 
-/* "alias,target[,ttl]" */
-static void add_cname(struct local_builder *b, const struct config *cfg, const char *text)
-{
-    char record[2 * DNS_NAME_TEXT + 16];
-    struct strbuf out;
-    const char *comma = strchr(text, ',');
-    const char *second = comma ? strchr(comma + 1, ',') : NULL;
-    size_t target = comma ? (second ? (size_t)(second - comma - 1) : strlen(comma + 1)) : 0;
-    if (target == 0) {
-        return;
-    }
-    uint64_t ttl = second ? strtoull(second + 1, NULL, 10) : cfg->local_ttl_us / USEC_PER_SEC;
-    const char *what = "";
-    strbuf_init(&out, record, sizeof record);
-    strbuf_printf(&out, "%.*s CNAME %.*s", (int)(comma - text), text, (int)target, comma + 1);
-    enum err e =
-        local_add_text(b, span_of(out.text, out.len), ttl > 86400 ? 86400 : (uint32_t)ttl, &what);
-    if (e != ERR_OK && e != ERR_EXISTS) {
-        log_warning(RESOLVER, "rules.json: alias \"%s\": %s", text, what[0] ? what : err_text(e));
-    }
-}
-
 static void add_all_local(struct local_builder *b, const struct snapshot_source *src,
                           const struct hosts_text *files)
 {
     const struct config *cfg = src->config;
-    const char *text;
     for (uint32_t i = 0; i < cfg->record.count; i++) {
         add_record(b, cfg, "configuration", cfg->record.item[i]);
     }
-    for (uint32_t i = 0; (text = rules_host_at(src->rules, i)) != NULL; i++) {
-        add_hosts(b, cfg, "rules.json", span_str(text));
-    }
-    for (uint32_t i = 0; (text = rules_cname_at(src->rules, i)) != NULL; i++) {
-        add_cname(b, cfg, text);
-    }
+    rules_local_fill(src->rules, b, cfg->local_domain,
+                     (uint32_t)(cfg->local_ttl_us / USEC_PER_SEC));
     for (uint32_t i = 0; i < cfg->hosts_file.count; i++) {
         add_hosts(b, cfg, cfg->hosts_file.item[i], span_of(files[i].data, files[i].len));
     }
@@ -276,12 +214,7 @@ static void add_all_local(struct local_builder *b, const struct snapshot_source 
 static uint32_t count_local(const struct snapshot_source *src, const struct hosts_text *files)
 {
     uint64_t count = src->config->record.count * UINT64_C(2);
-    for (uint32_t i = 0; rules_host_at(src->rules, i) != NULL; i++) {
-        count += 16;
-    }
-    for (uint32_t i = 0; rules_cname_at(src->rules, i) != NULL; i++) {
-        count++;
-    }
+    count += rules_local_bound(src->rules);
     for (uint32_t i = 0; i < src->config->hosts_file.count; i++) {
         count += count_words(&files[i]) * UINT64_C(3);
     }

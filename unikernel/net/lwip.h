@@ -10,6 +10,8 @@
 #define ip_addr     lwip_ip_addr
 #define stats_init  lwip_stats_init
 
+#include "lwip/apps/mdns.h"
+#include "lwip/apps/sntp.h"
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/etharp.h"

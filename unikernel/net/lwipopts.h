@@ -71,5 +71,9 @@
 #define SNTP_SERVER_DNS            1
 #define SNTP_MAX_SERVERS           4
 #define SNTP_GET_SERVERS_FROM_DHCP 1
+#define SNTP_STARTUP_DELAY         0
+#define SNTP_CHECK_RESPONSE        2 /* from the asked server, with our own time stamp in it */
+#define SNTP_UPDATE_DELAY          21600000
+#define SNTP_GET_SYSTEM_TIME(s, us) net_time_get(&(s), &(us))
 
 #endif

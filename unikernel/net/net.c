@@ -41,6 +41,13 @@ void net_time_known(uint32_t unix_seconds)
     wallclock_set((int64_t)unix_seconds * 1000000);
 }
 
+void net_time_get(uint32_t *unix_seconds, uint32_t *us)
+{
+    int64_t now = wallclock_unix_us();
+    *unix_seconds = (uint32_t)(now / (int64_t)USEC_PER_SEC);
+    *us = (uint32_t)(now % (int64_t)USEC_PER_SEC);
+}
+
 static err_t frame_out(struct netif *n, struct pbuf *p)
 {
     (void)n;
@@ -117,6 +124,12 @@ void net_start(struct nic *nic, const struct net_config *cfg, struct rng *rng)
     netif_set_default(&interface);
     netif_set_up(&interface);
     check_link();
+    if (cfg->time_server) {
+        sntp_setoperatingmode(SNTP_OPMODE_POLL);
+        sntp_servermode_dhcp(1);
+        sntp_setservername(0, cfg->time_server);
+        sntp_init();
+    }
     if (cfg->use_dhcp) {
         dhcp_start(&interface);
         return;

@@ -17,6 +17,8 @@ struct net_config {
     bool use_dhcp;
     struct ip_addr address, mask, gateway, nameserver; /* when use_dhcp is false */
     const char *hostname;                              /* kept for ever */
+    const char *time_server; /* name or address for SNTP unless DHCP names one; NULL: none is asked;
+                                kept for ever */
     bool probe_address; /* ARP before the offered address is used: a second later, but safe */
 };
 

@@ -12,7 +12,9 @@
 
 static mbedtls_ssl_config config;
 static mbedtls_x509_crt roots_chain;
-static bool ready;
+static bool ready, tried;
+static struct span the_roots;
+static struct rng *the_rng;
 
 static int random_octets(void *rng, unsigned char *out, size_t len)
 {
@@ -34,7 +36,13 @@ struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *t, struct tm *out)
     return gmtime_r(t, out);
 }
 
-enum err tls_start(struct span roots, struct rng *rng)
+void tls_start(struct span roots, struct rng *rng)
+{
+    the_roots = roots;
+    the_rng = rng;
+}
+
+static enum err read_roots(struct span roots, struct rng *rng)
 {
     size_t pos = 0;
     unsigned taken = 0;
@@ -60,13 +68,21 @@ enum err tls_start(struct span roots, struct rng *rng)
     mbedtls_ssl_conf_ca_chain(&config, &roots_chain, NULL);
     mbedtls_ssl_conf_rng(&config, random_octets, rng);
     mbedtls_ssl_conf_min_version(&config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
-    log_debug(MAIN, "tls: %u root certificates", taken);
+    log_info(MAIN, "tls: %u root certificates", taken);
     ready = true;
     return ERR_OK;
 }
 
 const struct mbedtls_ssl_config *tls_config(void)
 {
+    /* A hundred and more certificates take a while to read: not before somebody needs them. */
+    if (!tried) {
+        tried = true;
+        enum err e = read_roots(the_roots, the_rng);
+        if (e != ERR_OK) {
+            log_error(MAIN, "tls: the trusted certificates cannot be used: %s", err_text(e));
+        }
+    }
     return ready ? &config : NULL;
 }
 

@@ -13,11 +13,11 @@
 
 struct mbedtls_ssl_config;
 
-/* `roots`: certificates in DER, each after its length as 4 octets, big-endian. Kept for ever.
- * ERR_FORMAT, ERR_MEMORY. */
-MUST_CHECK enum err tls_start(struct span roots, struct rng *rng);
+/* `roots`: certificates in DER, each after its length as 4 octets, big-endian. Both are kept for
+ * ever; the certificates are read when the first connection wants them. */
+void tls_start(struct span roots, struct rng *rng);
 
-/* NULL before tls_start. */
+/* NULL: there are no usable roots. */
 const struct mbedtls_ssl_config *tls_config(void);
 
 /* Why a connection was refused, in words: "certificate is for another name", … */

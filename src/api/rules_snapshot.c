@@ -1,0 +1,144 @@
+/* Own rules and local records of the rules document, for a snapshot. */
+#include "api/rules_snapshot.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "blocklist/overlay.h"
+#include "resolver/local.h"
+
+enum { HOST_RECORDS = 16, TTL_MAX_S = 86400 }; /* records that one hosts line can make, usually */
+
+/* ---- own rules ---- */
+
+/* The rule as the matcher wants it. False: not one for it. */
+static bool own_rule(const struct rules *r, uint32_t i, usec_t now, int64_t now_unix,
+                     struct dns_name *name, struct bl_own *out)
+{
+    struct rule_view v;
+    if (!rules_own_at(r, i, &v) || !rules_own_active(&v, now_unix) || v.client ||
+        dns_name_parse(span_str(v.domain), name) != ERR_OK) {
+        return false;
+    }
+    usec_t left = v.until_unix > now_unix ? (usec_t)(v.until_unix - now_unix) : 0;
+    *out = (struct bl_own){.groups = BL_GROUPS_ALL,
+                           .expires = v.until_unix != 0 ? now + left * USEC_PER_SEC : 0,
+                           .id = (uint32_t)v.id,
+                           .kind = v.kind == RULE_SUBTREE ? BL_BOTH : BL_EXACT,
+                           .action = v.allow ? BL_ALLOW : BL_BLOCK};
+    return true;
+}
+
+static void tell_left_out(const struct rules *r, uint32_t i)
+{
+    struct rule_view v;
+    if (rules_own_at(r, i, &v) && v.client) {
+        log_warning(RESOLVER,
+                    "own rule %lld is for one client only, which is not supported: left out",
+                    (long long)v.id);
+    }
+}
+
+size_t rules_overlay_memory(const struct rules *r, int64_t now_unix, uint32_t *count)
+{
+    size_t octets = 0;
+    struct dns_name name;
+    struct bl_own own;
+    *count = 0;
+    for (uint32_t i = 0; i < rules_own_count(r); i++) {
+        if (own_rule(r, i, 0, now_unix, &name, &own)) {
+            octets += name.len;
+            ++*count;
+        } else {
+            tell_left_out(r, i);
+        }
+    }
+    return *count > 0 ? bl_overlay_memory(*count, octets) : 0;
+}
+
+enum err rules_overlay_make(const struct rules *r, usec_t now, int64_t now_unix, void *mem,
+                            size_t len, uint32_t count, struct bl_overlay **out)
+{
+    struct bl_overlay *overlay = NULL;
+    struct dns_name name;
+    struct bl_own own;
+    enum err e = bl_overlay_init(&overlay, mem, len, count);
+    for (uint32_t i = 0; i < rules_own_count(r) && e == ERR_OK; i++) {
+        if (own_rule(r, i, now, now_unix, &name, &own)) {
+            e = bl_overlay_add(overlay, &name, &own);
+        }
+    }
+    if (e == ERR_OK) {
+        *out = overlay;
+    }
+    return e;
+}
+
+/* ---- local records ---- */
+
+uint32_t rules_local_bound(const struct rules *r)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; rules_host_at(r, i) != NULL; i++) {
+        count += HOST_RECORDS;
+    }
+    for (uint32_t i = 0; rules_cname_at(r, i) != NULL; i++) {
+        count++;
+    }
+    return count < LOCAL_RECORDS_MAX ? (uint32_t)count : LOCAL_RECORDS_MAX;
+}
+
+static uint32_t read_ttl(const char *text)
+{
+    uint32_t ttl = 0;
+    for (; *text >= '0' && *text <= '9' && ttl < TTL_MAX_S; text++) {
+        ttl = ttl * 10 + (uint32_t)(*text - '0');
+    }
+    return ttl < TTL_MAX_S ? ttl : TTL_MAX_S;
+}
+
+/* "alias,target[,ttl]" */
+static void add_cname(struct local_builder *b, const char *text, uint32_t ttl_s)
+{
+    char record[2 * DNS_NAME_TEXT + 16];
+    struct strbuf out;
+    const char *comma = strchr(text, ',');
+    const char *second = comma ? strchr(comma + 1, ',') : NULL;
+    size_t target = comma ? (second ? (size_t)(second - comma - 1) : strlen(comma + 1)) : 0;
+    if (target == 0) {
+        return;
+    }
+    const char *what = "";
+    strbuf_init(&out, record, sizeof record);
+    strbuf_printf(&out, "%.*s CNAME %.*s", (int)(comma - text), text, (int)target, comma + 1);
+    enum err e =
+        local_add_text(b, span_of(out.text, out.len), second ? read_ttl(second + 1) : ttl_s, &what);
+    if (e != ERR_OK && e != ERR_EXISTS) {
+        log_warning(RESOLVER, "rules.json: alias \"%s\": %s", text, what[0] ? what : err_text(e));
+    }
+}
+
+static void add_host(struct local_builder *b, const char *text, const struct dns_name *domain,
+                     uint32_t ttl_s)
+{
+    uint32_t rejected = 0;
+    uint32_t first = 0;
+    enum err e = local_add_hosts(b, span_str(text), domain, ttl_s, &rejected, &first);
+    if (e != ERR_OK || rejected > 0) {
+        log_warning(RESOLVER, "rules.json: \"%s\": %s", text,
+                    e != ERR_OK ? err_text(e) : "expected ADDR NAME…");
+    }
+}
+
+void rules_local_fill(const struct rules *r, struct local_builder *b, const struct dns_name *domain,
+                      uint32_t ttl_s)
+{
+    const char *text;
+    for (uint32_t i = 0; (text = rules_host_at(r, i)) != NULL; i++) {
+        add_host(b, text, domain, ttl_s);
+    }
+    for (uint32_t i = 0; (text = rules_cname_at(r, i)) != NULL; i++) {
+        add_cname(b, text, ttl_s);
+    }
+}

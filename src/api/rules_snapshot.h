@@ -1,0 +1,35 @@
+/*
+ * From the rules document to what the resolver looks names up in: own rules and local records. The
+ * same on every platform; memory is the caller's.
+ */
+#ifndef SINKHOLE_API_RULES_SNAPSHOT_H
+#define SINKHOLE_API_RULES_SNAPSHOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/rules.h"
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/time.h"
+
+struct bl_overlay;
+struct local_builder;
+
+/* Octets for the own rules that are in force now, and their number; 0 if there are none. What
+ * cannot be in force is told in the log. */
+size_t rules_overlay_memory(const struct rules *r, int64_t now_unix, uint32_t *count);
+
+/* Build them in such memory, `count` as told. The errors of bl_overlay_init and bl_overlay_add. */
+MUST_CHECK enum err rules_overlay_make(const struct rules *r, usec_t now, int64_t now_unix,
+                                       void *mem, size_t len, uint32_t count,
+                                       struct bl_overlay **out);
+
+/* Local records of the document: a bound of how many the builder must hold for them, and adding
+ * them. `domain` is the local domain as local_add_hosts takes it. What cannot be used is told in
+ * the log and left out. */
+uint32_t rules_local_bound(const struct rules *r);
+void rules_local_fill(const struct rules *r, struct local_builder *b, const struct dns_name *domain,
+                      uint32_t ttl_s);
+
+#endif

@@ -1,0 +1,53 @@
+/* What the two files of the lists share. */
+#ifndef UNIKERNEL_LISTS_INT_H
+#define UNIKERNEL_LISTS_INT_H
+
+#include "blocklist/judge.h"
+#include "lists.h"
+#include "net/fetch.h"
+
+enum list_stage {
+    LIST_REST, /* nothing to do until the next refresh */
+    LIST_DUE,  /* to be fetched at due_at */
+    LIST_FETCHING,
+    LIST_FRESH /* a new text is there, to be compiled */
+};
+
+struct list_entry {
+    unsigned refs; /* the table, a download, a build */
+    struct api_list shown;
+    enum bl_format format;
+    bool builtin;
+    bool fixed;     /* known from the image alone: it cannot be fetched from here */
+    bool confirmed; /* a much shorter copy is welcome */
+    bool gone;      /* no longer configured: its download may stop */
+    enum list_stage stage;
+    usec_t due_at;
+    uint32_t failures;
+    char etag[FETCH_TAG_MAX], modified[FETCH_TAG_MAX]; /* of the copy in force */
+    char new_etag[FETCH_TAG_MAX], new_modified[FETCH_TAG_MAX];
+    uint8_t *text; /* of the new copy; NULL: none */
+    size_t len, cap;
+    struct bl_judge *judge; /* while it is fetched */
+    const char *refusal;    /* static text: why receiving was stopped; NULL */
+};
+
+extern struct lists_state {
+    struct list_entry **entry;
+    uint32_t count;
+    struct rng *rng;
+    void (*pump)(void);
+    void (*built)(struct span image);
+    struct lists_gauges gauges;
+} lists;
+
+void list_entry_release(struct list_entry *e);
+void list_entry_drop_text(struct list_entry *e);
+
+/*
+ * Compile these lists: fresh texts, the starter's, and for all others what the image in force has
+ * of them. On ERR_OK the new image is in force. ERR_MEMORY, ERR_SPACE.
+ */
+MUST_CHECK enum err lists_build(struct list_entry *const *entry, uint32_t count);
+
+#endif
