@@ -35,7 +35,7 @@ static uint32_t granule_words(const struct cache_config *cfg)
 static size_t stride(const struct cache_config *cfg)
 {
     size_t octets = sizeof(struct cache_set) + (size_t)GRANULES * granule_words(cfg) * 8;
-    return (octets + sizeof(struct cache_set) - 1) / sizeof(struct cache_set) * sizeof(struct cache_set);
+    return (octets + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
 
 static uint32_t set_count(const struct cache_config *cfg)
@@ -45,7 +45,7 @@ static uint32_t set_count(const struct cache_config *cfg)
 
 size_t cache_memory(const struct cache_config *cfg)
 {
-    return sizeof(struct cache) + stride(cfg) * set_count(cfg) + 2 * sizeof(struct cache_set);
+    return sizeof(struct cache) + stride(cfg) * set_count(cfg) + 2 * CACHE_LINE;
 }
 
 enum err cache_init(struct cache **out, void *mem, size_t len, const struct cache_config *cfg, struct siphash_key key)
@@ -57,7 +57,7 @@ enum err cache_init(struct cache **out, void *mem, size_t len, const struct cach
     struct arena arena;
     arena_init(&arena, mem, len);
     struct cache *c = ARENA_NEW(&arena, struct cache);
-    uint8_t *sets = arena_alloc(&arena, stride(cfg) * set_count(cfg), sizeof(struct cache_set));
+    uint8_t *sets = arena_alloc(&arena, stride(cfg) * set_count(cfg), CACHE_LINE);
     if (c == NULL || sets == NULL) {
         return ERR_SPACE;
     }
@@ -421,7 +421,7 @@ void cache_insert(struct cache *c, const struct cache_key *key, usec_t now, cons
     if (old != WAYS) {
         hits = take_over(c, s, old, &main);
     }
-    unsigned way = cache_set_place(c, s, (unsigned)granules, cache_tag(hash), now);
+    unsigned way = cache_set_place(c, s, (unsigned)granules, hash, now);
     s->main |= (uint16_t)((unsigned)main << way);
     atomic_store_explicit(&s->hits[way], hits, memory_order_relaxed);
     entry_write(c, cache_set_words(s) + (size_t)cache_set_start(s, way) * c->granule_words, key, hash, now, value);

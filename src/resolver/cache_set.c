@@ -3,7 +3,8 @@
  *
  * The rule is S3-FIFO (Yang et al., SOSP 2023) inside each set: a newcomer is on probation, in a queue of a quarter of the set.
  * Leaving that, it goes if nobody asked for it meanwhile, else into the main queue, where each round costs it half of its
- * hits. So names asked for once pass through without touching popular ones. Expired entries go before all others.
+ * hits. So names asked for once pass through without touching popular ones. A name that comes again soon after it had to go
+ * is remembered by a fingerprint and goes into the main queue at once. Expired entries go before all others.
  */
 #include "resolver/cache_set.h"
 
@@ -84,6 +85,29 @@ static uint64_t expired_s(const struct cache *c, struct cache_set *s, unsigned w
     return now >= end ? (now - end) / USEC_PER_SEC + 1 : 0;
 }
 
+static uint16_t fingerprint(uint64_t key_hash)
+{
+    uint16_t f = (uint16_t)(key_hash >> 16);
+    return f != 0 ? f : 1;
+}
+
+static void remember_ghost(struct cache_set *s, uint64_t key_hash)
+{
+    s->ghosts[s->next_ghost] = fingerprint(key_hash);
+    s->next_ghost = (uint16_t)((s->next_ghost + 1U) % GHOSTS);
+}
+
+static bool take_ghost(struct cache_set *s, uint64_t key_hash)
+{
+    for (unsigned i = 0; i < GHOSTS; i++) {
+        if (s->ghosts[i] == fingerprint(key_hash)) {
+            s->ghosts[i] = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The oldest way of one queue, WAYS if it is empty. */
 static unsigned oldest(const struct cache_set *s, bool main)
 {
@@ -137,6 +161,9 @@ static unsigned choose_victim(const struct cache *c, struct cache_set *s, usec_t
         way = from_probation ? young : old;
         uint8_t hits = atomic_load_explicit(&s->hits[way], memory_order_relaxed);
         if ((hits & HITS_MAX) == 0) {
+            if (from_probation) {
+                remember_ghost(s, word_get(&entry_at(c, s, way)[0]));
+            }
             return way;
         }
         s->main |= (uint16_t)(1U << way);
@@ -200,8 +227,9 @@ static void compact(const struct cache *c, struct cache_set *s)
     s->used = to == 0 ? 0 : run_mask(0, to);
 }
 
-unsigned cache_set_place(struct cache *c, struct cache_set *s, unsigned size, uint16_t tag, usec_t now)
+unsigned cache_set_place(struct cache *c, struct cache_set *s, unsigned size, uint64_t key_hash, usec_t now)
 {
+    bool known = take_ghost(s, key_hash);
     ASSERT(size > 0 && size <= GRANULES / 2);
     while (free_way(s) == WAYS || free_granules(s) < size) {
         cache_set_drop(c, s, choose_victim(c, s, now));
@@ -216,10 +244,10 @@ unsigned cache_set_place(struct cache *c, struct cache_set *s, unsigned size, ui
     s->size[way] = (uint8_t)size;
     s->used |= run_mask(start, size);
     s->stamp[way] = s->next_stamp++;
-    s->main &= (uint16_t) ~(1U << way);
+    s->main |= (uint16_t)((unsigned)known << way);
     atomic_store_explicit(&s->hits[way], 0, memory_order_relaxed);
     set_start(s, way, start);
-    set_tag(s, way, tag);
+    set_tag(s, way, cache_tag(key_hash));
     atomic_fetch_add_explicit(&c->entries, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&c->octets, (uint64_t)size * c->granule_words * 8, memory_order_relaxed);
     return way;

@@ -3,6 +3,7 @@
  *
  *      line 0   seq | main | stamps | 16 tags of 16 bits | 16 starts of 8 bits | used granules
  *      line 1   16 hit counters | 16 stamps of 16 bits | 16 sizes of 8 bits
+ *      line 2   fingerprints of names that left probation unasked
  *      then     64 granules of octets_each / 4 octets, in which entries lie one behind the other
  *
  * An entry, in words of 64 bits, is a run of granules:
@@ -30,6 +31,7 @@ enum {
     WAYS = 16,
     GRANULES = 64,
     HEAD_WORDS = 6,
+    GHOSTS = 31,
     HITS_MAX = 15,
     HITS_CLAIMED = 0x80 /* somebody is asking for it anew */
 };
@@ -44,9 +46,11 @@ struct cache_set {
     _Atomic uint8_t hits[WAYS];
     uint16_t stamp[WAYS]; /* order of arrival in its queue; writers only */
     uint8_t size[WAYS];   /* granules; 0: the way is free; writers only */
+    uint16_t next_ghost;
+    uint16_t ghosts[GHOSTS]; /* a ring; 0: empty; writers only */
 };
 
-_Static_assert(sizeof(struct cache_set) == 128, "two lines");
+_Static_assert(sizeof(struct cache_set) == 192, "three lines");
 
 typedef _Atomic uint64_t cache_word;
 
@@ -114,6 +118,6 @@ void cache_set_unlock(struct cache_set *s);
 /* For the holder: the way of an entry, WAYS if there is none; drop one; make room for one of `size` granules. */
 unsigned cache_set_find(const struct cache *c, struct cache_set *s, const struct cache_key *key, uint64_t key_hash);
 void cache_set_drop(struct cache *c, struct cache_set *s, unsigned way);
-unsigned cache_set_place(struct cache *c, struct cache_set *s, unsigned size, uint16_t tag, usec_t now);
+unsigned cache_set_place(struct cache *c, struct cache_set *s, unsigned size, uint64_t key_hash, usec_t now);
 
 #endif

@@ -85,7 +85,7 @@ struct scrub {
     struct dns_name at; /* the name of the chain that records are looked for */
     bool chained;       /* a CNAME leads on from `at` to `next` */
     struct dns_name next;
-    bool ended;         /* records of the asked type stand at `at` */
+    bool ended;         /* what was wanted stands at `at` */
     uint32_t ttl_s;     /* least so far */
 };
 
@@ -124,37 +124,41 @@ static void note_address(struct scrub *s, const struct dns_record *rr)
     }
 }
 
-static bool read_target(const struct scrub *s, const struct dns_record *rr, struct dns_name *out)
+/* The CNAME at the chain's present name, if there is one; nothing else then counts there (RFC 1034 3.6.2). */
+static bool find_cname(struct scrub *s)
 {
-    size_t pos = rr->rdata;
-    return dns_name_read(s->msg, s->len, &pos, out) == ERR_OK;
+    struct dns_walk walk;
+    struct dns_record rr;
+    s->chained = false;
+    if (s->x->type == DNS_CNAME || dns_walk_begin(s->msg, s->len, &walk) != ERR_OK) {
+        return s->x->type == DNS_CNAME;
+    }
+    while (!s->chained && dns_walk_next(&walk, &rr) && rr.section == DNS_SECTION_ANSWER) {
+        size_t pos = rr.rdata;
+        if (rr.type == DNS_CNAME && rr.klass == s->x->klass && dns_name_matches(s->msg, s->len, rr.owner, &s->at)) {
+            s->chained = dns_name_read(s->msg, s->len, &pos, &s->next) == ERR_OK;
+        }
+    }
+    return !walk.bad;
 }
 
-/* One record of the answer section that stands at the chain's present name. */
+/* One record of the answer section that stands at the chain's present name; wanted are those of the type asked for, or the CNAME. */
 static void take_answer(struct scrub *s, const struct dns_record *rr)
 {
-    uint16_t type = rr->type == DNS_RRSIG && s->x->type != DNS_RRSIG ? rrsig_covers(s->msg, rr) : rr->type;
-    bool asked = type == s->x->type || s->x->type == DNS_ANY;
-    if (rr->type == DNS_RRSIG && s->x->type != DNS_RRSIG && !s->x->dnssec_ok) {
+    uint16_t wanted = s->chained ? DNS_CNAME : s->x->type;
+    bool signature = rr->type == DNS_RRSIG && wanted != DNS_RRSIG;
+    if (signature ? !s->x->dnssec_ok || rrsig_covers(s->msg, rr) != wanted : rr->type != wanted) {
         return;
     }
-    if (asked) {
-        keep(s, rr, ttl_clamp(rr->ttl, s->limits));
-        s->ended = s->ended || rr->type == s->x->type || s->x->type == DNS_ANY;
-        note_address(s, rr);
-        return;
-    }
-    if (type != DNS_CNAME || (rr->type == DNS_CNAME && s->chained)) {
-        return;
-    }
-    if (rr->type == DNS_CNAME) {
-        if (!read_target(s, rr, &s->next)) {
-            return;
+    if (rr->type == DNS_CNAME && s->chained) {
+        if (s->ended) {
+            return; /* a second one */
         }
-        s->chained = true;
         s->out->hit.flags |= CACHE_HAS_CNAME;
     }
     keep(s, rr, ttl_clamp(rr->ttl, s->limits));
+    s->ended = s->ended || !signature;
+    note_address(s, rr);
 }
 
 /* A DNAME above the present name explains the CNAME that the upstream made of it, RFC 6672 3.1. */
@@ -175,8 +179,8 @@ static bool pick_answers(struct scrub *s)
 {
     struct dns_walk walk;
     struct dns_record rr;
-    s->chained = s->ended = false;
-    if (dns_walk_begin(s->msg, s->len, &walk) != ERR_OK) {
+    s->ended = false;
+    if (!find_cname(s) || dns_walk_begin(s->msg, s->len, &walk) != ERR_OK) {
         return false;
     }
     while (dns_walk_next(&walk, &rr) && rr.section == DNS_SECTION_ANSWER) {
@@ -201,7 +205,7 @@ static bool pick_chain(struct scrub *s)
             return false;
         }
         dns_name_copy(&s->out->end, &s->at);
-        if (s->ended || !s->chained) {
+        if (!s->chained) {
             return true;
         }
         dns_name_copy(&s->at, &s->next);
