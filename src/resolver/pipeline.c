@@ -105,9 +105,13 @@ void query_error(struct resolver *r, struct query *q, unsigned rcode, enum query
 {
     q->status = (uint8_t)status;
     q->ede = (int16_t)ede;
+    q->ede_text = text;
     q->is_error = true;
-    if (q->alias != ALIAS_NONE) {
-        alias_restore(r, q);
+    if (q->req.question_len > 0) {
+        struct dns_build b;
+        query_build(q, &b, rcode);
+        query_close(r, q, &b);
+        return;
     }
     q->packet->len = dns_build_error(q->packet->data, q->packet->cap, &q->req, rcode, ede, text);
     query_finish(r, q, reply_kind(q, rcode, 0), rcode);
