@@ -21,7 +21,10 @@
 #include "resolver/local.h"
 #include "version.h"
 
-#define HITS_MAX      256
+#define HITS_MAX 256
+#define FRESH_US                                                                                  \
+    (200 * USEC_PER_MSEC) /* statistics that are older are collected before a request is answered \
+                           */
 #define IN_FORCE_US   (100 * USEC_PER_MSEC) /* longest wait for workers to take a change */
 #define IN_FORCE_STEP 200                   /* microseconds */
 
@@ -445,6 +448,20 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
 
 /* ---- Start and end. ---- */
 
+/* While nobody asks questions nobody collects; a look at the page must show the present all the
+ * same. */
+static void before_request(void *arg)
+{
+    struct api_host *h = arg;
+    usec_t now = sys_now();
+    if (now - h->d->collected >= FRESH_US) {
+        daemon_collect(h->d);
+    }
+    if (!atomic_load(&h->d->control.active)) {
+        daemon_call(h->d, CONTROL_TRAFFIC);
+    }
+}
+
 static void fill_backend(struct api_host *h)
 {
     h->backend = (struct api_backend){.ctx = h,
@@ -537,13 +554,23 @@ static enum err start_server(struct api_host *h)
     struct http_config cfg = {.listen_count = listen->count,
                               .connections = h->d->budget.http_connections,
                               .api = h->api,
-                              .lock = &h->d->lock};
+                              .lock = &h->d->lock,
+                              .before = before_request,
+                              .arg = h};
     if (listen->count > HTTP_LISTEN_MAX) {
         return ERR_RANGE;
     }
     cfg.connections = cfg.connections < 8 ? 8 : cfg.connections;
     memcpy(cfg.listen, listen->item, listen->count * sizeof *listen->item);
-    return http_start(&h->http, &cfg);
+    enum err e = http_start(&h->http, &cfg);
+    for (uint32_t i = 0; i < listen->count && e == ERR_OK; i++) {
+        char text[IP_ENDPOINT_TEXT];
+        struct ip_endpoint endpoint = listen->item[i];
+        endpoint.port = http_port(h->http, i);
+        ip_endpoint_format(&endpoint, text);
+        log_info(HTTP, "dashboard on http://%s", text);
+    }
+    return e;
 }
 
 enum err api_host_start(struct api_host **out, struct daemon *d)
@@ -591,6 +618,11 @@ void api_host_tick(struct api_host *h)
     if (h) {
         api_tick(h->api, sys_now());
     }
+}
+
+bool api_host_is_watched(const struct api_host *h)
+{
+    return h && http_connections(h->http) > 0;
 }
 
 void api_host_wake(struct api_host *h)

@@ -28,6 +28,9 @@ void api_host_changed(struct api_host *h, unsigned parts);
 /* With the lock, now and then: rules and sessions that end. */
 void api_host_tick(struct api_host *h);
 
+/* Is anybody connected? Any thread. */
+bool api_host_is_watched(const struct api_host *h);
+
 /* Without the lock: there are new statistics. */
 void api_host_wake(struct api_host *h);
 

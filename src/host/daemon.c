@@ -52,10 +52,13 @@ static void on_collect(void *arg)
     struct daemon *d = arg;
     pthread_mutex_lock(&d->lock);
     d->quiet = daemon_collect(d) > 0 ? 0 : d->quiet + 1;
-    if (d->quiet >= COLLECT_QUIET) {
-        stop_collecting(d);
-    } else {
+    if (d->quiet < COLLECT_QUIET) {
         loop_timer_set(&d->collect_timer, sys_now() + COLLECT_US);
+    } else if (api_host_is_watched(d->api)) {
+        loop_timer_set(&d->collect_timer,
+                       sys_now() + WATCHED_US); /* its timeline moves on all the same */
+    } else {
+        stop_collecting(d);
     }
     api_host_tick(d->api);
     pthread_mutex_unlock(&d->lock);
@@ -187,6 +190,7 @@ static void on_housekeeping(void *arg)
     struct daemon *d = arg;
     pthread_mutex_lock(&d->lock);
     publisher_reap(d->publisher);
+    daemon_collect(d);
     api_host_tick(d->api);
     pthread_mutex_unlock(&d->lock);
     loop_timer_set(&d->housekeep_timer, sys_now() + HOUSEKEEP_US);

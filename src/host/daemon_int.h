@@ -30,6 +30,7 @@
 #include "stats/stats.h"
 
 #define COLLECT_US    (250 * USEC_PER_MSEC) /* between two collections while there is traffic */
+#define WATCHED_US    USEC_PER_SEC          /* … while there is none, but a page is open */
 #define COLLECT_QUIET 8                     /* collections without events after which they end */
 #define SAVE_US       (600 * USEC_PER_SEC)  /* between two savings of statistics */
 #define SETTLE_US \
@@ -54,6 +55,7 @@ struct daemon {
     usec_t watchdog;  /* period, 0: none */
     usec_t reloaded;  /* last time */
     unsigned quiet;   /* collections without events in a row */
+    usec_t collected; /* when statistics were collected last; under the lock */
     uint64_t unsaved; /* events since statistics were saved */
     struct filewatch *files;
     struct privdrop privileges;
@@ -89,7 +91,8 @@ struct daemon {
     struct api_host *api; /* NULL: --http off */
 };
 
-/* daemon_policy.c: what decides, and its changes. All but the first three want the lock. */
+/* daemon_policy.c: what decides, and its changes. All but the first four want the lock. */
+void daemon_call(struct daemon *d, enum control_call why); /* of the control thread, by any other */
 void daemon_on_image(void *arg,
                      struct list_image *image); /* of struct lists_config; arg is the daemon */
 void daemon_on_progress(void *arg, const struct lists_progress *progress);

@@ -163,7 +163,7 @@ enum err daemon_publish(struct daemon *d, const struct rules *rules, unsigned pa
 
 /* ---- Lists. ---- */
 
-static void call_control(struct daemon *d, enum control_call why)
+void daemon_call(struct daemon *d, enum control_call why)
 {
     uint64_t one = 1;
     atomic_fetch_or(&d->control.calls, (unsigned)why);
@@ -175,12 +175,12 @@ void daemon_on_image(void *arg, struct list_image *image)
 {
     struct daemon *d = arg;
     list_image_close(atomic_exchange(&d->new_image, image));
-    call_control(d, CONTROL_IMAGE);
+    daemon_call(d, CONTROL_IMAGE);
 }
 
 void daemon_on_lists(void *arg)
 {
-    call_control(arg, CONTROL_LISTS);
+    daemon_call(arg, CONTROL_LISTS);
 }
 
 void daemon_on_progress(void *arg, const struct lists_progress *p)

@@ -148,7 +148,8 @@ enum err daemon_make_stats(struct daemon *d)
 
 uint32_t daemon_collect(struct daemon *d)
 {
-    uint32_t events = stats_collect(d->stats, sys_now(), sys_unix_us());
+    d->collected = sys_now();
+    uint32_t events = stats_collect(d->stats, d->collected, sys_unix_us());
     d->unsaved += events;
     return events;
 }

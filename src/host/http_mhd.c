@@ -257,6 +257,8 @@ enum err http_start(struct http **out, const struct http_config *cfg)
     }
     h->api = cfg->api;
     h->lock = cfg->lock;
+    h->before = cfg->before;
+    h->before_arg = cfg->arg;
     h->wake = -1;
     enum err e = start(h, cfg);
     if (e != ERR_OK) {

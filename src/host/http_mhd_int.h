@@ -15,6 +15,8 @@ struct outflow; /* a streamed response */
 struct http {
     struct api *api;
     pthread_mutex_t *lock;
+    void (*before)(void *arg);
+    void *before_arg;
     struct MHD_Daemon *daemon;
     struct http_conns conns;
     int listener[HTTP_LISTEN_MAX];

@@ -306,6 +306,9 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *connection,
         request->peer = c->peer;
     }
     pthread_mutex_lock(h->lock);
+    if (h->before) {
+        h->before(h->before_arg);
+    }
     api_handle(h->api, sys_now(), request, &response);
     struct MHD_Response *r = make_response(h, connection, &response);
     pthread_mutex_unlock(h->lock);
