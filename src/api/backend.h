@@ -19,7 +19,8 @@
 #include "resolver/resolver.h"
 #include "resolver/snapshot.h"
 
-struct rules; /* rules.h */
+struct rules;  /* rules.h */
+struct strbuf; /* base/strbuf.h */
 
 /* What a password opens. */
 enum api_credential {
@@ -204,6 +205,9 @@ struct api_backend {
         void *ctx, uint32_t id); /* take its next copy even if it is much shorter; may be NULL */
     enum err (*flush_cache)(void *ctx);
     enum err (*reload)(void *ctx); /* reread the configuration, as SIGHUP does. May be NULL */
+
+    /* The platform's own numbers for /metrics, in that format. May be NULL. */
+    void (*metrics)(void *ctx, struct strbuf *out);
 };
 
 #endif

@@ -224,5 +224,8 @@ void view_metrics(struct call *c)
     put_gauges(&t, c);
     put_upstreams(&t, c->api);
     put_lists(&t, c->api);
+    if (c->api->be->metrics) {
+        c->api->be->metrics(c->api->be->ctx, &t);
+    }
     reply_text(c, 200, "text/plain; version=0.0.4; charset=utf-8", &t);
 }

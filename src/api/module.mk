@@ -3,6 +3,7 @@ api_SRCS := \
     api.c \
     assets.c \
     auth.c \
+    explain.c \
     feed.c \
     items.c \
     lookup.c \

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "api/backend.h"
+#include "api/explain.h"
 #include "base/log.h"
 #include "base/strbuf.h"
-#include "blocklist/match.h"
 #include "host/daemon_int.h"
 #include "host/http_mhd.h"
 #include "host/password.h"
@@ -21,7 +21,6 @@
 #include "resolver/local.h"
 #include "version.h"
 
-#define HITS_MAX 256
 #define FRESH_US                                                                                  \
     (200 * USEC_PER_MSEC) /* statistics that are older are collected before a request is answered \
                            */
@@ -346,103 +345,23 @@ static enum err reload(void *ctx)
 
 /* ---- Why a name is blocked, or not. ---- */
 
-static void add_match(struct api_verdict *out, const struct api_match *m)
+static uint32_t id_of_slot(const void *image, unsigned slot)
 {
-    if (out->count < API_MATCHES_MAX) {
-        out->match[out->count++] = *m;
-    } else {
-        out->left_off++;
-    }
-}
-
-/* Own rules of one kind, all that fit; true if there are any. */
-static bool explain_own(struct daemon *d, const struct dns_name *name, bool allow, bool decided,
-                        struct api_verdict *out)
-{
-    struct rule_view v;
-    struct api_match m;
-    bool any = false;
-    int64_t now_unix = sys_unix_us() / (int64_t)USEC_PER_SEC;
-    for (uint32_t i = 0; i < rules_own_count(&d->rules); i++) {
-        m = (struct api_match){.allow = allow};
-        if (!rules_own_at(&d->rules, i, &v) || v.allow != allow || v.client ||
-            !rules_own_active(&v, now_unix) ||
-            dns_name_parse(span_str(v.domain), &m.rule) != ERR_OK) {
-            continue;
-        }
-        m.subtree = v.kind == RULE_SUBTREE;
-        if (dns_name_equal(name, &m.rule) || (m.subtree && dns_name_within(name, &m.rule))) {
-            m.line = (uint32_t)v.id;
-            m.wins = !decided && !any;
-            add_match(out, &m);
-            any = true;
-        }
-    }
-    return any;
-}
-
-static struct api_match match_of(const struct daemon *d, const struct dns_name *name,
-                                 const struct bl_hit *hit)
-{
-    struct api_match m = {.list = list_image_id(d->image, hit->source.list),
-                          .line = hit->source.line,
-                          .allow = bl_rank_action(hit->source.rank) == BL_ALLOW,
-                          .important = bl_rank_important(hit->source.rank),
-                          .subtree = (hit->source.kind & BL_BELOW) != 0};
-    struct span wire = dns_name_suffix(name, hit->label);
-    if (dns_name_from_wire(wire.ptr, wire.len, &m.rule) != ERR_OK) {
-        m.rule = *name;
-    }
-    return m;
-}
-
-/* Rules of lists, the highest rank first and within it the most specific; what they come to. */
-static enum bl_action explain_lists(const struct daemon *d, const struct dns_name *name,
-                                    bool decided, struct api_verdict *out)
-{
-    struct bl_hit hits[HITS_MAX];
-    struct bl_verdict verdict;
-    if (!d->image) {
-        return BL_NONE;
-    }
-    size_t count = bl_explain(list_image_get(d->image), name, NULL, hits, HITS_MAX, &verdict);
-    count = count < HITS_MAX ? count : HITS_MAX;
-    for (int rank = BL_RANK_COUNT - 1; rank >= 0; rank--) {
-        for (size_t i = count; i-- > 0;) {
-            if (hits[i].applies && hits[i].source.rank == rank) {
-                struct api_match m = match_of(d, name, &hits[i]);
-                m.wins = !decided && hits[i].wins;
-                decided |= m.wins;
-                add_match(out, &m);
-            }
-        }
-    }
-    return (enum bl_action)verdict.action;
+    return image ? list_image_id(image, slot) : 0;
 }
 
 static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,
                         struct api_verdict *out)
 {
-    struct daemon *d = daemon_of(ctx);
-    const struct snapshot *s = publisher_current(d->publisher);
-    enum resolver_source source = resolver_source_of(s, name);
-    bool before = source == RESOLVER_SOURCE_LOCAL;
+    const struct daemon *d = daemon_of(ctx);
+    struct explain_source src = {.snapshot = publisher_current(d->publisher),
+                                 .rules = &d->rules,
+                                 .now = sys_now(),
+                                 .now_unix = sys_unix_us() / (int64_t)USEC_PER_SEC,
+                                 .list_id = id_of_slot,
+                                 .ctx = d->image};
     (void)client; /* rules are the same for all clients */
-    bool allowed = explain_own(d, name, true, before, out);
-    bool denied = explain_own(d, name, false, before || allowed, out);
-    enum bl_action lists = explain_lists(d, name, before || allowed || denied, out);
-    bool blocked = !before && !allowed && (denied || lists == BL_BLOCK);
-    if (before) {
-        out->reason = "local record";
-    } else if (source == RESOLVER_SOURCE_SPECIAL && !blocked) {
-        out->reason = "special-use name";
-    } else if (allowed || denied) {
-        out->reason = "own rule";
-    } else {
-        out->reason = lists == BL_NONE ? "none" : "list";
-    }
-    out->paused = blocked && sys_now() < s->pause_until;
-    out->blocked = blocked;
+    explain_name(&src, name, out);
     return ERR_OK;
 }
 

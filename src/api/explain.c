@@ -1,0 +1,104 @@
+/*
+ * What decides first stands first: a local record, own allow rules, own deny rules, rules of lists
+ * by rank.
+ */
+#include "api/explain.h"
+
+#include "blocklist/match.h"
+
+enum { HITS_MAX = 256 };
+
+static void add_match(struct api_verdict *out, const struct api_match *m)
+{
+    if (out->count < API_MATCHES_MAX) {
+        out->match[out->count++] = *m;
+    } else {
+        out->left_off++;
+    }
+}
+
+/* Own rules of one kind, all that fit; true if there are any. */
+static bool explain_own(const struct explain_source *src, const struct dns_name *name, bool allow,
+                        bool decided, struct api_verdict *out)
+{
+    struct rule_view v;
+    struct api_match m;
+    bool any = false;
+    for (uint32_t i = 0; i < rules_own_count(src->rules); i++) {
+        m = (struct api_match){.allow = allow};
+        if (!rules_own_at(src->rules, i, &v) || v.allow != allow || v.client ||
+            !rules_own_active(&v, src->now_unix) ||
+            dns_name_parse(span_str(v.domain), &m.rule) != ERR_OK) {
+            continue;
+        }
+        m.subtree = v.kind == RULE_SUBTREE;
+        if (dns_name_equal(name, &m.rule) || (m.subtree && dns_name_within(name, &m.rule))) {
+            m.line = (uint32_t)v.id;
+            m.wins = !decided && !any;
+            add_match(out, &m);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static struct api_match match_of(const struct explain_source *src, const struct dns_name *name,
+                                 const struct bl_hit *hit)
+{
+    struct api_match m = {.list = src->list_id(src->ctx, hit->source.list),
+                          .line = hit->source.line,
+                          .allow = bl_rank_action(hit->source.rank) == BL_ALLOW,
+                          .important = bl_rank_important(hit->source.rank),
+                          .subtree = (hit->source.kind & BL_BELOW) != 0};
+    struct span wire = dns_name_suffix(name, hit->label);
+    if (dns_name_from_wire(wire.ptr, wire.len, &m.rule) != ERR_OK) {
+        m.rule = *name;
+    }
+    return m;
+}
+
+/* Rules of lists, the highest rank first and within it the most specific; what they come to. */
+static enum bl_action explain_lists(const struct explain_source *src, const struct dns_name *name,
+                                    bool decided, struct api_verdict *out)
+{
+    struct bl_hit hits[HITS_MAX];
+    struct bl_verdict verdict;
+    if (!src->snapshot->image) {
+        return BL_NONE;
+    }
+    size_t count = bl_explain(src->snapshot->image, name, NULL, hits, HITS_MAX, &verdict);
+    count = count < HITS_MAX ? count : HITS_MAX;
+    for (int rank = BL_RANK_COUNT - 1; rank >= 0; rank--) {
+        for (size_t i = count; i-- > 0;) {
+            if (hits[i].applies && hits[i].source.rank == rank) {
+                struct api_match m = match_of(src, name, &hits[i]);
+                m.wins = !decided && hits[i].wins;
+                decided |= m.wins;
+                add_match(out, &m);
+            }
+        }
+    }
+    return (enum bl_action)verdict.action;
+}
+
+void explain_name(const struct explain_source *src, const struct dns_name *name,
+                  struct api_verdict *out)
+{
+    enum resolver_source source = resolver_source_of(src->snapshot, name);
+    bool before = source == RESOLVER_SOURCE_LOCAL;
+    bool allowed = explain_own(src, name, true, before, out);
+    bool denied = explain_own(src, name, false, before || allowed, out);
+    enum bl_action lists = explain_lists(src, name, before || allowed || denied, out);
+    bool blocked = !before && !allowed && (denied || lists == BL_BLOCK);
+    if (before) {
+        out->reason = "local record";
+    } else if (source == RESOLVER_SOURCE_SPECIAL && !blocked) {
+        out->reason = "special-use name";
+    } else if (allowed || denied) {
+        out->reason = "own rule";
+    } else {
+        out->reason = lists == BL_NONE ? "none" : "list";
+    }
+    out->paused = blocked && src->now < src->snapshot->pause_until;
+    out->blocked = blocked;
+}

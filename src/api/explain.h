@@ -1,0 +1,23 @@
+/* Why a name is blocked, or not: every rule that speaks about it. The same on every platform. */
+#ifndef SINKHOLE_API_EXPLAIN_H
+#define SINKHOLE_API_EXPLAIN_H
+
+#include <stdint.h>
+
+#include "api/backend.h"
+#include "api/rules.h"
+
+struct explain_source {
+    const struct snapshot *snapshot; /* in force */
+    const struct rules *rules;       /* in force */
+    usec_t now;
+    int64_t now_unix;
+    uint32_t (*list_id)(const void *ctx, unsigned slot); /* of a list by its place in the image */
+    const void *ctx;
+};
+
+/* As struct api_backend's explain; out is zeroed before. */
+void explain_name(const struct explain_source *src, const struct dns_name *name,
+                  struct api_verdict *out);
+
+#endif
