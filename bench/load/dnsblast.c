@@ -226,7 +226,7 @@ static unsigned receive_batch(struct port *p)
 static void expire(struct port *p, uint64_t now)
 {
     while (p->oldest != p->next_id &&
-           (p->sent[p->oldest] == 0 || now - p->sent[p->oldest] > LOST_NS)) {
+           (p->sent[p->oldest] == 0 || now > p->sent[p->oldest] + LOST_NS)) {
         if (p->sent[p->oldest] != 0) {
             p->sent[p->oldest] = 0;
             p->flying--;
