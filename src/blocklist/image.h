@@ -93,9 +93,15 @@ struct bl_image_rule {
     struct dns_name name;
     uint32_t rule;  /* as in bl_verdict */
     uint8_t effect; /* bit 2r+0: rank r, the name itself; bit 2r+1: rank r, all below */
+    uint32_t class_id; /* the set of lists that hold it */
 };
 typedef bool bl_image_visit(void *ctx, const struct bl_image_rule *rule);
 MUST_CHECK enum err bl_image_walk(const struct bl_image *image, bl_image_visit *visit, void *ctx);
+
+/*
+ * For each list how many names no other list speaks of. Cost: one walk over all rules; for a thread that has time. ERR_FORMAT: the image is broken.
+ */
+MUST_CHECK enum err bl_image_unique(const struct bl_image *image, uint32_t unique[BL_LISTS_MAX]);
 
 /* Where the octets go. */
 struct bl_image_sizes {

@@ -224,6 +224,7 @@ static void emit(struct walk *w, uint32_t class_id, uint32_t rule)
     }
     w->rule.rule = rule;
     w->rule.effect = w->image->effects[class_id];
+    w->rule.class_id = class_id;
     w->stop = !w->visit(w->ctx, &w->rule);
 }
 
@@ -300,4 +301,28 @@ enum err bl_image_walk(const struct bl_image *image, bl_image_visit *visit, void
         walk_set(&w, le32_read(image->directory + (size_t)b * 4));
     }
     return w.broken ? ERR_FORMAT : ERR_OK;
+}
+
+struct unique_count {
+    const struct bl_image *image;
+    uint32_t *unique;
+};
+
+static bool count_unique(void *ctx, const struct bl_image_rule *rule)
+{
+    struct unique_count *c = ctx;
+    struct bl_sources s = bl_image_class(c->image, rule->class_id);
+    uint32_t i = 1;
+    while (i < s.count && s.pairs[2 * i] == s.pairs[0]) {
+        i++;
+    }
+    c->unique[s.count > 0 ? s.pairs[0] : 0] += s.count > 0 && i == s.count;
+    return true;
+}
+
+enum err bl_image_unique(const struct bl_image *image, uint32_t unique[BL_LISTS_MAX])
+{
+    struct unique_count count = {.image = image, .unique = unique};
+    memset(unique, 0, BL_LISTS_MAX * sizeof *unique);
+    return bl_image_walk(image, count_unique, &count);
 }

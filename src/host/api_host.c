@@ -235,7 +235,7 @@ static void get_list(void *ctx, uint32_t i, struct api_list *out)
     out->duplicates = s->duplicates;
     out->rejected = s->rejected;
     out->ignored = s->ignored;
-    out->unique = UINT32_MAX;
+    out->unique = s->unique_known ? s->unique : UINT32_MAX;
     out->adblock = s->format == BL_FORMAT_ADBLOCK ? s->rules : 0;
     out->octets = s->octets_text;
     out->checked_unix = s->attempt_unix;

@@ -74,6 +74,8 @@ struct list_status {
     char name[LIST_NAME_MAX];
     enum bl_format format; /* as configured */
     uint32_t rules;        /* names accepted from the copy in force, without duplicates within it */
+    uint32_t unique;       /* names that no other list in force has */
+    bool unique_known;     /* it is counted some moments after a list took effect */
     uint32_t duplicates;   /* names that the list holds more than once */
     uint32_t rejected; /* lines or names that gave no rule, those included that are not for DNS */
     uint32_t ignored;  /* comments and empty lines */

@@ -130,6 +130,21 @@ static void count_rules(struct lists *l)
     pthread_mutex_unlock(&l->lock);
 }
 
+/* Walks over all rules, so it comes after the image is in force. */
+static void count_unique(struct lists *l)
+{
+    uint32_t unique[BL_LISTS_MAX];
+    bool known = bl_image_unique(list_image_get(l->image), unique) == ERR_OK;
+    pthread_mutex_lock(&l->lock);
+    for (uint32_t i = 0; i < l->count; i++) {
+        struct entry *e = l->entries[i];
+        int slot = list_image_slot(l->image, e->spec.id);
+        e->status.unique_known = known && slot >= 0;
+        e->status.unique = e->status.unique_known ? unique[slot] : 0;
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
 void lists_publish(struct lists *l, struct list_image *image, uint64_t fingerprint)
 {
     struct list_image *old = l->image;
@@ -140,6 +155,7 @@ void lists_publish(struct lists *l, struct list_image *image, uint64_t fingerpri
         l->config.on_image(l->config.arg, list_image_ref(image));
     }
     list_image_close(old);
+    count_unique(l);
 }
 
 /* Counts of the lists inside the program, which have no copy. */

@@ -93,8 +93,8 @@ function Card({ l, hits, edit }: { l: List; hits: boolean; edit: boolean }) {
       </th>
       <td role="cell" data-label="Rules">{count(l.number)}{l.invalid_domains > 0 && <small class="muted block">{count(l.invalid_domains)} lines not used</small>}</td>
       {hits && <td role="cell" data-label="Blocked">{l.hits === undefined ? "–" : count(l.hits)}</td>}
-      {hits && <td role="cell" data-label="Only by this list">{l.unique_hits === undefined ? "–" : count(l.unique_hits)}</td>}
-      {hits && <td role="cell" data-label="Also on others">{l.unique === undefined || l.number === 0 ? "–" : percent(l.number - l.unique, l.number)}</td>}
+      {hits && <td role="cell" data-label="Only by this list">{l.unique_hits == null ? "–" : count(l.unique_hits)}</td>}
+      {hits && <td role="cell" data-label="Also on others">{l.unique == null || l.number === 0 ? "–" : percent(l.number - l.unique, l.number)}</td>}
       <td role="cell" data-label="State">
         <span class={"health " + h.tone}><i aria-hidden="true" />{h.word}</span>
         <small class="muted block">{l.date_updated > 0 ? ago(l.date_updated, now.value) : "never updated"}</small>

@@ -112,8 +112,8 @@ export interface List {
   status: number;
   name?: string | null;
   hits?: number;
-  unique_hits?: number;
-  unique?: number;
+  unique_hits?: number | null;
+  unique?: number | null;
   error?: string | null;
   configured?: boolean; // stands in the configuration file: can be switched off here, not removed
 }
