@@ -25,12 +25,13 @@ else
 HARDEN += -mbranch-protection=standard
 endif
 
+# SANDBOX_UNFIT: run-times of sanitizers and of coverage make calls and files of their own (src/host/confine.c).
 CFLAGS_release := -O2 -g -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CFLAGS_debug   := -O0 -g3 -DDEBUG_ASSERT
-CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT
-CFLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DDEBUG_ASSERT
-CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT
-CFLAGS_cov     := -O0 -g --coverage -DDEBUG_ASSERT
+CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
+CFLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DDEBUG_ASSERT -DSANDBOX_UNFIT
+CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
+CFLAGS_cov     := -O0 -g --coverage -DDEBUG_ASSERT -DSANDBOX_UNFIT
 ifeq ($(shell $(CC) -dumpfullversion 2>/dev/null | cut -d. -f1 | grep -x '1[2-9]'),)
 else
 CFLAGS_release := $(subst _FORTIFY_SOURCE=2,_FORTIFY_SOURCE=3,$(CFLAGS_release))
@@ -47,6 +48,6 @@ CFLAGS_ALL  := $(CSTD) $(WARN) $(HARDEN) $(CFLAGS_$(CONFIG)) -Isrc -I$(BUILD)/ge
 LDFLAGS_ALL := $(LDFLAGS_$(CONFIG)) $(LDFLAGS)
 
 # Third-party libraries; each has one door in src/ (docs/style.md says which). The core's only one is jansson, for src/api.
-HOST_PKGS   := libcurl libmicrohttpd jansson openssl libidn2 zlib libbrotlidec
+HOST_PKGS   := libcurl libmicrohttpd jansson openssl libidn2 libseccomp zlib libbrotlidec
 HOST_LIBS    = $(shell $(PKGCONF) --libs $(HOST_PKGS)) -lldns -lcrypt -lpthread
 HOST_CFLAGS  = -D_GNU_SOURCE $(shell $(PKGCONF) --cflags $(HOST_PKGS))

@@ -3,7 +3,7 @@
 # usage: tools/install-deps.sh build|test|package ...
 set -eu
 
-build="gcc make pkg-config libc6-dev libcrypt-dev libcurl4-openssl-dev libmicrohttpd-dev libjansson-dev libssl-dev libidn2-dev libldns-dev libbrotli-dev zlib1g-dev"
+build="gcc make pkg-config libc6-dev libcrypt-dev libcurl4-openssl-dev libmicrohttpd-dev libjansson-dev libssl-dev libidn2-dev libldns-dev libseccomp-dev libbrotli-dev zlib1g-dev"
 test="python3 libcmocka-dev clang man-db groff-base chromium"
 package="dpkg-dev debhelper fakeroot"
 

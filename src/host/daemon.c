@@ -377,6 +377,7 @@ static enum err start_as_root(struct daemon *d)
     const struct config *c = d->first;
     enum err e = privdrop_find(c->user, cfg_row(CFG_OPT_user)->def, &d->privileges);
     e = e == ERR_OK ? privdrop_prepare() : e;
+    e = e == ERR_OK ? daemon_confine_files(d) : e;
     e = e == ERR_OK ? bind_all(d) : e;
     e = e == ERR_OK ? claim_store(d) : e;
     e = e == ERR_OK ? make_mailboxes(d) : e;
@@ -404,6 +405,7 @@ static enum err start_all(struct daemon *d)
     e = e == ERR_OK ? make_workers(d) : e;
     if (e == ERR_OK) {
         daemon_watch_files(d);
+        e = daemon_confine_calls(d);
     }
     return e;
 }

@@ -117,6 +117,11 @@ MUST_CHECK enum err daemon_make_stats(struct daemon *d);
 void daemon_save_stats(struct daemon *d);
 uint32_t daemon_collect(struct daemon *d);
 
+/* daemon_confine.c: the sandbox. Files while there is one thread; calls when everything runs. Errors
+ * are logged. */
+MUST_CHECK enum err daemon_confine_files(struct daemon *d);
+MUST_CHECK enum err daemon_confine_calls(struct daemon *d);
+
 /* Load a configuration, put the document's settings on it, finish it. ERR_FORMAT and others:
  * error->text says why. */
 MUST_CHECK enum err daemon_load_config(struct daemon *d, const struct rules *rules,

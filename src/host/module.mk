@@ -2,7 +2,9 @@
 host_SRCS := \
     api_host.c \
     budget.c \
+    confine.c \
     daemon.c \
+    daemon_confine.c \
     daemon_policy.c \
     daemon_state.c \
     decode.c \

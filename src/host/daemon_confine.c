@@ -1,0 +1,154 @@
+/*
+ * Which files the daemon may open once it serves: its state, to write; to read, the folders of the
+ * files that the configuration names (folders, as editors and package managers replace files by
+ * renaming), /etc, certificates, /proc and /sys. A reload that names a file in another folder is
+ * told "Permission denied", and a restart takes it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "host/confine.h"
+#include "host/daemon_int.h"
+
+/* Where /etc/resolv.conf points to, where there is such a service. */
+static const char *const readable[] = {
+    "/etc",
+    "/proc",
+    "/sys",
+    "/dev/null",
+    "/dev/urandom",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager",
+    "/usr/lib/ssl",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/usr/share/zoneinfo",
+    "/usr/share/dns",
+};
+
+#define MORE_MAX 8 /* paths besides the lists above and the configuration's */
+
+struct paths {
+    struct confine_path *item;
+    char **made; /* strings of ours, NULL-terminated */
+    size_t count, made_count;
+    enum err error;
+};
+
+static void add(struct paths *p, const char *path, bool write)
+{
+    if (path && path[0] != '\0') {
+        p->item[p->count++] = (struct confine_path){.path = path, .write = write};
+    }
+}
+
+/* The folder of a file; for a file in the root, the file alone. */
+static void add_folder(struct paths *p, const char *file)
+{
+    if (!file || file[0] == '\0' || p->error != ERR_OK) {
+        return;
+    }
+    char *copy = strdup(file);
+    if (!copy) {
+        p->error = ERR_MEMORY;
+        return;
+    }
+    p->made[p->made_count++] = copy;
+    char *slash = strrchr(copy, '/');
+    if (!slash) {
+        add(p, ".", false);
+    } else if (slash == copy) {
+        add(p, file, false);
+    } else {
+        *slash = '\0';
+        add(p, copy, false);
+    }
+}
+
+static void add_list(struct paths *p, const char *text, struct list_spec *spec)
+{
+    if (list_spec_parse(text, true, spec, NULL) == ERR_OK && spec->url[0] == '/') {
+        add_folder(p, spec->url);
+    }
+}
+
+static void add_configured(struct paths *p, const struct config *c, struct list_spec *spec)
+{
+    add(p, c->state_dir, true);
+    add_folder(p, c->file);
+    add_folder(p, c->password_file);
+    for (uint32_t i = 0; i < c->hosts_file.count; i++) {
+        add_folder(p, c->hosts_file.item[i]);
+    }
+    for (uint32_t i = 0; i < c->list.count; i++) {
+        add_list(p, c->list.item[i], spec);
+    }
+    for (uint32_t i = 0; i < c->allow_list.count; i++) {
+        add_list(p, c->allow_list.item[i], spec);
+    }
+    /* What OpenSSL and libcurl look at. */
+    add_folder(p, getenv("SSL_CERT_FILE"));
+    add(p, getenv("SSL_CERT_DIR"), false);
+}
+
+static enum err restrict_to(const struct config *c, enum confine_state *out)
+{
+    size_t room =
+        ARRAY_LEN(readable) + c->hosts_file.count + c->list.count + c->allow_list.count + MORE_MAX;
+    struct paths p = {.item = calloc(room, sizeof(struct confine_path)),
+                      .made = calloc(room, sizeof(char *))};
+    struct list_spec *spec = malloc(sizeof *spec);
+    p.error = p.item && p.made && spec ? ERR_OK : ERR_MEMORY;
+    if (p.error == ERR_OK) {
+        for (size_t i = 0; i < ARRAY_LEN(readable); i++) {
+            add(&p, readable[i], false);
+        }
+        add_configured(&p, c, spec);
+    }
+    enum err e = p.error == ERR_OK ? confine_files(p.item, p.count, out) : p.error;
+    for (size_t i = 0; p.made && i < p.made_count; i++) {
+        free(p.made[i]);
+    }
+    free(p.made);
+    free(p.item);
+    free(spec);
+    return e;
+}
+
+enum err daemon_confine_files(struct daemon *d)
+{
+    enum confine_state state;
+    if (!d->first->sandbox) {
+        log_warning(MAIN, "sandbox off: the process may open any file and make any system call "
+                          "that its user may");
+        return ERR_OK;
+    }
+    enum err e = restrict_to(d->first, &state);
+    if (e != ERR_OK) {
+        log_error(MAIN, "sandbox: files cannot be restricted: %s; --sandbox off starts without",
+                  e == ERR_IO ? strerror(errno) : err_text(e));
+    } else {
+        log_info(MAIN, "sandbox: files (Landlock) %s", confine_state_text(state));
+    }
+    return e;
+}
+
+enum err daemon_confine_calls(struct daemon *d)
+{
+    enum confine_state state;
+    if (!d->first->sandbox) {
+        return ERR_OK;
+    }
+    enum err e = confine_calls(&state);
+    if (e != ERR_OK) {
+        log_error(MAIN,
+                  "sandbox: system calls cannot be restricted: %s; --sandbox off starts without",
+                  strerror(errno));
+    } else {
+        log_info(MAIN, "sandbox: system calls (seccomp) %s", confine_state_text(state));
+    }
+    return e;
+}
