@@ -97,7 +97,7 @@ def ports_and_ids_are_random_whatever_the_worker():
         for i in range(300):
             s.ask(f"random{i}.example")
         asked = [q for q in up.asked() if q.name.lower().startswith("random")]
-        eq(len(asked), 300)
+        eq(len({q.name.lower() for q in asked}), 300)
         ports, ids = {q.peer[1] for q in asked}, {q.id for q in asked}
         check(len(ports) >= 280 and len(ids) >= 280, f"{len(ports)} ports, {len(ids)} IDs")
         check(max(ports) - min(ports) > 18000, "from a wide range")
