@@ -15,7 +15,7 @@ from . import client
 from .api import Api
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-BINARY = os.environ.get("SINKHOLE_BIN", str(ROOT / "build/release/sinkhole"))
+BINARY = os.path.abspath(os.environ.get("SINKHOLE_BIN") or ROOT / "build/release/sinkhole")
 PASSWORD = "correct horse battery staple"
 SLOW = 4 if os.environ.get("SINKHOLE_SLOW") else 1  # sanitizers: times are longer
 
