@@ -294,17 +294,23 @@ static uint64_t foresee(const struct stats *s, const struct ring_record *rec)
     return hash;
 }
 
-static uint32_t drain(struct stats *s, struct ring *r)
+/* Work up the records of one ring up to the time `until`; returns how many. */
+static uint32_t drain(struct stats *s, struct attached *a, usec_t until)
 {
     enum { AHEAD = 8 }; /* records in a batch */
+    struct ring *r = &a->worker->ring;
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
     uint32_t total = 0;
-    while (tail != head) {
+    bool more = true;
+    while (more) {
         const struct ring_record *rec[AHEAD];
         uint64_t hash[AHEAD];
         uint32_t n = 0;
-        for (; n < AHEAD && tail != head; n++) {
+        for (; n < AHEAD; n++) {
+            more = tail != a->head && record_at(r, tail)->time <= until;
+            if (!more) {
+                break;
+            }
             rec[n] = record_at(r, tail);
             hash[n] = foresee(s, rec[n]);
             tail += rec[n]->size;
@@ -318,15 +324,55 @@ static uint32_t drain(struct stats *s, struct ring *r)
     return total;
 }
 
+/* The ring whose next record is the oldest, and the time of the next-oldest ring's; NULL: all are
+ * read. */
+static struct attached *oldest(struct stats *s, usec_t *until)
+{
+    struct attached *first = NULL;
+    usec_t first_time = USEC_NEVER;
+    *until = USEC_NEVER;
+    for (uint32_t i = 0; i < s->attached_count; i++) {
+        struct attached *a = &s->attached[i];
+        struct ring *r = &a->worker->ring;
+        uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+        if (tail == a->head) {
+            continue;
+        }
+        usec_t time = record_at(r, tail)->time;
+        if (first == NULL || time < first_time) {
+            *until = first_time;
+            first = a;
+            first_time = time;
+        } else if (time < *until) {
+            *until = time;
+        }
+    }
+    return first;
+}
+
+/*
+ * The rings are merged by time, so that the log and "the last blocked name" are true whichever
+ * worker a question came to. When much is waiting, a ring may run ahead of the others by AHEAD_US:
+ * order within that time means nothing to a person, and long runs of one ring are read faster.
+ */
 uint32_t stats_collect(struct stats *s, usec_t now, int64_t now_unix_us)
 {
+    enum { BUSY_OCTETS = 64 * 1024, AHEAD_US = 20000 };
     uint32_t n = 0;
+    uint64_t waiting = 0;
+    usec_t until;
     follow_clock(s, now, now_unix_us);
     rotate(s);
     for (uint32_t i = 0; i < s->attached_count; i++) {
-        take_totals(s, &s->attached[i]);
-        take_indexed(s, &s->attached[i]);
-        n += drain(s, &s->attached[i].worker->ring);
+        struct attached *a = &s->attached[i];
+        take_totals(s, a);
+        take_indexed(s, a);
+        a->head = atomic_load_explicit(&a->worker->ring.head, memory_order_acquire);
+        waiting += a->head - atomic_load_explicit(&a->worker->ring.tail, memory_order_relaxed);
+    }
+    usec_t slack = waiting > BUSY_OCTETS ? AHEAD_US : 0;
+    for (struct attached *a = oldest(s, &until); a != NULL; a = oldest(s, &until)) {
+        n += drain(s, a, until > USEC_NEVER - slack ? USEC_NEVER : until + slack);
     }
     return n;
 }

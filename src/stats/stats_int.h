@@ -46,6 +46,7 @@ struct attached {
     uint64_t type[STATS_TYPE_COUNT];
     uint64_t upstream[STATS_UPSTREAMS_MAX];
     uint64_t list[STATS_LISTS_MAX];
+    uint64_t head; /* of the ring, when collecting began */
 };
 
 struct stats {

@@ -438,6 +438,44 @@ static void no_more_workers_than_stated(void **state)
     assert_int_equal(stats_attach(f->stats, f->worker), ERR_LIMIT);
 }
 
+/* Question i goes to worker i % 2; each asks a hundred microseconds after the last. */
+static void ask_both(struct stats_fixture *f, struct stats_worker *other, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct dns_name name = name_of("merged.example");
+        struct stats_event event = stats_fixture_event(f, &name, "192.0.2.1");
+        f->now += 100;
+        f->unix_us += 100;
+        event.time = f->now;
+        stats_record(i % 2 == 0 ? f->worker : other, &event);
+    }
+}
+
+static void the_log_is_in_order_of_time_whichever_worker_was_asked(void **state)
+{
+    struct stats_fixture *f = *state;
+    const struct stats_worker_config cfg = {.ring_octets = 64 * 1024};
+    size_t size = stats_worker_memory(&cfg);
+    void *mem = malloc(size);
+    struct stats_worker *other;
+    int64_t last = 0;
+    assert_int_equal(stats_worker_init(&other, mem, size, &cfg), ERR_OK);
+    assert_int_equal(stats_attach(f->stats, other), ERR_OK);
+    ask_both(f, other, 100);
+    assert_int_equal(stats_fixture_collect(f), 100);
+    for (uint64_t id = stats_log_first(f->stats); id != stats_log_next(f->stats); id++) {
+        struct stats_log_entry entry;
+        assert_true(stats_log_at(f->stats, id, &entry));
+        assert_true(entry.unix_us > last);
+        last = entry.unix_us;
+    }
+    /* With much waiting nothing is lost, and one worker is not read far ahead of the other. */
+    ask_both(f, other, 1000);
+    assert_int_equal(stats_fixture_collect(f), 1000);
+    assert_int_equal(day(f).total, 1100);
+    free(mem);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -461,6 +499,7 @@ int main(void)
         TEST(refuses_bad_configurations),
         TEST(memory_is_enough_at_any_address),
         TEST(no_more_workers_than_stated),
+        TEST(the_log_is_in_order_of_time_whichever_worker_was_asked),
     };
     return UNIT_RUN(tests);
 }
