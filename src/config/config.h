@@ -107,6 +107,7 @@ enum cfg_log_format { CFG_LOG_TEXT, CFG_LOG_JSON };
 #define CFG_TYPE_SOURCES    struct cfg_texts
 #define CFG_TYPE_PATHS      struct cfg_texts
 #define CFG_TYPE_RECORDS    struct cfg_texts
+#define CFG_TYPE_ORIGINS    struct cfg_texts
 #define CFG_TYPE_NAMES      struct cfg_names
 #define CFG_TYPE_CIDRS      struct cfg_cidrs
 #define CFG_TYPE_LISTEN     struct cfg_endpoints
@@ -199,6 +200,7 @@ enum cfg_type {
     CFG_SOURCES,
     CFG_PATHS,
     CFG_RECORDS,
+    CFG_ORIGINS,
     CFG_NAMES,
     CFG_CIDRS,
     CFG_LISTEN,

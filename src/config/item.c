@@ -115,6 +115,27 @@ enum err cfg_source_parse(struct cfg_parse *p, struct span text, const char **ou
     return keep(p, text, out);
 }
 
+/* ---- origins ---- */
+
+/* As browsers write them (RFC 6454 6.2): scheme, host, port if it is not the usual one, nothing
+ * behind. */
+enum err cfg_origin_parse(struct cfg_parse *p, struct span text, const char **out)
+{
+    struct span host;
+    bool all = span_equal(text, span_str("*"));
+    bool web = starts_with(text, "http://", &host) || starts_with(text, "https://", &host);
+    if (!all && (!web || host.len == 0 || text.len > DNS_NAME_MAX)) {
+        return ERR_FORMAT;
+    }
+    for (size_t i = 0; !all && i < host.len; i++) {
+        uint8_t c = host.ptr[i];
+        if (c <= ' ' || c >= 0x7f || strchr("/?#@\\\"", c) != NULL) {
+            return ERR_FORMAT;
+        }
+    }
+    return keep(p, text, out);
+}
+
 /* ---- records ---- */
 
 /* What local.h says of a text that it cannot use: "expected a name" ...; the word is said by the

@@ -85,6 +85,7 @@ static void format_scalar(const struct cfg_row *row, const void *field, struct s
     case CFG_SOURCES:
     case CFG_PATHS:
     case CFG_RECORDS:
+    case CFG_ORIGINS:
     case CFG_NAMES:
     case CFG_CIDRS:
     case CFG_LISTEN:
@@ -103,6 +104,7 @@ static void format_item(enum cfg_type type, const void *item, struct strbuf *out
     case CFG_SOURCES:
     case CFG_PATHS:
     case CFG_RECORDS:
+    case CFG_ORIGINS:
         memcpy(&text, item, sizeof text);
         strbuf_str(out, text);
         break;
@@ -222,6 +224,9 @@ void cfg_expected(enum cfg_option option, struct strbuf *out)
         break;
     case CFG_SOURCES:
         strbuf_str(out, "a URL (http://, https://, file://), a path, builtin");
+        break;
+    case CFG_ORIGINS:
+        strbuf_str(out, "http://HOST[:PORT], https://HOST[:PORT] or *");
         break;
     case CFG_RECORDS:
         strbuf_str(out, "NAME TYPE VALUE");

@@ -454,6 +454,8 @@ static enum err make_api(struct api_host *h)
                                     .date = "",
                                     .hosts = h->hosts,
                                     .host_count = h->host_count,
+                                    .cors_origins = d->first->http_origin.item,
+                                    .cors_count = d->first->http_origin.count,
                                     .dns_port = d->own[0].port,
                                     .http_port = d->first->http.item[0].port};
     h->api_octets = api_memory(&h->config);

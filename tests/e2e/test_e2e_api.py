@@ -139,12 +139,27 @@ def many_sessions_are_never_refused():
 @test
 def other_origins_and_hosts_change_nothing():
     with House(traffic=False) as s:
-        s.api.login()
-        for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}):
-            r = s.api.post("/api/dns/blocking", {"blocking": False}, headers=headers)
-            check(r.status in (400, 401, 403, 421), f"{headers}: {r}")
+        session = s.api.login().json["session"]
+        browser = {"Cookie": f"sid={session['sid']}", "X-CSRF-TOKEN": session["csrf"]}
+        eq(s.api.request("POST", "/api/dns/blocking", {"blocking": True}, browser).status, 200, "the page itself may")
+        for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "null"}):
+            r = s.api.request("POST", "/api/dns/blocking", {"blocking": False}, {**browser, **headers})
+            check(r.status in (400, 401, 403), f"{headers}: {r}")
+        for path in ("/", "/api/stats/summary", "/api/auth"):
+            r = s.api.request("GET", path, None, {**browser, "Host": "evil.example"})
+            check(r.status in (400, 403, 421), f"a name that is not ours (rebinding): {r}")
         eq(s.api.get("/api/dns/blocking").json["blocking"], "enabled")
-        eq(s.api.get("/api/stats/summary").header("Access-Control-Allow-Origin"), None)
+        eq(s.api.get("/api/stats/summary", headers={"Origin": "http://evil.example"}).header("Access-Control-Allow-Origin"), None)
+
+
+@test
+def origins_and_hosts_that_are_named_may():
+    with House(traffic=False, args=["--http-origin", "http://homer.lan:8080", "--http-host", "dns.example.net"]) as s:
+        r = s.api.get("/api/stats/summary", headers={"Origin": "http://homer.lan:8080"})
+        eq((r.status, r.header("Access-Control-Allow-Origin")), (200, "http://homer.lan:8080"))
+        r = s.api.request("OPTIONS", "/api/stats/summary", None, {"Origin": "http://homer.lan:8080", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "sid"})
+        eq(r.status, 204)
+        eq(s.api.get("/api/stats/summary", headers={"Host": "dns.example.net"}).status, 200)
 
 
 # ---- tier A ----

@@ -128,6 +128,8 @@ static void values_are_read_and_printed(void **state)
         {"list", "/srv/my lists/a.txt", "/srv/my lists/a.txt"},
         {"list", "file:///srv/a.txt", "file:///srv/a.txt"},
         {"hosts-file", "/etc/hosts", "/etc/hosts"},
+        {"http-origin", "http://homer.lan:8080", "http://homer.lan:8080"},
+        {"http-origin", "*", "*"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct config *c = fresh();
@@ -237,6 +239,11 @@ static void bad_values_are_refused_and_change_nothing(void **state)
         {"list", "https://lists.example/a b", ERR_FORMAT, NULL},
         {"list", "", ERR_FORMAT, NULL},
         {"state-dir", "", ERR_RANGE, NULL},
+        {"http-origin", "homer.lan", ERR_FORMAT,
+         "http-origin: found \"homer.lan\", expected http://HOST[:PORT], https://HOST[:PORT] or *, "
+         "or none"},
+        {"http-origin", "http://homer.lan/", ERR_FORMAT, NULL},
+        {"http-origin", "https://", ERR_FORMAT, NULL},
         {"cash-entries", "1000", ERR_FORMAT,
          "cash-entries: found \"cash-entries\", expected the name of an option (did you mean "
          "cache-entries?)"},
