@@ -32,8 +32,8 @@ BROWSER_SPECS := 'browser/page=node tests/e2e/browser/page.mjs' 'browser/states=
 SANITIZER_ENV := --env ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1 \
                  --env UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 --env TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
-CHECK_SPECS = --jobs 2 --time 60 $(SOURCE_CHECKS) $(call tests_of,$(BUILD),)
-TEST_SPECS  = $(CHECK_SPECS) $(SANITIZER_ENV) --env SINKHOLE_SLOW=1 --time 300 $(call tests_of,build/asan,asan/) $(call threads_of,build/tsan,tsan/) \
+CHECK_SPECS = --jobs 2 --time 240 $(SOURCE_CHECKS) $(call tests_of,$(BUILD),)
+TEST_SPECS  = $(CHECK_SPECS) $(SANITIZER_ENV) --env SINKHOLE_SLOW=1 --time 600 $(call tests_of,build/asan,asan/) $(call threads_of,build/tsan,tsan/) \
               --jobs 2 --time 600 --env SINKHOLE_SLOW= --env SINKHOLE_BIN=$(PROGRAM) $(call e2e_of,) \
               --env SINKHOLE_SLOW=1 --env SINKHOLE_BIN=build/asan/sinkhole $(call e2e_of,asan/) \
               --env SINKHOLE_BIN=build/tsan/sinkhole 'tsan/e2e/test_e2e_basic=python3 tests/e2e/test_e2e_basic.py' \
