@@ -9,6 +9,7 @@
 #include "arch/aarch64/cpu.h"
 #include "base/log.h"
 #include "blocklist/compile.h"
+#include "drivers/block.h"
 #include "engine.h"
 #include "lib/heap.h"
 #include "lib/wallclock.h"
@@ -236,7 +237,9 @@ static enum err take_over(struct build *b, uint64_t size)
     for (uint32_t i = 0; i < b->count; i++) {
         ids[i] = b->entry[i]->shown.id;
     }
-    uint8_t *exact = realloc(b->sink.mem, (size_t)size);
+    /* Whole sectors, as it may go to a card. */
+    size_t room = ((size_t)size + BLOCK_SECTOR - 1) / BLOCK_SECTOR * BLOCK_SECTOR;
+    uint8_t *exact = realloc(b->sink.mem, room);
     b->sink.mem = exact ? exact : b->sink.mem;
     enum err e = engine_set_image(span_of(b->sink.mem, (size_t)size), true, ids, b->count);
     if (e != ERR_OK) {

@@ -3,9 +3,11 @@
  * pending.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <jansson.h>
 
+#include "api_backend.h"
 #include "arch/aarch64/cpu.h"
 #include "base/log.h"
 #include "base/require.h"
@@ -13,6 +15,8 @@
 #include "base/siphash.h"
 #include "blocklist/image.h"
 #include "board/board.h"
+#include "control.h"
+#include "drivers/block.h"
 #include "drivers/nic.h"
 #include "engine.h"
 #include "lib/boot_args.h"
@@ -22,7 +26,10 @@
 #include "net/roots.h"
 #include "net/service.h"
 #include "net/tls.h"
+#include "resolver/snapshot.h"
 #include "settings.h"
+#include "stats/stats.h"
+#include "storage.h"
 
 enum { SLEEP_MAX_US = 250000, COLLECT_US = 250000, DNS_PORT = 53 };
 
@@ -93,22 +100,42 @@ static struct nic *start_network(const char *cmdline)
 }
 
 /* Compiled lists that are there already answer before anything is fetched. */
-static void take_image(struct span octets, const char *where)
+static bool take_image(struct span octets, bool owned, const char *where)
 {
     struct bl_image image;
     uint32_t ids[BL_LISTS_MAX] = {0};
+    if (octets.len == 0) {
+        return false;
+    }
     enum err e = bl_image_open(octets.ptr, octets.len, &image);
+    if (e == ERR_OK && engine_image() && engine_image()->built_unix >= image.built_unix) {
+        e = ERR_EXISTS; /* a newer one is in force */
+    }
     for (unsigned i = 0; e == ERR_OK && i < BL_LISTS_MAX; i++) {
         struct bl_list_info info;
         bl_image_list(&image, i, &info);
         ids[i] = info.used ? lists_id_of(info.url) : 0;
     }
-    e = e == ERR_OK ? engine_set_image(octets, false, ids, BL_LISTS_MAX) : e;
-    if (e != ERR_OK) {
-        log_error(LISTS, "the list image from %s cannot be used: %s", where, err_text(e));
-        return;
+    e = e == ERR_OK ? engine_set_image(octets, owned, ids, BL_LISTS_MAX) : e;
+    if (e != ERR_OK && owned) {
+        free((void *)(uintptr_t)octets.ptr);
     }
-    log_info(LISTS, "%u rules in force, from %s", engine_rules(), where);
+    if (e == ERR_OK) {
+        log_info(LISTS, "%u rules in force, from %s", engine_rules(), where);
+    } else if (e != ERR_EXISTS) {
+        log_error(LISTS, "the list image from %s cannot be used: %s", where, err_text(e));
+    }
+    return e == ERR_OK;
+}
+
+/* The newest of what was handed over and what the card has. */
+static void take_first_image(void)
+{
+    (void)take_image(boot_args()->initrd, false, "the boot loader");
+    if (!take_image(storage_lists(), true, "lists.bin") && !engine_image()) {
+        (void)take_image(storage_file("blocklist.img", UINT32_MAX - BLOCK_SECTOR), true,
+                         "blocklist.img");
+    }
 }
 
 /* What must not fail at start. */
@@ -136,6 +163,43 @@ static void tell_first_answer(void)
 
 static struct nic *nic;
 
+static bool upstream_works(void)
+{
+    const struct snapshot *s = engine_snapshot();
+    bool works = s->upstream_count == 0;
+    for (uint16_t i = 0; i < s->upstream_count; i++) {
+        struct upstream_health h;
+        resolver_get_upstream(engine_resolver(), i, &h);
+        works |= h.up;
+    }
+    return works;
+}
+
+static enum board_lamp lamp(void)
+{
+    if (!net_link_up() || !net_has_address()) {
+        return BOARD_LAMP_NO_NETWORK;
+    }
+    return upstream_works() ? BOARD_LAMP_ALIVE : BOARD_LAMP_NO_UPSTREAM;
+}
+
+/* One line a minute for who watches the serial console. */
+static void tell_status(usec_t now)
+{
+    static const char *const states[] = {"ok", "NO NETWORK", "NO UPSTREAM"};
+    struct heap_gauges heap;
+    struct stats_totals day;
+    char address[160];
+    heap_get_gauges(&heap);
+    stats_day(engine_stats(), &day);
+    net_describe(address, sizeof address);
+    log_info(MAIN,
+             "%s; up %u min; %s; %llu questions, %llu blocked today; %u rules; heap %u of %u MiB",
+             states[lamp()], (unsigned)(now / USEC_PER_SEC / 60), address,
+             (unsigned long long)day.total, (unsigned long long)day.outcome[OUTCOME_BLOCKED],
+             engine_rules(), (unsigned)(heap.used >> 20), (unsigned)(heap.total >> 20));
+}
+
 /* One look at everything that may have something for us. True: there was something. */
 static bool turn(usec_t *deadline)
 {
@@ -151,7 +215,9 @@ static bool turn(usec_t *deadline)
     if (now >= collect_at) {
         engine_collect();
         tell_first_answer();
+        api_backend_news();
         collect_at = now + COLLECT_US;
+        board_tick(lamp());
     }
     return busy;
 }
@@ -169,11 +235,21 @@ static void pump(void)
 
 static void loop(void)
 {
+    usec_t second_at = 0, status_at = 60 * USEC_PER_SEC;
     for (;;) {
         usec_t deadline;
         bool busy = turn(&deadline);
         usec_t now = clock_now();
         lists_run(now);
+        if (now >= second_at) {
+            second_at = now + USEC_PER_SEC;
+            api_backend_tick(now);
+            control_tick(now);
+        }
+        if (now >= status_at) {
+            status_at = now + 60 * USEC_PER_SEC;
+            tell_status(now);
+        }
         if (!busy) {
             uint32_t us = net_sleep_us();
             us = us < SLEEP_MAX_US ? us : SLEEP_MAX_US;
@@ -192,8 +268,6 @@ static void loop(void)
 
 void kernel_main(uintptr_t firmware, uint64_t level)
 {
-    struct config *cfg;
-    static struct rules rules;
     board_early(firmware);
     require_set_handler(broken);
     log_set_sink(console_line);
@@ -206,17 +280,17 @@ void kernel_main(uintptr_t firmware, uint64_t level)
     start_random();
     json_object_seed(rng_u32(&random_source) | 1);
 
-    must(settings_load(span_of("", 0), boot_args()->cmdline, &cfg), "configuration");
-    must(rules_clear(&rules), "rules");
-    nic = start_network(boot_args()->cmdline);
+    const char *cmdline = boot_args()->cmdline;
+    nic = start_network(cmdline); /* DHCP goes on while the rest starts */
+    must(control_start(cmdline, &random_source), "configuration");
     tls_start(span_of(root_certificates, root_certificates_len), &random_source);
-    must(engine_start(cfg, &rules, &random_source), "resolver");
+    must(engine_start(control_config(), control_rules(), &random_source), "resolver");
+    control_load_stats();
     must(service_start(engine_resolver(), &random_source, DNS_PORT), "DNS service");
-    if (boot_args()->initrd.len > 0) {
-        take_image(boot_args()->initrd, "the boot loader");
-    }
-    lists_start(&random_source, pump, NULL);
-    must(lists_configure(cfg, &rules), "lists");
+    take_first_image();
+    lists_start(&random_source, pump, control_keep_lists);
+    must(lists_configure(control_config(), control_rules()), "lists");
+    must(api_backend_start(&random_source), "page");
     log_info(MAIN, "ready after %u ms", (unsigned)(clock_now() / USEC_PER_MSEC));
     loop();
 }

@@ -9,8 +9,8 @@
 #define PREFIX "sinkhole."
 
 /* Settings that are not options of the daemon: static address and tests. */
-static const char *const boot_only[] = {"address", "gateway", "nameserver", "probe",
-                                        "password", "ntp"};
+static const char *const boot_only[] = {"address", "gateway",  "nameserver",
+                                        "probe",   "password", "ntp"};
 
 static bool is_boot_only(struct span name)
 {
@@ -68,7 +68,8 @@ static struct ip_addr boot_address(const char *cmdline, const char *name)
 {
     char text[64];
     struct ip_addr out = {0};
-    if (settings_boot_value(cmdline, name, text, sizeof text) && ip_parse(span_str(text), &out) != ERR_OK) {
+    if (settings_boot_value(cmdline, name, text, sizeof text) &&
+        ip_parse(span_str(text), &out) != ERR_OK) {
         log_error(MAIN,
                   "kernel command line: sinkhole.%s=%s, expected an address such as 192.168.1.1",
                   name, text);
@@ -116,28 +117,51 @@ void settings_network(const char *cmdline, struct net_config *out)
     out->use_dhcp = false;
 }
 
-enum err settings_load(struct span file, const char *cmdline, struct config **out)
+static void apply_words(struct config *c, const char *cmdline)
 {
-    struct config *c;
     struct cfg_error error;
     struct span name, value;
-    size_t len = cfg_memory();
-    void *mem = malloc(len);
-    if (!mem || cfg_init(&c, mem, len) != ERR_OK) {
-        return ERR_MEMORY;
-    }
-    if (file.len > 0 && cfg_apply_text(c, "sinkhole.conf", file, &error) != ERR_OK) {
-        log_error(MAIN, "%s; what stands after it is not used", error.text);
-    }
     while (next_word(&cmdline, &name, &value)) {
         if (!is_boot_only(name) && cfg_apply_pair(c, CFG_ARGUMENT, "kernel command line", 0, name,
                                                   value, &error) != ERR_OK) {
             log_error(MAIN, "%s; left at its default", error.text);
         }
     }
+}
+
+/* What a person set on the page stands above the file. */
+static void apply_rules(struct config *c, const struct rules *rules)
+{
+    struct cfg_error error;
+    const char *name, *value;
+    for (uint32_t i = 0; rules_setting_at(rules, i, &name, &value); i++) {
+        if (cfg_apply_pair(c, CFG_RULES, "rules.json", 0, span_str(name), span_str(value),
+                           &error) != ERR_OK) {
+            log_warning(MAIN, "%s; left out", error.text);
+        }
+    }
+}
+
+enum err settings_load(struct span file, const char *cmdline, const struct rules *rules,
+                       void **memory, struct config **out)
+{
+    struct config *c;
+    struct cfg_error error;
+    size_t len = cfg_memory();
+    void *mem = malloc(len);
+    if (!mem || cfg_init(&c, mem, len) != ERR_OK) {
+        free(mem);
+        return ERR_MEMORY;
+    }
+    if (file.len > 0 && cfg_apply_text(c, "sinkhole.conf", file, &error) != ERR_OK) {
+        log_error(MAIN, "%s; what stands after it is not used", error.text);
+    }
+    apply_words(c, cmdline);
+    apply_rules(c, rules);
     if (cfg_finish(c, &error) != ERR_OK) {
         log_error(MAIN, "%s", error.text);
     }
+    *memory = mem;
     *out = c;
     return ERR_OK;
 }

@@ -34,11 +34,11 @@ UK_LDFLAGS := -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.
 UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            board/$(BOARD)/board.c \
            drivers/uart_pl011.c \
-           lib/boot_args.c lib/fat.c lib/fdt.c lib/heap.c lib/slots.c lib/libc.c lib/wallclock.c \
+           lib/boot_args.c lib/fat.c lib/fdt.c lib/heap.c lib/lamp.c lib/slots.c lib/libc.c lib/wallclock.c \
            net/dhcp.c net/fetch.c net/httpd.c net/net.c net/service.c net/service_tcp.c net/service_upstream.c net/stream.c net/tls.c net/url.c \
-           engine.c lists.c lists_build.c settings.c starter.c main.c
+           api_backend.c control.c engine.c lists.c lists_build.c metrics.c passwords.c settings.c starter.c storage.c main.c
 UK_SRCS_virt := drivers/gicv2.c drivers/virtio_blk.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
-UK_SRCS_raspi := board/raspi/raspi.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/sdhci.c drivers/usb.c drivers/usb_ecm.c \
+UK_SRCS_raspi := board/raspi/raspi.c board/raspi/service.c drivers/bcm_gpio.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/sdhci.c drivers/usb.c drivers/usb_ecm.c \
                  drivers/usb_lan.c drivers/usb_lan95xx.c drivers/usb_lan78xx.c
 UK_SRCS_raspi3 := $(UK_SRCS_raspi)
 UK_SRCS_raspi4 := $(UK_SRCS_raspi) drivers/genet.c drivers/gicv2.c
@@ -79,7 +79,7 @@ $(UK)/uk/%.o: unikernel/%.S
 $(UK)/uk/%.o: unikernel/%.c | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)
 	@echo "  CC      $< ($(BOARD))"
-	$(Q)$(UK_CC) $(UK_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(UK_CC) $(UK_CFLAGS) -MD -MP -c -o $@ $<
 $(UK)/core/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $< ($(BOARD))"
@@ -87,18 +87,18 @@ $(UK)/core/%.o: src/%.c
 $(UK)/uk/net/dhcp.o: UK_CFLAGS = $(UK_THIRD_CFLAGS)
 $(UK)/lwip/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)
-	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -MMD -MP -c -o $@ $(UK_THIRD)/lwip/src/$*.c
+	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -MD -MP -c -o $@ $(UK_THIRD)/lwip/src/$*.c
 
 $(UK)/mbedtls/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)
-	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -MMD -MP -c -o $@ $(UK_THIRD)/mbedtls/library/$*.c
+	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -MD -MP -c -o $@ $(UK_THIRD)/mbedtls/library/$*.c
 $(UK)/http-parser/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)
-	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -DHTTP_MAX_HEADER_SIZE=16384 -MMD -MP -c -o $@ $(UK_THIRD)/http-parser/$*.c
+	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -DHTTP_MAX_HEADER_SIZE=16384 -MD -MP -c -o $@ $(UK_THIRD)/http-parser/$*.c
 
 $(UK)/jansson/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)
-	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -DHAVE_CONFIG_H -MMD -MP -c -o $@ $(UK_THIRD)/jansson/src/$*.c
+	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -DHAVE_CONFIG_H -MD -MP -c -o $@ $(UK_THIRD)/jansson/src/$*.c
 
 # The dashboard and the starter list, as the daemon has them.
 $(UK)/gen/web_assets.o: $(WEB_ASSETS) src/api/assets.h

@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "map.h" /* the chosen board's: BOARD_NAME, BOARD_RAM_BASE, BOARD_RAM_MAX, device addresses */
 
+struct block_device;
 struct nic;
 
 enum board_restart_reason { BOARD_RESTART_FAULT, BOARD_RESTART_ASKED, BOARD_POWER_OFF };
@@ -32,6 +33,16 @@ bool board_entropy(void *out, size_t len);
 
 /* The network device that is there, started; NULL with a message on the console if none is. */
 struct nic *board_nic(void);
+
+/* The card or disk that state is kept on; NULL: there is none. */
+struct block_device *board_disk(void);
+
+/* Once every loop: the hardware watchdog of a real board is fed, the lamp shown. */
+enum board_lamp { BOARD_LAMP_ALIVE, BOARD_LAMP_NO_NETWORK, BOARD_LAMP_NO_UPSTREAM };
+void board_tick(enum board_lamp lamp);
+
+int board_temperature(void); /* of the chip in thousandths of a degree, INT_MIN: unknown */
+const char *board_model(void);
 
 NORETURN void board_restart(enum board_restart_reason why);
 

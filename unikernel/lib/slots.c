@@ -19,6 +19,8 @@ enum {
     OFF_HEADER_SUM = 32
 };
 
+enum { PIECE_SECTORS = 64 };
+
 static const struct siphash_key key = {UINT64_C(0x736c6f74732e7631), UINT64_C(0x73696e6b686f6c65)};
 
 struct header {
@@ -99,6 +101,21 @@ enum err slots_load(struct slots *s, void *out, uint32_t cap, uint32_t *len)
     return load_slot(s, s->current, out, cap, len);
 }
 
+/* A card is slow: what else there is to do goes on between the pieces. */
+static enum err write_payload(struct slots *s, unsigned slot, const uint8_t *data, uint32_t sectors)
+{
+    enum err e = ERR_OK;
+    for (uint32_t at = 0; at < sectors && e == ERR_OK; at += PIECE_SECTORS) {
+        uint32_t n = sectors - at < PIECE_SECTORS ? sectors - at : PIECE_SECTORS;
+        e = s->disk->write(s->disk, slot_sector(s, slot) + 1 + at, n,
+                           data + (size_t)at * BLOCK_SECTOR);
+        if (s->breathe) {
+            s->breathe();
+        }
+    }
+    return e;
+}
+
 enum err slots_save(struct slots *s, const void *data, uint32_t len)
 {
     uint32_t sectors = (len + BLOCK_SECTOR - 1) / BLOCK_SECTOR;
@@ -107,8 +124,7 @@ enum err slots_save(struct slots *s, const void *data, uint32_t len)
     if (sectors > s->slot_sectors - 1) {
         return ERR_SPACE;
     }
-    enum err e =
-        sectors ? s->disk->write(s->disk, slot_sector(s, slot) + 1, sectors, data) : ERR_OK;
+    enum err e = write_payload(s, slot, data, sectors);
     if (e != ERR_OK) {
         return e;
     }

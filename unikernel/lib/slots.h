@@ -16,6 +16,7 @@ struct slots {
     uint32_t slot_sectors; /* half of it */
     uint64_t generation;   /* of the newest whole slot, 0: none */
     unsigned current;      /* its number */
+    void (*breathe)(void); /* called between pieces of a long save; may be NULL */
 };
 
 /* What is there; a slot that is broken is as good as empty. ERR_RANGE: under four sectors. */

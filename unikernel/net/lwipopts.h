@@ -66,6 +66,7 @@
 
 #define LWIP_STATS                 1
 #define LWIP_STATS_LARGE           1
+#define LWIP_STATS_DISPLAY         1 /* pools have names */
 #define LWIP_CHKSUM_ALGORITHM      3
 #define LWIP_CHECKSUM_ON_COPY      1
 #define SNTP_SERVER_DNS            1

@@ -12,13 +12,15 @@
 #include "net/lwip.h"
 #include "net/lwip_addr.h"
 
-enum { BATCH = 64, LINK_POLL_US = 1000000, MTU = 1500 };
+enum { BATCH = 64, LINK_POLL_US = 1000000, MTU = 1500, MDNS_TTL_S = 120, HTTP_PORT = 80 };
 
 static struct nic *device;
 static struct netif interface;
 static struct rng *random_source;
 static usec_t link_checked;
 static uint32_t changes;
+static uint64_t rx_octets, tx_octets;
+static char described[160]; /* what the log said last about our addresses */
 
 extern unsigned char net_probe_address; /* read by dhcp.c */
 unsigned char net_probe_address;
@@ -51,6 +53,7 @@ void net_time_get(uint32_t *unix_seconds, uint32_t *us)
 static err_t frame_out(struct netif *n, struct pbuf *p)
 {
     (void)n;
+    tx_octets += p->tot_len;
     if (!p->next) {
         return device->send(device, p->payload, p->len) ? (err_t)LWIP_ERR_OK : (err_t)ERR_MEM;
     }
@@ -79,11 +82,19 @@ static err_t interface_init(struct netif *n)
 
 static void status_changed(struct netif *n)
 {
-    char text[128];
+    char text[sizeof described];
     (void)n;
     changes++;
-    if (net_has_address()) {
-        net_describe(text, sizeof text);
+    if (!net_has_address()) {
+        if (described[0] != '\0') {
+            log_warning(NET, "no address any more");
+        }
+        described[0] = '\0';
+        return;
+    }
+    net_describe(text, sizeof text);
+    if (strcmp(text, described) != 0) {
+        memcpy(described, text, sizeof described);
         log_info(NET, "address %s", text);
     }
 }
@@ -123,6 +134,12 @@ void net_start(struct nic *nic, const struct net_config *cfg, struct rng *rng)
     interface.ip6_autoconfig_enabled = 1;
     netif_set_default(&interface);
     netif_set_up(&interface);
+    mdns_resp_init();
+    if (mdns_resp_add_netif(&interface, cfg->hostname, MDNS_TTL_S) != LWIP_ERR_OK ||
+        mdns_resp_add_service(&interface, cfg->hostname, "_http", DNSSD_PROTO_TCP, HTTP_PORT,
+                              MDNS_TTL_S, NULL, NULL) < 0) {
+        log_warning(NET, "mDNS does not start");
+    }
     check_link();
     if (cfg->time_server) {
         sntp_setoperatingmode(SNTP_OPMODE_POLL);
@@ -147,6 +164,7 @@ void net_start(struct nic *nic, const struct net_config *cfg, struct rng *rng)
 
 static void frame_in(const uint8_t *frame, size_t len)
 {
+    rx_octets += len;
     struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_POOL);
     if (!p) {
         device->counters.rx_dropped++;
@@ -240,6 +258,35 @@ bool net_has_address(void)
 bool net_link_up(void)
 {
     return netif_is_link_up(&interface);
+}
+
+void net_get_counters(struct nic_counters *out)
+{
+    *out = device->counters;
+}
+
+static void copy_text(char *to, size_t cap, const char *from)
+{
+    struct strbuf s;
+    strbuf_init(&s, to, cap);
+    strbuf_str(&s, from);
+}
+
+void net_get_info(struct net_info *out)
+{
+    memset(out, 0, sizeof *out);
+    out->rx_octets = rx_octets;
+    out->tx_octets = tx_octets;
+    if (net_has_address()) {
+        copy_text(out->v4, sizeof out->v4, ip4addr_ntoa(lwip_netif_ipv4(&interface)));
+        copy_text(out->gateway, sizeof out->gateway, ip4addr_ntoa(netif_ip4_gw(&interface)));
+    }
+    for (int i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+        if (ip6_addr_isvalid(netif_ip6_addr_state(&interface, i))) {
+            copy_text(out->v6, sizeof out->v6, ip6addr_ntoa(netif_ip6_addr(&interface, i)));
+            out->v6_count++;
+        }
+    }
 }
 
 void net_describe(char *text, uint32_t cap)

@@ -19,7 +19,7 @@ struct net_config {
     const char *hostname;                              /* kept for ever */
     const char *time_server; /* name or address for SNTP unless DHCP names one; NULL: none is asked;
                                 kept for ever */
-    bool probe_address; /* ARP before the offered address is used: a second later, but safe */
+    bool probe_address;      /* ARP before the offered address is used: a second later, but safe */
 };
 
 /* Start lwIP on the device. The generator is borrowed for ever. */
@@ -42,6 +42,16 @@ uint32_t net_changes(void);
 
 bool net_has_address(void);
 bool net_link_up(void);
+struct nic_counters;
+void net_get_counters(struct nic_counters *out);
+
+struct net_info {
+    char v4[48], gateway[48], v6[48]; /* "" if there is none */
+    uint32_t v6_count;
+    uint64_t rx_octets, tx_octets;
+};
+void net_get_info(struct net_info *out);
+
 void net_describe(char *text, uint32_t cap); /* "192.168.1.7 fe80::…" for the status line */
 
 #endif

@@ -32,10 +32,19 @@ void clock_delay(uint32_t us)
     }
 }
 
+static usec_t slept;
+
+usec_t cpu_slept_us(void)
+{
+    return slept;
+}
+
 void cpu_sleep(uint32_t us)
 {
+    usec_t began = clock_now();
     uint64_t wake = counter() + frequency() * us / USEC_PER_SEC;
     __asm__ volatile("msr cntp_cval_el0, %0; msr cntp_ctl_el0, %1" ::"r"(wake), "r"(UINT64_C(1)));
     __asm__ volatile("dsb sy; wfi" ::: "memory");
     __asm__ volatile("msr cntp_ctl_el0, %0" ::"r"(UINT64_C(0)));
+    slept += clock_now() - began;
 }

@@ -38,6 +38,7 @@ void clock_delay(uint32_t us); /* spins; for devices that ask for short waits */
 
 /* Sleep until a device's line is pending or `us` have passed, whichever is first. */
 void cpu_sleep(uint32_t us);
+usec_t cpu_slept_us(void); /* in all */
 
 /* Print the return addresses from a frame on, for `addr2line -e kernel8.elf`. */
 void cpu_backtrace(const uint64_t *frame);

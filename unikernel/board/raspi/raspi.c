@@ -17,7 +17,8 @@ enum { SPIN_TABLE = 0xd8, CORES = 4, POWER_ON_AND_WAIT = 3 };
 
 extern char park[];
 
-/* Firmware and QEMU hold cores 1 to 3 in a spin table; they are told to sleep for good (a WFE loop costs an emulator a whole core). */
+/* Firmware and QEMU hold cores 1 to 3 in a spin table; they are told to sleep for good (a WFE loop
+ * costs an emulator a whole core). */
 static void park_other_cores(void)
 {
     for (uintptr_t core = 1; core < CORES; core++) {
@@ -41,7 +42,9 @@ void raspi_early(uintptr_t firmware)
 uint64_t board_ram_octets(void)
 {
     uint32_t memory[2] = {0, 0};
-    uint64_t octets = mailbox_property(MAILBOX_BASE, MAILBOX_ARM_MEMORY, memory, 2) ? memory[1] : boot_args()->ram_octets;
+    uint64_t octets = mailbox_property(MAILBOX_BASE, MAILBOX_ARM_MEMORY, memory, 2)
+                          ? memory[1]
+                          : boot_args()->ram_octets;
     return octets == 0 || octets > BOARD_RAM_MAX ? BOARD_RAM_MAX : octets;
 }
 
@@ -80,7 +83,8 @@ struct nic *raspi_usb_network(void)
     if (!raspi_mac(mac)) {
         return NULL;
     }
-    return usb_lan95xx_wanted(&device) ? usb_lan95xx_start(&device, mac) : usb_lan78xx_start(&device, mac);
+    return usb_lan95xx_wanted(&device) ? usb_lan95xx_start(&device, mac)
+                                       : usb_lan78xx_start(&device, mac);
 }
 
 NORETURN void board_restart(enum board_restart_reason why)

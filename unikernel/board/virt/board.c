@@ -2,12 +2,14 @@
  */
 #include "board/board.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "arch/aarch64/cpu.h"
 #include "drivers/gicv2.h"
 #include "drivers/uart_pl011.h"
+#include "drivers/virtio_blk.h"
 #include "drivers/virtio_net.h"
 #include "drivers/virtio_rng.h"
 #include "lib/boot_args.h"
@@ -64,6 +66,26 @@ struct nic *board_nic(void)
         printf("board: no virtio network device; expected one at %lx\n", VIRTIO_BASE);
     }
     return nic;
+}
+
+struct block_device *board_disk(void)
+{
+    return virtio_blk_start();
+}
+
+void board_tick(enum board_lamp lamp)
+{
+    (void)lamp; /* no lamp, no watchdog */
+}
+
+int board_temperature(void)
+{
+    return INT_MIN;
+}
+
+const char *board_model(void)
+{
+    return "virtual machine (QEMU virt)";
 }
 
 NORETURN void board_restart(enum board_restart_reason why)
