@@ -334,15 +334,20 @@ static void dispatch(struct worker *w, const struct epoll_event *ev)
 
 /* ---- What the control thread wants. ---- */
 
+static void take_trust(struct worker *w)
+{
+    struct tls_trust *trust = atomic_load(&w->trust);
+    if (trust) {
+        outstreams_set_trust(w->streams, trust);
+    }
+}
+
 static void take_snapshot(struct worker *w)
 {
     if (!publisher_has_new(w->cfg.publisher, w->cfg.number)) {
         return;
     }
-    struct tls_trust *trust = atomic_load(&w->trust);
-    if (trust) {
-        outstreams_set_trust(w->streams, trust);
-    }
+    take_trust(w);
     w->snapshot = publisher_take(w->cfg.publisher, w->cfg.number);
     resolver_set_snapshot(w->resolver, w->now, w->snapshot);
     publisher_taken(w->cfg.publisher, w->cfg.number, w->snapshot);
@@ -463,6 +468,7 @@ static void *worker_main(void *arg)
     struct strbuf text;
     strbuf_init(&text, name, sizeof name);
     strbuf_printf(&text, "worker-%u", w->cfg.number);
+    take_trust(w); /* the first snapshot was there before the thread */
     pthread_setname_np(pthread_self(), name);
     while (!is_finished(w)) {
         turn(w);
