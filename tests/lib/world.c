@@ -156,17 +156,17 @@ static void compile_list(struct world *w, struct bl_compile *c, unsigned list)
 
 static const struct bl_image *build_image(struct world *w)
 {
-    bool any = false;
+    size_t octets = 0;
     for (unsigned i = 0; i < WORLD_LISTS; i++) {
-        any = any || w->list_text[i] != NULL;
+        octets += w->list_text[i] != NULL ? strlen(w->list_text[i]) : 0;
     }
-    if (!any) {
+    if (octets == 0) {
         return NULL;
     }
-    struct bl_sink_memory sink = {.cap = 1 << 20};
+    struct bl_sink_memory sink = {.cap = 16384 + 16 * octets};
     sink.mem = keep(w, get_memory(sink.cap));
     struct bl_compile_config cfg = {
-        .rules_max = 10000, .passes = 1, .sink = {.write = bl_sink_memory_write, .ctx = &sink}};
+        .rules_max = (uint32_t)(64 + octets), .passes = 1, .sink = {.write = bl_sink_memory_write, .ctx = &sink}};
     size_t len = bl_compile_memory(&cfg);
     void *scratch = get_memory(len);
     struct bl_compile *c;
@@ -213,10 +213,11 @@ static const struct local_records *build_local(struct world *w)
     if (w->local_text == NULL && w->hosts_text == NULL) {
         return NULL;
     }
-    size_t len = 1 << 20;
+    size_t len = 65536 + (w->local_text != NULL ? 32 * strlen(w->local_text) : 0) +
+                 (w->hosts_text != NULL ? 32 * strlen(w->hosts_text) : 0);
     struct arena arena;
     arena_init(&arena, keep(w, get_memory(len)), len);
-    struct local_builder *b = local_builder_new(&arena, 1000);
+    struct local_builder *b = local_builder_new(&arena, (uint32_t)(len / 256));
     const char *what = "";
     for (const char *p = w->local_text; p != NULL && *p != '\0'; p = strchr(p, '\n') + 1) {
         enum err e = local_add_text(b, span_of(p, (size_t)(strchr(p, '\n') - p)), 300, &what);
