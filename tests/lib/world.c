@@ -15,6 +15,8 @@
 #include "resolver/local.h"
 #include "stats/stats.h"
 
+enum { STATS_RING = 65536 };
+
 static void die(const char *what)
 {
     fprintf(stderr, "world: %s\n", what);
@@ -35,6 +37,36 @@ static void *get_memory(size_t len)
     }
     memset(p, 0, len);
     return p;
+}
+
+/* Large blocks are used again by the next world: a fuzzer makes thousands. */
+static struct {
+    void *mem;
+    size_t len;
+} spare[16];
+
+static void *get_block(size_t len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(spare); i++) {
+        if (spare[i].mem != NULL && spare[i].len == len) {
+            void *p = spare[i].mem;
+            spare[i].mem = NULL;
+            return memset(p, 0, len);
+        }
+    }
+    return get_memory(len);
+}
+
+static void put_block(void *mem, size_t len)
+{
+    for (size_t i = 0; mem != NULL && i < ARRAY_LEN(spare); i++) {
+        if (spare[i].mem == NULL) {
+            spare[i].mem = mem;
+            spare[i].len = len;
+            return;
+        }
+    }
+    free(mem);
 }
 
 /* Kept until the end: old snapshots may still be looked at. */
@@ -96,6 +128,7 @@ static void append_line(char **text, const char *line)
 void world_add_list_line(struct world *w, unsigned list, const char *line)
 {
     append_line(&w->list_text[list], line);
+    w->draft.image = NULL;
 }
 
 void world_add_local(struct world *w, const char *line)
@@ -168,7 +201,7 @@ static const struct bl_image *build_image(struct world *w)
     struct bl_compile_config cfg = {
         .rules_max = (uint32_t)(64 + octets), .passes = 1, .sink = {.write = bl_sink_memory_write, .ctx = &sink}};
     size_t len = bl_compile_memory(&cfg);
-    void *scratch = get_memory(len);
+    void *scratch = get_block(len);
     struct bl_compile *c;
     enum err e = bl_compile_init(&c, scratch, len, &cfg);
     if (e != ERR_OK) {
@@ -186,7 +219,7 @@ static const struct bl_image *build_image(struct world *w)
     if (bl_compile_finish(c, &size) != ERR_OK || bl_image_open(sink.mem, (size_t)size, image) != ERR_OK) {
         die("lists do not compile");
     }
-    free(scratch);
+    put_block(scratch, len);
     return image;
 }
 
@@ -243,22 +276,22 @@ static const struct local_records *build_local(struct world *w)
 static void start(struct world *w)
 {
     size_t len = cache_memory(&w->cc);
-    w->cache_mem = get_memory(len);
+    w->cache_mem = get_block(len);
     struct siphash_key key = {1, 2};
     if (cache_init(&w->cache, w->cache_mem, len, &w->cc, key) != ERR_OK) {
         die("cache_init");
     }
     w->rc.workers = (uint16_t)w->workers;
     for (unsigned i = 0; i < w->workers; i++) {
-        struct stats_worker_config sc = {.ring_octets = 65536};
-        w->stats_mem[i] = get_memory(stats_worker_memory(&sc));
+        struct stats_worker_config sc = {.ring_octets = STATS_RING};
+        w->stats_mem[i] = get_block(stats_worker_memory(&sc));
         if (stats_worker_init(&w->stats[i], w->stats_mem[i], stats_worker_memory(&sc), &sc) != ERR_OK) {
             die("stats_worker_init");
         }
         w->rc.cache = w->cache;
         w->rc.stats = w->stats[i];
         w->rc.worker = (uint16_t)i;
-        w->resolver_mem[i] = get_memory(resolver_memory(&w->rc));
+        w->resolver_mem[i] = get_block(resolver_memory(&w->rc));
         uint8_t seed[32] = {[0] = w->seed, [31] = (uint8_t)i};
         if (resolver_init(&w->resolver[i], w->resolver_mem[i], resolver_memory(&w->rc), &w->rc, w->snap, seed,
                           w->now) != ERR_OK) {
@@ -277,7 +310,9 @@ void world_apply(struct world *w)
     struct snapshot *s = keep(w, get_memory(sizeof *s));
     w->draft.generation++;
     *s = w->draft;
-    s->image = build_image(w);
+    if (s->image == NULL) {
+        s->image = w->draft.image = build_image(w);
+    }
     s->rules = build_overlay(w);
     s->local = build_local(w);
     struct ip_prefix *nets = keep(w, get_memory(sizeof w->allow_from));
@@ -523,9 +558,10 @@ void world_close(struct world *w)
     while ((s = world_take_sent(w)) != NULL) {
         free(s);
     }
+    struct stats_worker_config sc = {.ring_octets = STATS_RING};
     for (unsigned i = 0; i < w->workers; i++) {
-        free(w->resolver_mem[i]);
-        free(w->stats_mem[i]);
+        put_block(w->resolver_mem[i], resolver_memory(&w->rc));
+        put_block(w->stats_mem[i], stats_worker_memory(&sc));
     }
     for (size_t i = 0; i < w->garbage_count; i++) {
         free(w->garbage[i]);
@@ -537,5 +573,5 @@ void world_close(struct world *w)
     free(w->hosts_text);
     free(w->garbage);
     free(w->tickets);
-    free(w->cache_mem);
+    put_block(w->cache_mem, cache_memory(&w->cc));
 }

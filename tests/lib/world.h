@@ -48,7 +48,7 @@ struct world {
     struct cache_config cc;
     uint8_t seed;
 
-    /* What goes into the next snapshot; change it, then world_apply. */
+    /* What goes into the next snapshot; change it, then world_apply. draft.image is built from the lists if it is NULL. */
     struct snapshot draft;
     char *list_text[WORLD_LISTS];
     const char *list_name[WORLD_LISTS];
