@@ -239,7 +239,7 @@ static void follow(struct resolver *r, struct query *q, const struct cache_hit *
             found = rr.type == DNS_CNAME ? dns_name_read(q->packet->data, len, &pos, &target) == ERR_OK : found;
         }
     }
-    if (!found || hit->authorities > 0) {
+    if (!found) {
         pipeline_failure(r, q);
         return;
     }

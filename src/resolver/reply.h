@@ -35,7 +35,8 @@ struct reply_limits {
     uint32_t ttl_min_s, ttl_max_s, negative_max_s;
 };
 
-#define REPLY_NAMES 48 /* names remembered for compression */
+#define REPLY_NAMES  128   /* a power of two: places to remember names in, for compression */
+#define REPLY_LABELS 32768 /* labels that may be written anew in one message */
 
 /* A message being written: header, question, records. */
 struct rewrite {
@@ -43,11 +44,10 @@ struct rewrite {
     const uint8_t *msg; /* the message that records come from */
     size_t len;
     size_t quiet;       /* letters of msg before this offset are lowered: they are the question, in our random case */
-    uint16_t count;     /* names remembered */
-    struct {
-        uint64_t hash; /* of the suffix, lower case */
-        uint16_t off;  /* where it stands in w */
-    } names[REPLY_NAMES];
+    uint32_t labels;    /* rewritten so far */
+    uint16_t from, to;  /* the last owner that was a pointer: where it pointed, and where that name stands now; 0: none */
+    uint16_t off[REPLY_NAMES];  /* by hash of the suffix: where it stands in w; 0: free */
+    uint32_t hash[REPLY_NAMES]; /* more of the hash */
 };
 
 /* The response at hand, rewritten: question in lower case at offset 12, then records. */
@@ -69,6 +69,10 @@ struct reply {
 /* Judge a message; `out` is filled on RESPONSE_GOOD, and out->hit.rcode and .ede on RESPONSE_FAILURE. */
 enum reply_kind reply_read(const uint8_t *msg, size_t len, const struct reply_expect *expect,
                            const struct reply_limits *limits, struct reply *out);
+
+/* scrub.c: keep what belongs to the answer of a sound message; RESPONSE_GOOD, _FAILURE (a referral) or _MALFORMED. */
+enum reply_kind reply_scrub(const uint8_t *msg, size_t len, const struct reply_expect *expect,
+                            const struct reply_limits *limits, struct reply *out);
 
 /* rewrite.c */
 

@@ -20,10 +20,14 @@ struct raw_name {
 };
 
 /* Expand the name at *pos. The message was checked before, so this only fails on a caller's mistake. */
-static bool read_raw(const struct rewrite *rw, size_t *pos, struct raw_name *out)
+static bool read_raw(struct rewrite *rw, size_t *pos, struct raw_name *out)
 {
     size_t at = *pos;
     if (at >= rw->len || dns_name_read(rw->msg, rw->len, pos, &out->lower) != ERR_OK) {
+        return false;
+    }
+    rw->labels += out->lower.labels;
+    if (rw->labels > REPLY_LABELS) {
         return false;
     }
     size_t to = 0;
@@ -42,12 +46,13 @@ static bool read_raw(const struct rewrite *rw, size_t *pos, struct raw_name *out
     return true;
 }
 
+/* Names stand where their hash says; one that finds its place taken is not remembered. */
 static void remember(struct rewrite *rw, uint64_t hash, size_t off)
 {
-    if (rw->count < REPLY_NAMES && off <= POINTER_MAX) {
-        rw->names[rw->count].hash = hash;
-        rw->names[rw->count].off = (uint16_t)off;
-        rw->count++;
+    unsigned place = (unsigned)hash % REPLY_NAMES;
+    if (rw->off[place] == 0 && off <= POINTER_MAX) {
+        rw->off[place] = (uint16_t)off;
+        rw->hash[place] = (uint32_t)(hash >> 32);
     }
 }
 
@@ -64,14 +69,11 @@ static bool stands_at(const struct rewrite *rw, size_t off, const struct dns_nam
     return dns_name_matches(rw->w.data, rw->w.len, off, &suffix);
 }
 
-static const uint16_t *find_written(const struct rewrite *rw, uint64_t hash)
+/* Where such a name may stand, 0 if nowhere. */
+static uint16_t find_written(const struct rewrite *rw, uint64_t hash)
 {
-    for (unsigned k = 0; k < rw->count; k++) {
-        if (rw->names[k].hash == hash) {
-            return &rw->names[k].off;
-        }
-    }
-    return NULL;
+    unsigned place = (unsigned)hash % REPLY_NAMES;
+    return rw->hash[place] == (uint32_t)(hash >> 32) ? rw->off[place] : 0;
 }
 
 static void write_name(struct rewrite *rw, const struct raw_name *name, bool compress)
@@ -84,14 +86,14 @@ static void write_name(struct rewrite *rw, const struct raw_name *name, bool com
     dns_suffixes_make(&name->lower, &hashes);
     unsigned i = 0;
     for (; i < name->lower.labels; i++) {
-        const uint16_t *off = find_written(rw, hashes.hash[i]);
-        if (off != NULL && stands_at(rw, *off, &name->lower, i)) {
+        uint16_t off = find_written(rw, hashes.hash[i]);
+        if (off != 0 && stands_at(rw, off, &name->lower, i)) {
             size_t head = name->lower.off[i];
             for (unsigned k = 0; k < i; k++) {
                 remember(rw, hashes.hash[k], rw->w.len + name->lower.off[k]);
             }
             writer_bytes(&rw->w, name->wire, head);
-            writer_be16(&rw->w, (uint16_t)(0xc000 | *off));
+            writer_be16(&rw->w, (uint16_t)(0xc000 | off));
             return;
         }
     }
@@ -104,7 +106,9 @@ static void write_name(struct rewrite *rw, const struct raw_name *name, bool com
 void rewrite_begin(struct rewrite *rw, uint8_t *room, size_t cap, const struct dns_name *name, uint16_t type, uint16_t klass)
 {
     rw->w = writer_of(room, cap);
-    rw->count = 0;
+    rw->labels = 0;
+    rw->from = rw->to = 0;
+    memset(rw->off, 0, sizeof rw->off);
     memset(room, 0, DNS_HEADER_OCTETS);
     be16_write(room + 4, 1);
     rw->w.len = DNS_HEADER_OCTETS;
@@ -123,6 +127,7 @@ void rewrite_from(struct rewrite *rw, const uint8_t *msg, size_t len, size_t qui
     rw->msg = msg;
     rw->len = len;
     rw->quiet = quiet;
+    rw->from = rw->to = 0;
 }
 
 /*
@@ -191,15 +196,31 @@ static void write_rdata(struct rewrite *rw, const struct dns_record *rr)
     writer_bytes(&rw->w, rw->msg + pos, end - pos);
 }
 
-size_t rewrite_record(struct rewrite *rw, const struct dns_record *rr, uint32_t ttl_s)
+/* The owner. Many records in a row have the same one, as a pointer to the same place: then it need not be read again. */
+static void write_owner(struct rewrite *rw, size_t pos)
 {
     struct raw_name owner;
-    size_t pos = rr->owner;
+    uint16_t pointer = rw->msg[pos] >= 0xc0 ? be16_read(rw->msg + pos) & POINTER_MAX : 0;
+    if (pointer != 0 && pointer == rw->from) {
+        writer_be16(&rw->w, (uint16_t)(0xc000 | rw->to));
+        return;
+    }
+    size_t start = rw->w.len;
     if (!read_raw(rw, &pos, &owner)) {
         rw->w.bad = true;
-        return 0;
+        return;
     }
     write_name(rw, &owner, true);
+    rw->from = start <= POINTER_MAX ? pointer : 0;
+    rw->to = (uint16_t)start;
+    if (!rw->w.bad && rw->w.data[start] >= 0xc0) {
+        rw->to = be16_read(rw->w.data + start) & POINTER_MAX;
+    }
+}
+
+size_t rewrite_record(struct rewrite *rw, const struct dns_record *rr, uint32_t ttl_s)
+{
+    write_owner(rw, rr->owner);
     writer_be16(&rw->w, rr->type);
     writer_be16(&rw->w, rr->klass);
     size_t ttl_off = rw->w.len;
