@@ -14,21 +14,56 @@ import { hostileNames } from "./hostile.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 
 const blockedNames = [
-  "ads.doubleclick.example", "telemetry.vendor.example", "metrics.icloud.example", "app-measurement.example", "graph.tracker.example",
-  "pixel.social.example", "events.analytics.example", "ad.mobile-network.example", "logs.tv-maker.example", "beacon.shop.example",
-  "sdk.crashes.example", "cdn.ads.example",
+  "ads.doubleclick.example",
+  "telemetry.vendor.example",
+  "metrics.icloud.example",
+  "app-measurement.example",
+  "graph.tracker.example",
+  "pixel.social.example",
+  "events.analytics.example",
+  "ad.mobile-network.example",
+  "logs.tv-maker.example",
+  "beacon.shop.example",
+  "sdk.crashes.example",
+  "cdn.ads.example",
 ];
 const allowedNames = [
-  "www.wikipedia.org", "api.weather.example", "mail.example.com", "time.example.net", "gateway.push.example", "cdn.video.example",
-  "static.news.example", "github.example", "play.music.example", "updates.distribution.example", "maps.example", "home.example", "registry.example",
-  "www.bank.example", "img.shop.example",
+  "www.wikipedia.org",
+  "api.weather.example",
+  "mail.example.com",
+  "time.example.net",
+  "gateway.push.example",
+  "cdn.video.example",
+  "static.news.example",
+  "github.example",
+  "play.music.example",
+  "updates.distribution.example",
+  "maps.example",
+  "home.example",
+  "registry.example",
+  "www.bank.example",
+  "img.shop.example",
 ];
 const clients = [
-  ["192.168.1.20", "kitchen-tv"], ["192.168.1.21", "annas-phone"], ["192.168.1.22", "work-laptop"], ["192.168.1.30", "printer"],
-  ["192.168.1.31", ""], ["fd00::1a2b:3c4d", "tablet"],
+  ["192.168.1.20", "kitchen-tv"],
+  ["192.168.1.21", "annas-phone"],
+  ["192.168.1.22", "work-laptop"],
+  ["192.168.1.30", "printer"],
+  ["192.168.1.31", ""],
+  ["fd00::1a2b:3c4d", "tablet"],
 ];
 const types = ["A", "A", "A", "AAAA", "AAAA", "HTTPS", "PTR", "TXT"];
-const blockedStatus = new Set(["GRAVITY", "REGEX", "DENYLIST", "GRAVITY_CNAME", "REGEX_CNAME", "DENYLIST_CNAME", "SPECIAL_DOMAIN", "EXTERNAL_BLOCKED_IP", "EXTERNAL_BLOCKED_NULL"]);
+const blockedStatus = new Set([
+  "GRAVITY",
+  "REGEX",
+  "DENYLIST",
+  "GRAVITY_CNAME",
+  "REGEX_CNAME",
+  "DENYLIST_CNAME",
+  "SPECIAL_DOMAIN",
+  "EXTERNAL_BLOCKED_IP",
+  "EXTERNAL_BLOCKED_NULL",
+]);
 
 /** The same traffic for the same seed. */
 function random(seed) {
@@ -70,7 +105,20 @@ class World {
 
   addRule(type, kind, domain, comment, timer, client) {
     const now = Math.floor(nowS());
-    const r = { domain, unicode: domain, type, kind, comment: comment ?? null, groups: [0], enabled: true, id: this.nextRule++, date_added: now, date_modified: now, expires: timer ? now + timer : null, client: client ?? null };
+    const r = {
+      domain,
+      unicode: domain,
+      type,
+      kind,
+      comment: comment ?? null,
+      groups: [0],
+      enabled: true,
+      id: this.nextRule++,
+      date_added: now,
+      date_modified: now,
+      expires: timer ? now + timer : null,
+      client: client ?? null,
+    };
     this.rules.push(r);
     return r;
   }
@@ -82,7 +130,8 @@ class World {
     while (times.length < n) {
       const t = t0 + this.rand() * span;
       const hour = new Date(t * 1000).getHours();
-      const busy = 0.12 + 0.88 * Math.exp(-(((hour - 20 + 24) % 24 < 12 ? (hour - 20 + 24) % 24 : 24 - ((hour - 20 + 24) % 24)) ** 2) / 40);
+      const busy =
+        0.12 + 0.88 * Math.exp(-(((hour - 20 + 24) % 24 < 12 ? (hour - 20 + 24) % 24 : 24 - ((hour - 20 + 24) % 24)) ** 2) / 40);
       if (this.rand() < busy) times.push(t);
     }
     times.sort((a, b) => a - b);
@@ -96,22 +145,44 @@ class World {
   push(time, forced = {}) {
     const hostile = this.opt.hostile && this.rand() < 0.5;
     const wantBlocked = this.rand() < 0.22;
-    const domain = forced.domain ?? (hostile ? this.pick(hostileNames) : wantBlocked ? this.pick(blockedNames) : this.pick(allowedNames));
-    const [ip, name] = forced.client ?? (hostile && this.rand() < 0.3 ? ["192.168.1.66", "<b>evil</b>\u202eeman"] : this.pick(clients));
+    const domain =
+      forced.domain ?? (hostile ? this.pick(hostileNames) : wantBlocked ? this.pick(blockedNames) : this.pick(allowedNames));
+    const [ip, name] =
+      forced.client ?? (hostile && this.rand() < 0.3 ? ["192.168.1.66", "<b>evil</b>\u202eeman"] : this.pick(clients));
     const verdict = this.verdict(domain, ip);
     const paused = this.pausedFor() !== 0 && time >= nowS() - 2;
     const blocked = verdict.verdict === "blocked" && !paused;
     const cached = this.rand() < 0.42;
     const alias = !blocked && !cached && this.rand() < 0.03;
     const d = verdict.decided_by;
-    const status = blocked ? (d.source === "rule" ? (d.subtree ? "REGEX" : "DENYLIST") : "GRAVITY") : alias ? "GRAVITY_CNAME" : cached ? "CACHE" : "FORWARDED";
+    const status = blocked
+      ? d.source === "rule"
+        ? d.subtree
+          ? "REGEX"
+          : "DENYLIST"
+        : "GRAVITY"
+      : alias
+        ? "GRAVITY_CNAME"
+        : cached
+          ? "CACHE"
+          : "FORWARDED";
     const isBlocked = blockedStatus.has(status);
     const upstream = status === "FORWARDED" ? (this.rand() < 0.7 ? "9.9.9.9#53" : "1.1.1.1#53") : null;
     const q = {
-      id: this.nextId++, time, type: forced.type ?? this.pick(types), domain, cname: alias ? "collector.tracker.example" : null, status,
-      client: { ip, name: name || null }, dnssec: "UNKNOWN",
-      reply: { type: isBlocked ? "IP" : this.rand() < 0.9 ? "IP" : "NXDOMAIN", time: upstream || alias ? 0.006 + 0.03 * this.rand() ** 3 : 0.00002 + 0.0001 * this.rand() },
-      list_id: isBlocked ? (d?.list_id ?? (alias ? 1 : null)) : null, upstream: upstream,
+      id: this.nextId++,
+      time,
+      type: forced.type ?? this.pick(types),
+      domain,
+      cname: alias ? "collector.tracker.example" : null,
+      status,
+      client: { ip, name: name || null },
+      dnssec: "UNKNOWN",
+      reply: {
+        type: isBlocked ? "IP" : this.rand() < 0.9 ? "IP" : "NXDOMAIN",
+        time: upstream || alias ? 0.006 + 0.03 * this.rand() ** 3 : 0.00002 + 0.0001 * this.rand(),
+      },
+      list_id: isBlocked ? (d?.list_id ?? (alias ? 1 : null)) : null,
+      upstream: upstream,
       ede: { code: isBlocked ? 15 : -1, text: isBlocked ? (d?.list ?? null) : null },
     };
     this.queries.push(q);
@@ -122,7 +193,9 @@ class World {
   verdict(domain, client) {
     this.rules = this.rules.filter((r) => r.expires === null || r.expires > nowS());
     const found = [];
-    for (const r of this.rules.filter((x) => x.enabled && (x.client === null || x.client === client)).sort((a) => (a.type === "allow" ? -1 : 1))) {
+    for (const r of this.rules
+      .filter((x) => x.enabled && (x.client === null || x.client === client))
+      .sort((a) => (a.type === "allow" ? -1 : 1))) {
       let hit = r.domain === domain;
       if (r.kind === "regex") {
         try {
@@ -131,14 +204,38 @@ class World {
           hit = false;
         }
       }
-      if (hit) found.push({ source: "rule", list_id: null, list: null, rule: r.domain, subtree: r.kind === "regex", line: null, action: r.type === "allow" ? "allow" : "block" });
+      if (hit)
+        found.push({
+          source: "rule",
+          list_id: null,
+          list: null,
+          rule: r.domain,
+          subtree: r.kind === "regex",
+          line: null,
+          action: r.type === "allow" ? "allow" : "block",
+        });
     }
     const index = blockedNames.indexOf(domain);
-    const listed = index >= 0 ? index : hostileNames.indexOf(domain) >= 0 && domain.includes("<") ? 0 : domain.endsWith("tracker.example") ? 1 : -1;
+    const listed =
+      index >= 0
+        ? index
+        : hostileNames.indexOf(domain) >= 0 && domain.includes("<")
+          ? 0
+          : domain.endsWith("tracker.example")
+            ? 1
+            : -1;
     if (listed >= 0) {
       for (const l of this.lists.filter((x) => x.enabled && x.type === "block")) {
         if ((listed + l.id) % 2 === 0 || l.id === 1) {
-          found.push({ source: "list", list_id: l.id, list: l.name, rule: l.id === 1 ? domain : domain.split(".").slice(-2).join("."), subtree: l.id !== 1, line: 100 * l.id + listed, action: "block" });
+          found.push({
+            source: "list",
+            list_id: l.id,
+            list: l.name,
+            rule: l.id === 1 ? domain : domain.split(".").slice(-2).join("."),
+            subtree: l.id !== 1,
+            line: 100 * l.id + listed,
+            action: "block",
+          });
         }
       }
     }
@@ -168,7 +265,13 @@ class World {
     const w = this.window();
     const blocked = w.filter((q) => blockedStatus.has(q.status)).length;
     const recent = w.filter((q) => q.time > nowS() - 60).length;
-    return { total: w.length, blocked, percent_blocked: w.length ? (100 * blocked) / w.length : 0, frequency: recent / 60, ...this.blocking() };
+    return {
+      total: w.length,
+      blocked,
+      percent_blocked: w.length ? (100 * blocked) / w.length : 0,
+      frequency: recent / 60,
+      ...this.blocking(),
+    };
   }
 
   tick(count) {
@@ -192,14 +295,49 @@ function makeLists() {
   const hour = 3600;
   const now = Math.floor(nowS());
   const list = (id, name, address, number, rest) => ({
-    id, address, type: "block", enabled: true, comment: null, groups: [0], date_added: now - 90 * 86400, date_modified: now - 9 * 86400,
-    date_updated: now - 3 * hour, number, invalid_domains: 0, abp_entries: 0, status: 2, name, hits: 0, unique_hits: 0, unique: 0, error: null, configured: id === 1, ...rest,
+    id,
+    address,
+    type: "block",
+    enabled: true,
+    comment: null,
+    groups: [0],
+    date_added: now - 90 * 86400,
+    date_modified: now - 9 * 86400,
+    date_updated: now - 3 * hour,
+    number,
+    invalid_domains: 0,
+    abp_entries: 0,
+    status: 2,
+    name,
+    hits: 0,
+    unique_hits: 0,
+    unique: 0,
+    error: null,
+    configured: id === 1,
+    ...rest,
   });
   return [
-    list(1, "StevenBlack unified", "https://lists.example/stevenblack/hosts", 140626, { hits: 1622, unique_hits: 214, unique: 19626, invalid_domains: 9 }),
-    list(2, "OISD basic", "https://lists.example/oisd/basic.txt", 92476, { hits: 1380, unique_hits: 96, unique: 21436, status: 1 }),
+    list(1, "StevenBlack unified", "https://lists.example/stevenblack/hosts", 140626, {
+      hits: 1622,
+      unique_hits: 214,
+      unique: 19626,
+      invalid_domains: 9,
+    }),
+    list(2, "OISD basic", "https://lists.example/oisd/basic.txt", 92476, {
+      hits: 1380,
+      unique_hits: 96,
+      unique: 21436,
+      status: 1,
+    }),
     list(3, "HaGeZi light", "https://lists.example/hagezi/light.txt", 122680, { hits: 1205, unique_hits: 61, unique: 23880 }),
-    list(4, "Phishing Army", "https://lists.example/phishing/extended.txt", 94969, { hits: 0, unique_hits: 0, unique: 92958, status: 3, date_updated: now - 50 * hour, error: "could not resolve host (tried 3 times, last 14:02); the copy of Tuesday is in use" }),
+    list(4, "Phishing Army", "https://lists.example/phishing/extended.txt", 94969, {
+      hits: 0,
+      unique_hits: 0,
+      unique: 92958,
+      status: 3,
+      date_updated: now - 50 * hour,
+      error: "could not resolve host (tried 3 times, last 14:02); the copy of Tuesday is in use",
+    }),
   ];
 }
 
@@ -212,7 +350,16 @@ class Refusal extends Error {
   }
 }
 
-const wild = (pattern) => new RegExp("^" + pattern.split("*").map((s) => s.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*") + "$", "is");
+const wild = (pattern) =>
+  new RegExp(
+    "^" +
+      pattern
+        .split("*")
+        .map((s) => s.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
+        .join(".*") +
+      "$",
+    "is",
+  );
 
 function ranged(w, p) {
   return w.window(p.has("from") ? Number(p.get("from")) : undefined, p.has("until") ? Number(p.get("until")) : undefined);
@@ -265,7 +412,13 @@ function queryPage(w, p) {
   if (p.has("until")) tests.push((q) => q.time < Number(p.get("until")));
   rows = rows.filter((q) => tests.every((t) => t(q))).reverse();
   const start = Number(p.get("start") ?? 0);
-  return { queries: rows.slice(start, start + Number(p.get("length") ?? 100)), cursor, recordsTotal: w.queries.length, recordsFiltered: rows.length, draw: 0 };
+  return {
+    queries: rows.slice(start, start + Number(p.get("length") ?? 100)),
+    cursor,
+    recordsTotal: w.queries.length,
+    recordsFiltered: rows.length,
+    draw: 0,
+  };
 }
 
 function summary(w) {
@@ -273,7 +426,18 @@ function summary(w) {
   const win = w.window();
   const n = (s) => win.filter((q) => q.status === s).length;
   return {
-    queries: { total: t.total, blocked: t.blocked, percent_blocked: t.percent_blocked, unique_domains: new Set(win.map((q) => q.domain)).size, forwarded: n("FORWARDED"), cached: n("CACHE"), frequency: t.frequency, types: {}, status: {}, replies: {} },
+    queries: {
+      total: t.total,
+      blocked: t.blocked,
+      percent_blocked: t.percent_blocked,
+      unique_domains: new Set(win.map((q) => q.domain)).size,
+      forwarded: n("FORWARDED"),
+      cached: n("CACHE"),
+      frequency: t.frequency,
+      types: {},
+      status: {},
+      replies: {},
+    },
     clients: { active: new Set(win.map((q) => q.client.ip)).size, total: new Set(win.map((q) => q.client.ip)).size },
     gravity: { domains_being_blocked: w.lists.reduce((a, l) => a + l.number, 0), last_update: w.lists[0]?.date_updated ?? 0 },
   };
@@ -281,11 +445,24 @@ function summary(w) {
 
 function statusOf(w) {
   return {
-    version: "0.1.0", time: nowS(), uptime: Math.floor(nowS() - w.started), window: { from: Math.floor(nowS() - 86400), until: Math.floor(nowS()) }, frequency_s: 60,
-    lists: { count: w.lists.filter((l) => l.enabled).length, failed: w.lists.filter((l) => l.status > 2).length, rules: w.lists.reduce((a, l) => a + l.number, 0), updated: w.lists[0]?.date_updated ?? 0, updating: false },
+    version: "0.1.0",
+    time: nowS(),
+    uptime: Math.floor(nowS() - w.started),
+    window: { from: Math.floor(nowS() - 86400), until: Math.floor(nowS()) },
+    frequency_s: 60,
+    lists: {
+      count: w.lists.filter((l) => l.enabled).length,
+      failed: w.lists.filter((l) => l.status > 2).length,
+      rules: w.lists.reduce((a, l) => a + l.number, 0),
+      updated: w.lists[0]?.date_updated ?? 0,
+      updating: false,
+    },
     upstream: { median_ms: w.queries.length ? 11.8 : null, p95_ms: 48.1, answers: 5321, failures: 3, window_s: 3600 },
     memory: { resident: 41943040, lists: w.lists.length ? 11534336 : 0 },
-    spans: ["1h", "24h", "7d", "30d"], features: ["check", "events", "timed_rules", "client_rules", "lists", "ranges", "update"].filter((f) => !w.opt.without.includes(f)),
+    spans: ["1h", "24h", "7d", "30d"],
+    features: ["check", "events", "timed_rules", "client_rules", "lists", "ranges", "update"].filter(
+      (f) => !w.opt.without.includes(f),
+    ),
   };
 }
 
@@ -295,16 +472,30 @@ function check(w, p) {
   const ip = p.get("client");
   const known = clients.find((c) => c[0] === ip);
   const v = w.verdict(domain, ip);
-  return { domain, client: ip ? { ip, name: known?.[1] || null, group: "Default" } : null, ...v, paused: w.pausedFor() !== 0, answer: v.verdict === "blocked" ? "0.0.0.0" : null };
+  return {
+    domain,
+    client: ip ? { ip, name: known?.[1] || null, group: "Default" } : null,
+    ...v,
+    paused: w.pausedFor() !== 0,
+    answer: v.verdict === "blocked" ? "0.0.0.0" : null,
+  };
 }
 
 function domains(w, method, parts, body, p) {
   const [type, kind, domain] = parts;
   w.rules = w.rules.filter((r) => r.expires === null || r.expires > nowS());
   if (method === "GET") {
-    return [200, { domains: w.rules.filter((r) => (!type || r.type === type) && (!kind || r.kind === kind) && (!domain || r.domain === domain)) }];
+    return [
+      200,
+      {
+        domains: w.rules.filter(
+          (r) => (!type || r.type === type) && (!kind || r.kind === kind) && (!domain || r.domain === domain),
+        ),
+      },
+    ];
   }
-  if (!["allow", "deny"].includes(type) || !["exact", "regex"].includes(kind)) throw new Refusal(400, "uri_error", "Invalid request: Specify type and kind");
+  if (!["allow", "deny"].includes(type) || !["exact", "regex"].includes(kind))
+    throw new Refusal(400, "uri_error", "Invalid request: Specify type and kind");
   const at = w.rules.findIndex((r) => r.type === type && r.kind === kind && r.domain === domain && r.client === p.get("client"));
   let done;
   if (method === "POST") {
@@ -312,8 +503,15 @@ function domains(w, method, parts, body, p) {
     if (kind === "exact" && !/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name)) {
       return [201, { domains: [], processed: { success: [], errors: [{ item: name, error: "not a domain name" }] } }];
     }
-    if (w.rules.some((r) => r.type === type && r.kind === kind && r.domain === name && r.client === (body.client ?? null))) throw new Refusal(400, "database_error", "it is there already");
-    done = [201, { domains: [w.addRule(type, kind, name, body.comment, body.timer, body.client)], processed: { success: [{ item: name }], errors: [] } }];
+    if (w.rules.some((r) => r.type === type && r.kind === kind && r.domain === name && r.client === (body.client ?? null)))
+      throw new Refusal(400, "database_error", "it is there already");
+    done = [
+      201,
+      {
+        domains: [w.addRule(type, kind, name, body.comment, body.timer, body.client)],
+        processed: { success: [{ item: name }], errors: [] },
+      },
+    ];
   } else if (at < 0) {
     throw new Refusal(404, "not_found", "no such rule");
   } else if (method === "PUT") {
@@ -333,9 +531,31 @@ function lists(w, method, address, body, p) {
   if (method === "GET") return [200, { lists: w.lists }];
   let done;
   if (method === "POST") {
-    if (!/^(https?|file):\/\//.test(body?.address ?? "")) return [201, { lists: [], processed: { success: [], errors: [{ item: String(body?.address), error: "expected http://, https:// or file://" }] } }];
+    if (!/^(https?|file):\/\//.test(body?.address ?? ""))
+      return [
+        201,
+        {
+          lists: [],
+          processed: { success: [], errors: [{ item: String(body?.address), error: "expected http://, https:// or file://" }] },
+        },
+      ];
     const now = Math.floor(nowS());
-    w.lists.push({ ...makeLists()[0], id: 1 + Math.max(0, ...w.lists.map((l) => l.id)), address: body.address, type, name: "", number: 0, hits: 0, unique_hits: 0, unique: 0, invalid_domains: 0, date_added: now, date_updated: 0, status: 0, configured: false });
+    w.lists.push({
+      ...makeLists()[0],
+      id: 1 + Math.max(0, ...w.lists.map((l) => l.id)),
+      address: body.address,
+      type,
+      name: "",
+      number: 0,
+      hits: 0,
+      unique_hits: 0,
+      unique: 0,
+      invalid_domains: 0,
+      date_added: now,
+      date_updated: 0,
+      status: 0,
+      configured: false,
+    });
     done = [201, { lists: [], processed: { success: [{ item: body.address }], errors: [] } }];
   } else if (at < 0) {
     throw new Refusal(404, "not_found", "no such list");
@@ -357,7 +577,8 @@ function records(w, method, key, item) {
   const there = w[of].includes(item);
   if (method === "PUT") {
     if (there) throw new Refusal(400, "bad_request", "Item already present");
-    if (of === "hosts" && !/^[0-9a-f.:]+ [a-z0-9.-]+$/.test(item)) throw new Refusal(400, "bad_request", "expected an address and a name");
+    if (of === "hosts" && !/^[0-9a-f.:]+ [a-z0-9.-]+$/.test(item))
+      throw new Refusal(400, "bad_request", "expected an address and a name");
     w[of].push(item);
     return [201, { config: {} }];
   }
@@ -378,40 +599,78 @@ function route(w, method, parts, p, body) {
   if (parts[0] === "lists") return lists(w, method, parts[1], body, p);
   if (parts[0] === "config" && parts[1] === "dns") return records(w, method, parts[2], parts[3]);
   if (parts[0] === "domains") return domains(w, method, parts.slice(1), body, p);
-  const clientsOf = (rows) => top(rows.map((q) => q.client.ip), Number(p.get("count") ?? 10)).map(([ip, count]) => ({ ip, name: rows.find((q) => q.client.ip === ip).client.name ?? "", count }));
+  const clientsOf = (rows) =>
+    top(
+      rows.map((q) => q.client.ip),
+      Number(p.get("count") ?? 10),
+    ).map(([ip, count]) => ({ ip, name: rows.find((q) => q.client.ip === ip).client.name ?? "", count }));
   switch (key) {
-    case "GET dns/blocking": return [200, w.blocking()];
-    case "POST dns/blocking": return [200, setBlocking(w, body)];
-    case "GET stats/summary": return [200, summary(w)];
+    case "GET dns/blocking":
+      return [200, w.blocking()];
+    case "POST dns/blocking":
+      return [200, setBlocking(w, body)];
+    case "GET stats/summary":
+      return [200, summary(w)];
     case "GET stats/top_domains": {
       const blocked = p.get("blocked") === "true";
       const rows = ranged(w, p);
       const names = rows.filter((q) => blockedStatus.has(q.status) === blocked).map((q) => q.domain);
-      return [200, { domains: top(names, Number(p.get("count") ?? 10)).map(([domain, count]) => ({ domain, count })), total_queries: rows.length, blocked_queries: 0 }];
+      return [
+        200,
+        {
+          domains: top(names, Number(p.get("count") ?? 10)).map(([domain, count]) => ({ domain, count })),
+          total_queries: rows.length,
+          blocked_queries: 0,
+        },
+      ];
     }
-    case "GET stats/top_clients": return [200, { clients: clientsOf(ranged(w, p)), total_queries: 0, blocked_queries: 0 }];
+    case "GET stats/top_clients":
+      return [200, { clients: clientsOf(ranged(w, p)), total_queries: 0, blocked_queries: 0 }];
     case "GET stats/upstreams": {
       const rows = ranged(w, p);
       const of = (ip) => rows.filter((q) => q.upstream === `${ip}#53`);
-      const real = ["9.9.9.9", "1.1.1.1"].map((ip) => ({ ip, name: ip === "9.9.9.9" ? "dns.quad9.example" : "", port: 53, count: of(ip).length, statistics: { response: ip === "9.9.9.9" ? 0.0118 : 0.0192, variance: 0.00001 } }));
+      const real = ["9.9.9.9", "1.1.1.1"].map((ip) => ({
+        ip,
+        name: ip === "9.9.9.9" ? "dns.quad9.example" : "",
+        port: 53,
+        count: of(ip).length,
+        statistics: { response: ip === "9.9.9.9" ? 0.0118 : 0.0192, variance: 0.00001 },
+      }));
       const own = (ip, count) => ({ ip, name: ip, port: -1, count, statistics: { response: 0, variance: 0 } });
-      return [200, { upstreams: [own("blocklist", rows.filter((q) => blockedStatus.has(q.status)).length), own("cache", rows.filter((q) => q.status === "CACHE").length), ...real], forwarded_queries: real[0].count + real[1].count, total_queries: rows.length }];
+      return [
+        200,
+        {
+          upstreams: [
+            own("blocklist", rows.filter((q) => blockedStatus.has(q.status)).length),
+            own("cache", rows.filter((q) => q.status === "CACHE").length),
+            ...real,
+          ],
+          forwarded_queries: real[0].count + real[1].count,
+          total_queries: rows.length,
+        },
+      ];
     }
-    case "GET history": return [200, { history: w.queries.length ? slots(w, 86400, 600) : [] }];
-    case "GET queries": return [200, queryPage(w, p)];
-    case "GET info/version": return [200, { version: {} }];
+    case "GET history":
+      return [200, { history: w.queries.length ? slots(w, 86400, 600) : [] }];
+    case "GET queries":
+      return [200, queryPage(w, p)];
+    case "GET info/version":
+      return [200, { version: {} }];
     case "POST action/gravity": {
       for (const l of w.lists) Object.assign(l, { date_updated: Math.floor(nowS()), status: l.status === 3 ? 3 : 2 });
       w.event("change", { what: "lists" });
       return [200, `  [i] ${w.lists.length} lists read\n  Done: ${w.lists.reduce((a, l) => a + l.number, 0)} rules.\n`];
     }
-    case "GET sinkhole/status": return [200, statusOf(w)];
-    case "GET sinkhole/check": return [200, check(w, p)];
+    case "GET sinkhole/status":
+      return [200, statusOf(w)];
+    case "GET sinkhole/check":
+      return [200, check(w, p)];
     case "GET sinkhole/history": {
       const [span, slot] = spanTable[p.get("span")] ?? spanTable["24h"];
       return [200, { span_s: span, slot_s: slot, history: w.queries.length ? slots(w, span, slot) : [] }];
     }
-    default: throw new Refusal(404, "not_found", "Not found");
+    default:
+      throw new Refusal(404, "not_found", "Not found");
   }
 }
 
@@ -429,7 +688,8 @@ function authRoute(w, req, body, res) {
   const sid = sidOf(req);
   const s = sid && w.sessions.get(decodeURIComponent(sid));
   if (w.password === null) return [200, sessionBody(true, null, null, "no password set")];
-  if (req.method === "GET") return s ? [200, sessionBody(true, s.sid, s.csrf, null)] : [401, sessionBody(false, null, null, null)];
+  if (req.method === "GET")
+    return s ? [200, sessionBody(true, s.sid, s.csrf, null)] : [401, sessionBody(false, null, null, null)];
   if (req.method === "DELETE") {
     if (!s) throw new Refusal(401, "unauthorized", "Unauthorized");
     w.sessions.delete(s.sid);
@@ -456,14 +716,25 @@ function admitted(w, req) {
 
 /* ---- server ---- */
 
-const mime = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+const mime = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+const csp =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 async function serveFile(web, path, res) {
   const name = normalize(path === "/" ? "/index.html" : path);
   try {
     const data = await readFile(join(web, name));
-    res.writeHead(200, { "Content-Type": mime[extname(name)] ?? "application/octet-stream", "Content-Security-Policy": csp, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache" });
+    res.writeHead(200, {
+      "Content-Type": mime[extname(name)] ?? "application/octet-stream",
+      "Content-Security-Policy": csp,
+      "X-Content-Type-Options": "nosniff",
+      "Cache-Control": "no-cache",
+    });
     res.end(data);
   } catch {
     res.writeHead(404).end();
@@ -529,7 +800,11 @@ async function handle(w, web, req, res) {
   if (w.down) return req.socket.destroy();
   if (!path.startsWith("/api/")) return serveFile(web, path, res);
   if (w.slow) await new Promise((done) => setTimeout(done, w.slow));
-  const parts = path.slice(5).split("/").filter((s) => s !== "").map(decodeURIComponent);
+  const parts = path
+    .slice(5)
+    .split("/")
+    .filter((s) => s !== "")
+    .map(decodeURIComponent);
   try {
     if (parts[0] === "auth") return reply(res, ...authRoute(w, req, body, res));
     if (!admitted(w, req)) throw new Refusal(401, "unauthorized", "Unauthorized");
@@ -546,7 +821,13 @@ async function handle(w, web, req, res) {
 export async function startMock(options = {}) {
   const opt = { password: "mock", rate: 2, without: [], web: join(here, "../../build/web"), port: 0, ...options };
   const w = new World(opt);
-  const server = createServer((req, res) => void handle(w, opt.web, req, res).catch((e) => { console.error(e); res.destroy(); }));
+  const server = createServer(
+    (req, res) =>
+      void handle(w, opt.web, req, res).catch((e) => {
+        console.error(e);
+        res.destroy();
+      }),
+  );
   await new Promise((done) => server.listen(opt.port, "127.0.0.1", done));
   let owed = 0;
   const timer = setInterval(() => {

@@ -27,7 +27,10 @@ export interface Words {
 }
 
 export function parseText(text: string): Words {
-  const words = text.toLowerCase().split(/\s+/).filter((w) => w !== "" && w !== "-");
+  const words = text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((w) => w !== "" && w !== "-");
   return {
     want: words.filter((w) => !w.startsWith("-")),
     not: words.filter((w) => w.startsWith("-")).map((w) => w.slice(1)),
@@ -49,7 +52,9 @@ export function matches(q: Query, f: Filter, words: Words): boolean {
 /** What the server can sort out by itself; matches() does the rest. */
 export function apiParams(f: Filter): URLSearchParams {
   const p = new URLSearchParams();
-  const longest = parseText(f.text).want.filter((w) => !w.includes("*")).sort((a, b) => b.length - a.length)[0];
+  const longest = parseText(f.text)
+    .want.filter((w) => !w.includes("*"))
+    .sort((a, b) => b.length - a.length)[0];
   if (longest !== undefined) p.set("domain", `*${longest}*`);
   if (f.client !== "") p.set("client_ip", f.client);
   if (f.type !== "") p.set("type", f.type);

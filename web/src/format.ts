@@ -54,7 +54,12 @@ function plural(n: number, unit: string): string {
 /** "2 days 4 hours": the largest unit and, if it adds something, the next. */
 export function duration(s: number): string {
   s = Math.max(0, Math.floor(s));
-  const units: [number, string][] = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
+  const units: [number, string][] = [
+    [86400, "day"],
+    [3600, "hour"],
+    [60, "minute"],
+    [1, "second"],
+  ];
   const i = units.findIndex(([len]) => s >= len);
   if (i < 0) return "0 seconds";
   const [len, unit] = units[i]!;

@@ -1,6 +1,6 @@
 // Keys for the whole page: / searches, p pauses or resumes, l stops and follows the log, ? shows the keys.
 import { signal } from "@preact/signals";
-import { follow, isFollowing } from "./log.tsx";
+import { follow, following } from "./log.ts";
 
 export const helpOpen = signal(false);
 
@@ -28,7 +28,7 @@ export function startKeys(): void {
     if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || writes(e.target) || document.querySelector("dialog[open]")) return;
     if (e.key === "/") document.getElementById("search")?.focus();
     else if (e.key === "p") press(document.getElementById("resume") ? "resume" : "pause");
-    else if (e.key === "l") follow(!isFollowing.value);
+    else if (e.key === "l") follow(!following.value);
     else if (e.key === "?") helpOpen.value = true;
     else return;
     e.preventDefault();

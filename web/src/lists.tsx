@@ -42,7 +42,12 @@ async function change(what: Promise<unknown>, done: string, undo?: () => void): 
 
 async function addList(address: string, type: List["type"], comment: string | null = null): Promise<boolean> {
   const ask = async () => {
-    const r = await call<{ processed?: Processed | null }>("POST", `lists?type=${type}`, { address, comment, groups: [0], enabled: true });
+    const r = await call<{ processed?: Processed | null }>("POST", `lists?type=${type}`, {
+      address,
+      comment,
+      groups: [0],
+      enabled: true,
+    });
     const bad = r.processed?.errors[0];
     if (bad !== undefined) throw new ApiError("refused", bad.error);
   };
@@ -53,7 +58,10 @@ const removeList = (l: Pick<List, "address" | "type"> & { comment?: string | nul
   change(call("DELETE", pathOf(l)), `List removed: ${l.address}`, () => void addList(l.address, l.type, l.comment));
 
 const switchList = (l: List, enabled: boolean): Promise<boolean> =>
-  change(call("PUT", pathOf(l), { comment: l.comment, groups: [0], enabled }), enabled ? "List switched on." : "List switched off.");
+  change(
+    call("PUT", pathOf(l), { comment: l.comment, groups: [0], enabled }),
+    enabled ? "List switched on." : "List switched off.",
+  );
 
 function Add() {
   const text = useSignal("");
@@ -67,16 +75,32 @@ function Add() {
   };
   return (
     <form class="add" aria-label="Add a list" onSubmit={(e) => void add(e)}>
-      <label class="hidden" for="list-address">Address of the list</label>
-      <input id="list-address" type="text" inputMode="url" autoComplete="off" autoCapitalize="none" spellcheck={false} maxLength={1000} required
-        placeholder="https://… of a list, any usual format" value={text.value} onInput={(e) => void (text.value = e.currentTarget.value)} />
-      <label class="select"><span class="hidden">What the list does</span>
+      <label class="hidden" for="list-address">
+        Address of the list
+      </label>
+      <input
+        id="list-address"
+        type="text"
+        inputMode="url"
+        autoComplete="off"
+        autoCapitalize="none"
+        spellcheck={false}
+        maxLength={1000}
+        required
+        placeholder="https://… of a list, any usual format"
+        value={text.value}
+        onInput={(e) => void (text.value = e.currentTarget.value)}
+      />
+      <label class="select">
+        <span class="hidden">What the list does</span>
         <select value={type.value} onChange={(e) => void (type.value = e.currentTarget.value as List["type"])}>
           <option value="block">blocks</option>
           <option value="allow">allows</option>
         </select>
       </label>
-      <button type="submit" disabled={busy.value}>Add list</button>
+      <button type="submit" disabled={busy.value}>
+        Add list
+      </button>
     </form>
   );
 }
@@ -88,24 +112,57 @@ function Card({ l, hits, edit }: { l: List; hits: boolean; edit: boolean }) {
       <th role="rowheader" scope="row" class="what">
         <Name text={l.name || hostOf(l.address)} />
         {l.type === "allow" && <span class="tag forwarded">allows</span>}
-        <small class="muted block"><Name text={l.address} /></small>
-        {l.error && <small class="bad block"><Name text={l.error} /></small>}
+        <small class="muted block">
+          <Name text={l.address} />
+        </small>
+        {l.error && (
+          <small class="bad block">
+            <Name text={l.error} />
+          </small>
+        )}
       </th>
-      <td role="cell" data-label="Rules">{count(l.number)}{l.invalid_domains > 0 && <small class="muted block">{count(l.invalid_domains)} lines not used</small>}</td>
-      {hits && <td role="cell" data-label="Blocked">{l.hits === undefined ? "–" : count(l.hits)}</td>}
-      {hits && <td role="cell" data-label="Only by this list">{l.unique_hits == null ? "–" : count(l.unique_hits)}</td>}
-      {hits && <td role="cell" data-label="Also on others">{l.unique == null || l.number === 0 ? "–" : percent(l.number - l.unique, l.number)}</td>}
+      <td role="cell" data-label="Rules">
+        {count(l.number)}
+        {l.invalid_domains > 0 && <small class="muted block">{count(l.invalid_domains)} lines not used</small>}
+      </td>
+      {hits && (
+        <td role="cell" data-label="Blocked">
+          {l.hits === undefined ? "–" : count(l.hits)}
+        </td>
+      )}
+      {hits && (
+        <td role="cell" data-label="Only by this list">
+          {l.unique_hits === undefined ? "–" : count(l.unique_hits)}
+        </td>
+      )}
+      {hits && (
+        <td role="cell" data-label="Also on others">
+          {l.unique === undefined || l.number === 0 ? "–" : percent(l.number - l.unique, l.number)}
+        </td>
+      )}
       <td role="cell" data-label="State">
-        <span class={"health " + h.tone}><i aria-hidden="true" />{h.word}</span>
+        <span class={"health " + h.tone}>
+          <i aria-hidden="true" />
+          {h.word}
+        </span>
         <small class="muted block">{l.date_updated > 0 ? ago(l.date_updated, now.value) : "never updated"}</small>
       </td>
       {edit && (
         <td role="cell" class="buttons">
           <label class="switch">
-            <input type="checkbox" role="switch" checked={l.enabled} onChange={(e) => void switchList(l, e.currentTarget.checked)} />
+            <input
+              type="checkbox"
+              role="switch"
+              checked={l.enabled}
+              onChange={(e) => void switchList(l, e.currentTarget.checked)}
+            />
             <span class="hidden">List is on</span>
           </label>
-          {!l.configured && <button type="button" class="quiet" onClick={() => void removeList(l)}>Remove</button>}
+          {!l.configured && (
+            <button type="button" class="quiet" onClick={() => void removeList(l)}>
+              Remove
+            </button>
+          )}
         </td>
       )}
     </tr>
@@ -129,7 +186,11 @@ function Update() {
     void summary.load();
   };
   const updating = busy.value || status.data.value?.lists?.updating === true;
-  return <button type="button" disabled={updating} onClick={() => void run()}>{updating ? "Updating…" : "Update now"}</button>;
+  return (
+    <button type="button" disabled={updating} onClick={() => void run()}>
+      {updating ? "Updating…" : "Update now"}
+    </button>
+  );
 }
 
 /** The answer is a log in plain text that comes in pieces while the work goes on; its end is the end of the work. */
@@ -145,9 +206,18 @@ export function Lists() {
   if (lists.absent.value) return null;
   return (
     <Panel id="lists" title="Lists" note={`What each one did ${windowNote()}`} aside={<Update />}>
-      <Loaded of={lists} lines={4} empty={(v) => v.length === 0 && (
-        <p>No list is set, so nothing is blocked but your own rules. {features.value.has("lists") ? "Add one below" : "Give one"}, or in the configuration: <code>list = URL</code>.</p>
-      )}>
+      <Loaded
+        of={lists}
+        lines={4}
+        empty={(v) =>
+          v.length === 0 && (
+            <p>
+              No list is set, so nothing is blocked but your own rules.{" "}
+              {features.value.has("lists") ? "Add one below" : "Give one"}, or in the configuration: <code>list = URL</code>.
+            </p>
+          )
+        }
+      >
         {(v) => {
           const hits = v.some((l) => l.hits !== undefined);
           const edit = features.value.has("lists");
@@ -156,16 +226,42 @@ export function Lists() {
               <caption class="hidden">Lists</caption>
               <thead role="rowgroup">
                 <tr role="row">
-                  <th role="columnheader" scope="col">List</th>
-                  <th role="columnheader" scope="col">Rules</th>
-                  {hits && <th role="columnheader" scope="col" title="Queries that it decided">Blocked</th>}
-                  {hits && <th role="columnheader" scope="col" title="Queries that no other list would have blocked">Only by this list</th>}
-                  {hits && <th role="columnheader" scope="col" title="Part of its rules that other lists have too">Also on others</th>}
-                  <th role="columnheader" scope="col">State</th>
-                  {edit && <th role="columnheader" scope="col"><span class="hidden">Change</span></th>}
+                  <th role="columnheader" scope="col">
+                    List
+                  </th>
+                  <th role="columnheader" scope="col">
+                    Rules
+                  </th>
+                  {hits && (
+                    <th role="columnheader" scope="col" title="Queries that it decided">
+                      Blocked
+                    </th>
+                  )}
+                  {hits && (
+                    <th role="columnheader" scope="col" title="Queries that no other list would have blocked">
+                      Only by this list
+                    </th>
+                  )}
+                  {hits && (
+                    <th role="columnheader" scope="col" title="Part of its rules that other lists have too">
+                      Also on others
+                    </th>
+                  )}
+                  <th role="columnheader" scope="col">
+                    State
+                  </th>
+                  {edit && (
+                    <th role="columnheader" scope="col">
+                      <span class="hidden">Change</span>
+                    </th>
+                  )}
                 </tr>
               </thead>
-              <tbody role="rowgroup">{v.map((l) => <Card key={l.id} l={l} hits={hits} edit={edit} />)}</tbody>
+              <tbody role="rowgroup">
+                {v.map((l) => (
+                  <Card key={l.id} l={l} hits={hits} edit={edit} />
+                ))}
+              </tbody>
             </table>
           );
         }}

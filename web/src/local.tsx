@@ -8,7 +8,8 @@ import type { LocalRecord } from "./types.ts";
 
 /** As Pi-hole writes them: "192.0.2.7 nas.example" and "alias,target[,ttl]". */
 const itemOf = (r: LocalRecord): string => (r.kind === "host" ? `${r.target} ${r.name}` : `${r.name},${r.target}`);
-const pathOf = (r: LocalRecord): string => `config/dns/${r.kind === "host" ? "hosts" : "cnameRecords"}/${encodeURIComponent(r.item ?? itemOf(r))}`;
+const pathOf = (r: LocalRecord): string =>
+  `config/dns/${r.kind === "host" ? "hosts" : "cnameRecords"}/${encodeURIComponent(r.item ?? itemOf(r))}`;
 
 async function change(method: "PUT" | "DELETE", r: LocalRecord, done: string, undo?: () => void): Promise<boolean> {
   try {
@@ -35,18 +36,45 @@ function Add() {
     const to = target.value.trim();
     const address = /^[0-9.]+$/.test(to) || to.includes(":");
     busy.value = true;
-    if (await add({ kind: address ? "host" : "alias", name: tidyName(name.value), target: address ? to : tidyName(to) })) name.value = target.value = "";
+    if (await add({ kind: address ? "host" : "alias", name: tidyName(name.value), target: address ? to : tidyName(to) }))
+      name.value = target.value = "";
     busy.value = false;
   };
   return (
     <form class="add" aria-label="Add a local name" onSubmit={(e) => void submit(e)}>
-      <label class="hidden" for="local-name">Name</label>
-      <input id="local-name" type="text" required autoComplete="off" autoCapitalize="none" spellcheck={false} maxLength={260} placeholder="nas.home.arpa"
-        value={name.value} onInput={(e) => void (name.value = e.currentTarget.value)} />
-      <label class="hidden" for="local-target">Address, or the name that it stands for</label>
-      <input id="local-target" type="text" required autoComplete="off" autoCapitalize="none" spellcheck={false} maxLength={260} placeholder="192.168.1.9, or another name"
-        value={target.value} onInput={(e) => void (target.value = e.currentTarget.value)} />
-      <button type="submit" disabled={busy.value}>Add</button>
+      <label class="hidden" for="local-name">
+        Name
+      </label>
+      <input
+        id="local-name"
+        type="text"
+        required
+        autoComplete="off"
+        autoCapitalize="none"
+        spellcheck={false}
+        maxLength={260}
+        placeholder="nas.home.arpa"
+        value={name.value}
+        onInput={(e) => void (name.value = e.currentTarget.value)}
+      />
+      <label class="hidden" for="local-target">
+        Address, or the name that it stands for
+      </label>
+      <input
+        id="local-target"
+        type="text"
+        required
+        autoComplete="off"
+        autoCapitalize="none"
+        spellcheck={false}
+        maxLength={260}
+        placeholder="192.168.1.9, or another name"
+        value={target.value}
+        onInput={(e) => void (target.value = e.currentTarget.value)}
+      />
+      <button type="submit" disabled={busy.value}>
+        Add
+      </button>
     </form>
   );
 }
@@ -60,14 +88,32 @@ export function Local() {
         {(v) => (
           <table class="rows" role="table">
             <caption class="hidden">Local names</caption>
-            <thead class="hidden" role="rowgroup"><tr role="row">{["Kind", "Name", "Answer", "Change"].map((h) => <th key={h} role="columnheader" scope="col">{h}</th>)}</tr></thead>
+            <thead class="hidden" role="rowgroup">
+              <tr role="row">
+                {["Kind", "Name", "Answer", "Change"].map((h) => (
+                  <th key={h} role="columnheader" scope="col">
+                    {h}
+                  </th>
+                ))}
+              </tr>
+            </thead>
             <tbody role="rowgroup">
               {v.map((r) => (
                 <tr key={itemOf(r)} role="row">
-                  <td role="cell"><span class="tag">{r.kind === "host" ? "address" : "alias"}</span></td>
-                  <td role="cell" class="what"><Name text={r.name} /></td>
-                  <td role="cell" class="muted"><Name text={r.target} /></td>
-                  <td role="cell" class="buttons"><button type="button" class="quiet" onClick={() => void remove(r)}>Remove</button></td>
+                  <td role="cell">
+                    <span class="tag">{r.kind === "host" ? "address" : "alias"}</span>
+                  </td>
+                  <td role="cell" class="what">
+                    <Name text={r.name} />
+                  </td>
+                  <td role="cell" class="muted">
+                    <Name text={r.target} />
+                  </td>
+                  <td role="cell" class="buttons">
+                    <button type="button" class="quiet" onClick={() => void remove(r)}>
+                      Remove
+                    </button>
+                  </td>
                 </tr>
               ))}
             </tbody>

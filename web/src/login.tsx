@@ -34,7 +34,12 @@ export function Login() {
       field.current?.select();
     } catch (err) {
       const e = err as ApiError;
-      wrong.value = e.status === 429 ? "Too many attempts. Wait a minute, then try again." : e.kind === "offline" ? "sinkhole cannot be reached." : refusal(e.message);
+      wrong.value =
+        e.status === 429
+          ? "Too many attempts. Wait a minute, then try again."
+          : e.kind === "offline"
+            ? "sinkhole cannot be reached."
+            : refusal(e.message);
       if (/totp|2fa/i.test(e.message)) wantsTotp.value = true;
     } finally {
       busy.value = false;
@@ -46,22 +51,53 @@ export function Login() {
       <form onSubmit={(e) => void submit(e)} aria-label="Log in">
         <Mark />
         <h1>sinkhole</h1>
-        <input class="hidden" type="text" name="username" autoComplete="username" value="sinkhole" readOnly tabIndex={-1} aria-hidden="true" />
+        <input
+          class="hidden"
+          type="text"
+          name="username"
+          autoComplete="username"
+          value="sinkhole"
+          readOnly
+          tabIndex={-1}
+          aria-hidden="true"
+        />
         <label for="password">Password</label>
-        <input ref={field} id="password" name="password" type="password" autoComplete="current-password" required value={password.value}
-          aria-invalid={wrong.value !== ""} aria-describedby="login-note" onInput={(e) => void (password.value = e.currentTarget.value)} />
+        <input
+          ref={field}
+          id="password"
+          name="password"
+          type="password"
+          autoComplete="current-password"
+          required
+          value={password.value}
+          aria-invalid={wrong.value !== ""}
+          aria-describedby="login-note"
+          onInput={(e) => void (password.value = e.currentTarget.value)}
+        />
         {wantsTotp.value && (
           <>
             <label for="code">One-time code</label>
-            <input id="code" name="code" inputMode="numeric" autoComplete="one-time-code" pattern="[0-9]{6}" maxLength={6} value={code.value}
-              onInput={(e) => void (code.value = e.currentTarget.value)} />
+            <input
+              id="code"
+              name="code"
+              inputMode="numeric"
+              autoComplete="one-time-code"
+              pattern="[0-9]{6}"
+              maxLength={6}
+              value={code.value}
+              onInput={(e) => void (code.value = e.currentTarget.value)}
+            />
           </>
         )}
-        <button type="submit" class="primary" disabled={busy.value}>{busy.value ? "One moment…" : "Log in"}</button>
+        <button type="submit" class="primary" disabled={busy.value}>
+          {busy.value ? "One moment…" : "Log in"}
+        </button>
         <p id="login-note" class={wrong.value ? "bad" : "muted"} role="alert">
           {wrong.value || (offlineSince.value ? "sinkhole does not answer at present." : "")}
         </p>
-        <p class="muted small">The password was printed when sinkhole first started; <code>sinkhole password</code> sets a new one.</p>
+        <p class="muted small">
+          The password was printed when sinkhole first started; <code>sinkhole password</code> sets a new one.
+        </p>
       </form>
     </main>
   );

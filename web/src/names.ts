@@ -3,7 +3,12 @@ import type { LocalRecord } from "./types.ts";
 
 /** What people type: a name with blanks, a scheme, a path or a final dot around it. */
 export function tidyName(s: string): string {
-  return s.trim().replace(/^[a-z]+:\/\//i, "").replace(/[/?#:].*$/, "").replace(/\.$/, "").toLowerCase();
+  return s
+    .trim()
+    .replace(/^[a-z]+:\/\//i, "")
+    .replace(/[/?#:].*$/, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
 }
 
 /** A pattern for a name and all below it, as Pi-hole writes it. */

@@ -42,13 +42,20 @@ export function Panel({ id, title, note, aside, class: cls, children }: PanelPro
 export function Skeleton({ lines }: { lines: number }) {
   return (
     <div class="skeleton" role="status" aria-label="Loading">
-      {Array.from({ length: lines }, (_, i) => <span key={i} />)}
+      {Array.from({ length: lines }, (_, i) => (
+        <span key={i} />
+      ))}
     </div>
   );
 }
 
 /** A resource in each of its states: loading, failed, empty, there. Old data stays while a newer load fails. */
-export function Loaded<T>({ of, lines = 5, empty, children }: {
+export function Loaded<T>({
+  of,
+  lines = 5,
+  empty,
+  children,
+}: {
   of: Resource<T>;
   lines?: number;
   empty?: (v: T) => ComponentChildren | false;
@@ -61,7 +68,9 @@ export function Loaded<T>({ of, lines = 5, empty, children }: {
     return (
       <div class="state">
         <p>{e?.kind === "offline" ? "Waiting for sinkhole to answer." : `Could not be read: ${e?.message ?? ""}.`}</p>
-        <button type="button" onClick={() => void of.load()}>Try again</button>
+        <button type="button" onClick={() => void of.load()}>
+          Try again
+        </button>
       </div>
     );
   }
@@ -95,9 +104,23 @@ export function Toasts() {
     <div class="toasts" role="status" aria-live="polite">
       {toasts.value.map((t) => (
         <div key={t.id} class={"toast" + (t.bad ? " bad" : "")}>
-          <span><Name text={t.text} /></span>
-          {t.undo && <button type="button" onClick={() => { drop(t.id); t.undo?.(); }}>Undo</button>}
-          <button type="button" class="quiet" aria-label="Dismiss" onClick={() => drop(t.id)}>×</button>
+          <span>
+            <Name text={t.text} />
+          </span>
+          {t.undo && (
+            <button
+              type="button"
+              onClick={() => {
+                drop(t.id);
+                t.undo?.();
+              }}
+            >
+              Undo
+            </button>
+          )}
+          <button type="button" class="quiet" aria-label="Dismiss" onClick={() => drop(t.id)}>
+            ×
+          </button>
         </div>
       ))}
     </div>

@@ -17,7 +17,14 @@ export interface NewRule extends RuleKey {
 }
 
 async function post(r: NewRule): Promise<void> {
-  const body = { domain: r.domain, comment: r.comment ?? null, groups: [0], enabled: true, ...(r.timer ? { timer: r.timer } : {}), ...(r.client ? { client: r.client } : {}) };
+  const body = {
+    domain: r.domain,
+    comment: r.comment ?? null,
+    groups: [0],
+    enabled: true,
+    ...(r.timer ? { timer: r.timer } : {}),
+    ...(r.client ? { client: r.client } : {}),
+  };
   const answer = await heard(call<{ processed?: Processed | null }>("POST", `domains/${r.type}/${r.kind}`, body));
   const bad = answer.processed?.errors[0];
   if (bad !== undefined) throw new ApiError("refused", bad.error);
@@ -29,7 +36,9 @@ export const verb: Record<RuleType, string> = { allow: "Allowed", deny: "Blocked
 
 /** Adds a rule; one that says the opposite about the same name goes. True when it is there. */
 export async function addRule(r: NewRule): Promise<boolean> {
-  const opposite = rules.data.value?.find((x) => x.kind === r.kind && x.domain === r.domain && (x.client ?? null) === (r.client ?? null) && x.type !== r.type);
+  const opposite = rules.data.value?.find(
+    (x) => x.kind === r.kind && x.domain === r.domain && (x.client ?? null) === (r.client ?? null) && x.type !== r.type,
+  );
   try {
     if (opposite) await remove(opposite);
     await post(r);

@@ -6,7 +6,10 @@ import { toast } from "./parts.tsx";
 import { blocking, loadAll, now, offlineSince, resumesAt, setBlocking, status, summary } from "./state.ts";
 
 const pauses: [string, number | null][] = [
-  ["5 minutes", 300], ["30 minutes", 1800], ["2 hours", 7200], ["until I resume", null],
+  ["5 minutes", 300],
+  ["30 minutes", 1800],
+  ["2 hours", 7200],
+  ["until I resume", null],
 ];
 
 async function change(on: boolean, timer: number | null): Promise<void> {
@@ -51,13 +54,28 @@ function PauseMenu() {
 
   return (
     <div class="pause" ref={box} onKeyDown={keys}>
-      <button type="button" id="pause" aria-haspopup="menu" aria-expanded={open} aria-keyshortcuts="p" onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        id="pause"
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-keyshortcuts="p"
+        onClick={() => setOpen(!open)}
+      >
         Pause…
       </button>
       {open && (
         <div class="menu" role="menu" aria-label="Pause protection for">
           {pauses.map(([words, timer]) => (
-            <button key={words} type="button" role="menuitem" onClick={() => { setOpen(false); void change(false, timer); }}>
+            <button
+              key={words}
+              type="button"
+              role="menuitem"
+              onClick={() => {
+                setOpen(false);
+                void change(false, timer);
+              }}
+            >
               {words}
             </button>
           ))}
@@ -68,7 +86,12 @@ function PauseMenu() {
 }
 
 function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return <div><dt>{name}</dt><dd>{children}</dd></div>;
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
 }
 
 function Facts() {
@@ -84,7 +107,11 @@ function Facts() {
         <Fact name="Rules">
           {count(rules)}
           <small>
-            {l && <>from {l.count} {l.count === 1 ? "list" : "lists"}, </>}
+            {l && (
+              <>
+                from {l.count} {l.count === 1 ? "list" : "lists"},{" "}
+              </>
+            )}
             {l?.updating ? "updating now" : updated ? `updated ${ago(updated, now.value)}` : "never updated"}
             {l !== undefined && l.failed > 0 && <b class="warn block">{l.failed} could not be updated</b>}
           </small>
@@ -93,7 +120,10 @@ function Facts() {
       {up && (
         <Fact name="Upstream answers">
           {up.median_ms === null ? "none asked" : latency(up.median_ms / 1000)}
-          <small>{up.median_ms !== null && "median "}{windowWords(0, up.window_s)}</small>
+          <small>
+            {up.median_ms !== null && "median "}
+            {windowWords(0, up.window_s)}
+          </small>
         </Fact>
       )}
       {st?.memory && (
@@ -102,7 +132,12 @@ function Facts() {
           <small>{st.memory.lists !== undefined ? `${octets(st.memory.lists)} of it rules` : "in use now"}</small>
         </Fact>
       )}
-      {st && <Fact name="Running">{duration(st.uptime)}<small>since its last start</small></Fact>}
+      {st && (
+        <Fact name="Running">
+          {duration(st.uptime)}
+          <small>since its last start</small>
+        </Fact>
+      )}
     </dl>
   );
 }
@@ -112,20 +147,27 @@ function sentence(): { tone: "on" | "paused" | "warn" | "wait" | "gone"; word: s
   const gone = offlineSince.value;
   if (gone !== 0) {
     const silent = duration(Math.max(1, now.value - gone));
-    return { tone: "gone", word: "No answer", text: `sinkhole has not answered for ${silent}. All numbers here are the last that were known.` };
+    return {
+      tone: "gone",
+      word: "No answer",
+      text: `sinkhole has not answered for ${silent}. All numbers here are the last that were known.`,
+    };
   }
   const b = blocking.data.value?.blocking;
   const rules = status.data.value?.lists?.rules ?? summary.data.value?.gravity.domains_being_blocked;
   if (b === undefined) return { tone: "wait", word: "…", text: "Asking sinkhole how it is." };
   if (b === "disabled") {
     const at = resumesAt.value;
-    const text = at === null
-      ? "Nothing is blocked until you resume."
-      : `Nothing is blocked. Protection is back in ${clock(at - now.value)}.`;
+    const text =
+      at === null
+        ? "Nothing is blocked until you resume."
+        : `Nothing is blocked. Protection is back in ${clock(at - now.value)}.`;
     return { tone: "paused", word: "Paused", text };
   }
-  if (b !== "enabled") return { tone: "warn", word: "Trouble", text: "Blocking could not be started; the server's log says why." };
-  if (rules === 0) return { tone: "warn", word: "No rules yet", text: "Queries are answered, but no list is loaded, so nothing is blocked." };
+  if (b !== "enabled")
+    return { tone: "warn", word: "Trouble", text: "Blocking could not be started; the server's log says why." };
+  if (rules === 0)
+    return { tone: "warn", word: "No rules yet", text: "Queries are answered, but no list is loaded, so nothing is blocked." };
   return { tone: "on", word: "Protecting", text: "Names on your lists are blocked." };
 }
 
@@ -140,11 +182,21 @@ export function Strip() {
       <div class="state-line">
         <span class="lamp" aria-hidden="true" />
         <div>
-          <h1><span role="status">{s.word}</span></h1>
+          <h1>
+            <span role="status">{s.word}</span>
+          </h1>
           <p>{s.text}</p>
         </div>
-        {paused && <button type="button" id="resume" class="primary" aria-keyshortcuts="p" onClick={() => void change(true, null)}>Resume now</button>}
-        {s.tone === "gone" && <button type="button" onClick={() => void loadAll()}>Try now</button>}
+        {paused && (
+          <button type="button" id="resume" class="primary" aria-keyshortcuts="p" onClick={() => void change(true, null)}>
+            Resume now
+          </button>
+        )}
+        {s.tone === "gone" && (
+          <button type="button" onClick={() => void loadAll()}>
+            Try now
+          </button>
+        )}
         {(s.tone === "on" || s.tone === "warn") && <PauseMenu />}
       </div>
       <Facts />

@@ -33,7 +33,9 @@ export function pieces(s: string): Piece[] {
 
 /** The same as one string, for titles, labels and files. */
 export function visible(s: string): string {
-  return pieces(s).map((p) => p.text).join("");
+  return pieces(s)
+    .map((p) => p.text)
+    .join("");
 }
 
 /** One field of a CSV file (RFC 4180); a cell that a spreadsheet would run as a formula gets a quote in front. */

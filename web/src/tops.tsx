@@ -1,7 +1,7 @@
 // The most frequent names, clients and upstreams, as lists with a bar for their share.
 import type { ComponentChildren } from "preact";
 import { between, count, latency, percent } from "./format.ts";
-import { setFilter } from "./log.tsx";
+import { setFilter } from "./log.ts";
 import { Loaded, Name, Panel } from "./parts.tsx";
 import { now, topAllowed, topBlocked, topClients, topsRange, upstreams, type Resource } from "./state.ts";
 import { windowNote } from "./totals.tsx";
@@ -13,7 +13,13 @@ function rangeNote(): string {
   return r ? between(r.from, r.until, now.value) : windowNote();
 }
 
-function Row({ share, value, sub, tone, children }: {
+function Row({
+  share,
+  value,
+  sub,
+  tone,
+  children,
+}: {
   share: number;
   value: string;
   sub?: string;
@@ -24,14 +30,25 @@ function Row({ share, value, sub, tone, children }: {
     <li class="top-row">
       <div class="top-text">
         {children}
-        <span class="top-value">{value}{sub && <small>{sub}</small>}</span>
+        <span class="top-value">
+          {value}
+          {sub && <small>{sub}</small>}
+        </span>
       </div>
-      <span class={"bar " + tone} aria-hidden="true"><i style={{ width: share > 0 ? `max(2px, ${Math.min(100, 100 * share)}%)` : 0 }} /></span>
+      <span class={"bar " + tone} aria-hidden="true">
+        <i style={{ width: share > 0 ? `max(2px, ${Math.min(100, 100 * share)}%)` : 0 }} />
+      </span>
     </li>
   );
 }
 
-function Domains({ id, title, of, tone, empty }: {
+function Domains({
+  id,
+  title,
+  of,
+  tone,
+  empty,
+}: {
   id: string;
   title: string;
   of: Resource<TopDomain[]>;
@@ -45,7 +62,9 @@ function Domains({ id, title, of, tone, empty }: {
           <ol class="tops">
             {v.map((d) => (
               <Row key={d.domain} share={d.count / (v[0]?.count || 1)} value={count(d.count)} tone={tone}>
-                <button type="button" class="link" onClick={() => openWhy({ domain: d.domain })}><Name text={d.domain} /></button>
+                <button type="button" class="link" onClick={() => openWhy({ domain: d.domain })}>
+                  <Name text={d.domain} />
+                </button>
               </Row>
             ))}
           </ol>
@@ -58,13 +77,22 @@ function Domains({ id, title, of, tone, empty }: {
 function Clients({ of }: { of: Resource<TopClient[]> }) {
   return (
     <Panel id="top-clients" title="Devices" note={`Queries ${rangeNote()}`}>
-      <Loaded of={of} lines={8} empty={(v) => v.length === 0 && <p>No device has asked yet. Point one, or your router, at this machine.</p>}>
+      <Loaded
+        of={of}
+        lines={8}
+        empty={(v) => v.length === 0 && <p>No device has asked yet. Point one, or your router, at this machine.</p>}
+      >
         {(v) => (
           <ol class="tops">
             {v.map((c) => (
               <Row key={c.ip} share={c.count / (v[0]?.count || 1)} value={count(c.count)} tone="forwarded">
                 <button type="button" class="link" onClick={() => setFilter({ client: c.ip }, true)} title="Show its queries">
-                  <Name text={c.name || c.ip} />{c.name && <small><Name text={c.ip} /></small>}
+                  <Name text={c.name || c.ip} />
+                  {c.name && (
+                    <small>
+                      <Name text={c.ip} />
+                    </small>
+                  )}
                 </button>
               </Row>
             ))}
@@ -95,16 +123,27 @@ function Upstreams() {
             <>
               <ol class="tops">
                 {real.map((u) => (
-                  <Row key={`${u.ip}#${u.port}`} share={u.count / most} value={count(u.count)} tone="forwarded"
-                    sub={u.count > 0 ? latency(u.statistics.response) : "not asked"}>
+                  <Row
+                    key={`${u.ip}#${u.port}`}
+                    share={u.count / most}
+                    value={count(u.count)}
+                    tone="forwarded"
+                    sub={u.count > 0 ? latency(u.statistics.response) : "not asked"}
+                  >
                     <span class="plain-name">
                       <Name text={upstreamName(u)} />
-                      <small><Name text={upstreamName(u) === u.ip ? `port ${u.port}` : `${u.ip} port ${u.port}`} /></small>
+                      <small>
+                        <Name text={upstreamName(u) === u.ip ? `port ${u.port}` : `${u.ip} port ${u.port}`} />
+                      </small>
                     </span>
                   </Row>
                 ))}
               </ol>
-              {all > 0 && <p class="aside">{percent(here, all)} of all queries never left this machine: blocked, or answered from the cache.</p>}
+              {all > 0 && (
+                <p class="aside">
+                  {percent(here, all)} of all queries never left this machine: blocked, or answered from the cache.
+                </p>
+              )}
             </>
           );
         }}

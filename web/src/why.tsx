@@ -56,12 +56,18 @@ function close(): void {
 function Says({ d }: { d: Decision }) {
   return (
     <>
-      {d.source === "list" && <b><Name text={d.list ?? "a list"} /></b>}
+      {d.source === "list" && (
+        <b>
+          <Name text={d.list ?? "a list"} />
+        </b>
+      )}
       {d.source === "rule" && <b>your own rule</b>}
       {d.source === "local" && <b>a local record</b>}
       {d.source === "special" && <b>a special name</b>}
       {d.line !== null && <span class="muted"> line {count(d.line)}</span>}
-      {": "}<Name text={d.rule} />{d.subtree && <span class="muted"> and all below it</span>}
+      {": "}
+      <Name text={d.rule} />
+      {d.subtree && <span class="muted"> and all below it</span>}
     </>
   );
 }
@@ -71,7 +77,14 @@ function Others({ of }: { of: Decision[] }) {
   return (
     <details class="others">
       <summary>{of.length === 1 ? "One more rule matches" : `${of.length} more rules match`}</summary>
-      <ul>{of.map((d, i) => <li key={i}>{d.action === "allow" ? "Allows: " : "Blocks: "}<Says d={d} /></li>)}</ul>
+      <ul>
+        {of.map((d, i) => (
+          <li key={i}>
+            {d.action === "allow" ? "Allows: " : "Blocks: "}
+            <Says d={d} />
+          </li>
+        ))}
+      </ul>
     </details>
   );
 }
@@ -84,7 +97,13 @@ function Verdict({ c }: { c: Check }) {
     <>
       <p>
         <span class={"tag " + tone}>{word}</span>{" "}
-        {d ? <>by <Says d={d} /></> : "no list and no rule names it."}
+        {d ? (
+          <>
+            by <Says d={d} />
+          </>
+        ) : (
+          "no list and no rule names it."
+        )}
       </p>
       {c.paused && c.verdict === "blocked" && <p class="warn">Blocking is paused, so it is answered all the same.</p>}
       <Others of={c.others} />
@@ -93,41 +112,93 @@ function Verdict({ c }: { c: Check }) {
 }
 
 function Step({ title, children }: { title: string; children: ComponentChildren }) {
-  return <li><h3>{title}</h3><div>{children}</div></li>;
+  return (
+    <li>
+      <h3>{title}</h3>
+      <div>{children}</div>
+    </li>
+  );
 }
 
 function Client({ q, c }: { q: Query; c: Check | null }) {
   const name = q.client.name || c?.client?.name;
   return (
     <p>
-      {name && <><b><Name text={name} /></b>{" "}</>}
+      {name && (
+        <>
+          <b>
+            <Name text={name} />
+          </b>{" "}
+        </>
+      )}
       <Name text={q.client.ip} />
-      {c?.client?.group && <span class="muted"> in group <Name text={c.client.group} /></span>}
-      {" asked for "}<b><Name text={q.type} /></b>
-      <span class="muted"> · {dayOf(q.time)}, {timeExact(q.time)}</span>
+      {c?.client?.group && (
+        <span class="muted">
+          {" "}
+          in group <Name text={c.client.group} />
+        </span>
+      )}
+      {" asked for "}
+      <b>
+        <Name text={q.type} />
+      </b>
+      <span class="muted">
+        {" "}
+        · {dayOf(q.time)}, {timeExact(q.time)}
+      </span>
     </p>
   );
 }
 
 function listWords(q: Query): ComponentChildren {
   const l = q.list_id === null ? undefined : lists.data.value?.find((x) => x.id === q.list_id);
-  return l ? <>by <Name text={l.name || l.address} /></> : outcomeDetail(q);
+  return l ? (
+    <>
+      by <Name text={l.name || l.address} />
+    </>
+  ) : (
+    outcomeDetail(q)
+  );
 }
 
 const replyWord: Record<string, string> = {
-  IP: "an address", CNAME: "an alias", NODATA: "no such record", NXDOMAIN: "no such name", SERVFAIL: "a failure", REFUSED: "refused", NONE: "none",
+  IP: "an address",
+  CNAME: "an alias",
+  NODATA: "no such record",
+  NXDOMAIN: "no such name",
+  SERVFAIL: "a failure",
+  REFUSED: "refused",
+  NONE: "none",
 };
 
 function Then({ q }: { q: Query }) {
   const o = outcomeOf(q);
   return (
     <>
-      <p><span class={"tag " + o}>{outcomeWord[o]}</span> {listWords(q)}</p>
+      <p>
+        <span class={"tag " + o}>{outcomeWord[o]}</span> {listWords(q)}
+      </p>
       <p class="muted">
         {q.reply.type && q.reply.type !== "UNKNOWN" && <>Reply: {replyWord[q.reply.type] ?? q.reply.type}</>}
         {q.reply.time > 0 && <> in {latency(q.reply.time)}</>}
-        {q.upstream && <> from <Name text={q.upstream.replace("#", " port ")} /></>}
-        {q.ede.code >= 0 && <> · extended error {q.ede.code}{q.ede.text && <> “<Name text={q.ede.text} />”</>}</>}
+        {q.upstream && (
+          <>
+            {" "}
+            from <Name text={q.upstream.replace("#", " port ")} />
+          </>
+        )}
+        {q.ede.code >= 0 && (
+          <>
+            {" "}
+            · extended error {q.ede.code}
+            {q.ede.text && (
+              <>
+                {" "}
+                “<Name text={q.ede.text} />”
+              </>
+            )}
+          </>
+        )}
       </p>
     </>
   );
@@ -136,7 +207,11 @@ function Then({ q }: { q: Query }) {
 function Now({ v }: { v: Verdicts | null }) {
   if (v === null) return <Skeleton lines={2} />;
   if (v.error !== null) {
-    return <p class="muted">{v.error.kind === "absent" ? "This server cannot say which rule decides." : `Could not be checked: ${v.error.message}.`}</p>;
+    return (
+      <p class="muted">
+        {v.error.kind === "absent" ? "This server cannot say which rule decides." : `Could not be checked: ${v.error.message}.`}
+      </p>
+    );
   }
   return v.name && <Verdict c={v.name} />;
 }
@@ -148,7 +223,11 @@ function ownRules(domain: string, client: string | undefined): Rule[] {
 
 const onlyDevice = signal(false);
 
-const terms: [string, number | null][] = [["10 min", 600], ["1 hour", 3600], ["always", null]];
+const terms: [string, number | null][] = [
+  ["10 min", 600],
+  ["1 hour", 3600],
+  ["always", null],
+];
 
 function Change({ a }: { a: Asked }) {
   if (rules.absent.value) return null;
@@ -165,29 +244,41 @@ function Change({ a }: { a: Asked }) {
     <div class="change">
       {all.map((r) => (
         <p key={r.id}>
-          You {r.type === "allow" ? "allow" : "block"} this name for {r.client ? "this device" : "every device"}{r.expires ? `, for another ${duration(r.expires - now.value)}` : ""}.{" "}
-          <button type="button" onClick={() => void removeRule(r).then(again)}>Remove the rule</button>
+          You {r.type === "allow" ? "allow" : "block"} this name for {r.client ? "this device" : "every device"}
+          {r.expires ? `, for another ${duration(r.expires - now.value)}` : ""}.{" "}
+          <button type="button" onClick={() => void removeRule(r).then(again)}>
+            Remove the rule
+          </button>
         </p>
       ))}
       {device && (
         <div class="segments" role="group" aria-label="A new rule is for">
-          <button type="button" aria-pressed={!onlyDevice.value} onClick={() => void (onlyDevice.value = false)}>For every device</button>
+          <button type="button" aria-pressed={!onlyDevice.value} onClick={() => void (onlyDevice.value = false)}>
+            For every device
+          </button>
           <button type="button" aria-pressed={onlyDevice.value} onClick={() => void (onlyDevice.value = true)}>
             Only <Name text={device.name || device.ip} />
           </button>
         </div>
       )}
-      {(["allow", "deny"] as RuleType[]).filter((t) => own?.type !== t).map((type) => (
-        <div key={type} class="choice" role="group" aria-label={`${type === "allow" ? "Allow" : "Block"} this name`}>
-          <span>{type === "allow" ? "Allow" : "Block"}</span>
-          {choices.map(([words, timer]) => (
-            <button key={words} type="button" class={timer === null && !timed ? "wide" : ""}
-              aria-label={`${type === "allow" ? "Allow" : "Block"} ${timer === null ? "always" : "for " + duration(timer)}`} onClick={() => add(type, timer)}>
-              {timer !== null ? words : "always"}
-            </button>
-          ))}
-        </div>
-      ))}
+      {(["allow", "deny"] as RuleType[])
+        .filter((t) => own?.type !== t)
+        .map((type) => (
+          <div key={type} class="choice" role="group" aria-label={`${type === "allow" ? "Allow" : "Block"} this name`}>
+            <span>{type === "allow" ? "Allow" : "Block"}</span>
+            {choices.map(([words, timer]) => (
+              <button
+                key={words}
+                type="button"
+                class={timer === null && !timed ? "wide" : ""}
+                aria-label={`${type === "allow" ? "Allow" : "Block"} ${timer === null ? "always" : "for " + duration(timer)}`}
+                onClick={() => add(type, timer)}
+              >
+                {timer !== null ? words : "always"}
+              </button>
+            ))}
+          </div>
+        ))}
       <p class="muted small">{device ? "" : "For every device. "}The rule is about this name only, not about those below it.</p>
     </div>
   );
@@ -199,18 +290,42 @@ function Story({ a }: { a: Asked }) {
   const alias = q?.cname ?? null;
   return (
     <ol class="story">
-      {q && <Step title="Asked"><Client q={q} c={v?.name ?? null} /></Step>}
-      {q && <Step title="What happened"><Then q={q} /></Step>}
-      <Step title={q ? "The name today" : "What would happen now"}><Now v={v} /></Step>
+      {q && (
+        <Step title="Asked">
+          <Client q={q} c={v?.name ?? null} />
+        </Step>
+      )}
+      {q && (
+        <Step title="What happened">
+          <Then q={q} />
+        </Step>
+      )}
+      <Step title={q ? "The name today" : "What would happen now"}>
+        <Now v={v} />
+      </Step>
       {alias !== null && (
         <Step title="Its alias">
-          <p><Name text={a.domain} /> is an alias of <b><Name text={alias} /></b>{q && blockedByAlias(q) && ", which is why it was blocked"}.</p>
+          <p>
+            <Name text={a.domain} /> is an alias of{" "}
+            <b>
+              <Name text={alias} />
+            </b>
+            {q && blockedByAlias(q) && ", which is why it was blocked"}.
+          </p>
           {v?.alias && <Verdict c={v.alias} />}
         </Step>
       )}
       {v?.name && (
         <Step title="The answer">
-          <p>{v.name.paused || v.name.answer === null ? "Comes from the cache or an upstream." : <>The device gets <Name text={v.name.answer} />.</>}</p>
+          <p>
+            {v.name.paused || v.name.answer === null ? (
+              "Comes from the cache or an upstream."
+            ) : (
+              <>
+                The device gets <Name text={v.name.answer} />.
+              </>
+            )}
+          </p>
         </Step>
       )}
     </ol>
@@ -229,12 +344,24 @@ export function Why() {
     if (!a && box.current?.open) box.current.close();
   }, [a]);
   return (
-    <dialog ref={box} class="why" aria-labelledby="why-title" onClose={close} onClick={(e) => { if (e.target === e.currentTarget) close(); }}>
+    <dialog
+      ref={box}
+      class="why"
+      aria-labelledby="why-title"
+      onClose={close}
+      onClick={(e) => {
+        if (e.target === e.currentTarget) close();
+      }}
+    >
       {a && (
         <div class="why-body">
           <header>
-            <h2 id="why-title"><Name text={a.domain} /></h2>
-            <button type="button" class="quiet" aria-label="Close" onClick={close}>×</button>
+            <h2 id="why-title">
+              <Name text={a.domain} />
+            </h2>
+            <button type="button" class="quiet" aria-label="Close" onClick={close}>
+              ×
+            </button>
           </header>
           <Story a={a} />
           <Change a={a} />

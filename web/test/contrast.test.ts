@@ -34,7 +34,10 @@ const pairs: [string, string[]][] = [
   ["--ground", ["--text"]],
 ];
 
-for (const [name, block] of [["light", light], ["dark", dark]] as const) {
+for (const [name, block] of [
+  ["light", light],
+  ["dark", dark],
+] as const) {
   test(`${name}: text can be read`, () => {
     const c = colours(block);
     for (const [text, grounds] of pairs) {

@@ -4,8 +4,13 @@ import { nameBelow, parseAlias, parseHost, patternBelow, tidyName } from "../src
 
 test("what people paste becomes a name", () => {
   const rows: [string, string][] = [
-    ["ads.example", "ads.example"], [" Ads.Example. ", "ads.example"], ["https://ads.example/x?y#z", "ads.example"], ["http://ads.example:8080", "ads.example"],
-    ["ads.example/path", "ads.example"], ["", ""], ["   ", ""],
+    ["ads.example", "ads.example"],
+    [" Ads.Example. ", "ads.example"],
+    ["https://ads.example/x?y#z", "ads.example"],
+    ["http://ads.example:8080", "ads.example"],
+    ["ads.example/path", "ads.example"],
+    ["", ""],
+    ["   ", ""],
   ];
   for (const [raw, want] of rows) assert.equal(tidyName(raw), want, raw);
 });
@@ -17,12 +22,24 @@ test("the pattern for a name and all below matches those and no others", () => {
 });
 
 test("a pattern for a name and all below is told from other patterns", () => {
-  for (const name of ["ads.example", "a-b.c_d.example", "xn--bcher-kva.example"]) assert.equal(nameBelow(patternBelow(name)), name);
-  for (const other of ["ads", "(\\.|^)ads.example$", "(\\.|^)ads\\.example", "(\\.|^)(a|b)\\.example$", "^ads\\.example$"]) assert.equal(nameBelow(other), null, other);
+  for (const name of ["ads.example", "a-b.c_d.example", "xn--bcher-kva.example"])
+    assert.equal(nameBelow(patternBelow(name)), name);
+  for (const other of ["ads", "(\\.|^)ads.example$", "(\\.|^)ads\\.example", "(\\.|^)(a|b)\\.example$", "^ads\\.example$"])
+    assert.equal(nameBelow(other), null, other);
 });
 
 test("local records as the API writes them", () => {
-  assert.deepEqual(parseHost("192.0.2.7  nas.example"), { kind: "host", name: "nas.example", target: "192.0.2.7", item: "192.0.2.7  nas.example" });
-  assert.deepEqual(parseAlias("a.example,b.example,300"), { kind: "alias", name: "a.example", target: "b.example", item: "a.example,b.example,300" });
+  assert.deepEqual(parseHost("192.0.2.7  nas.example"), {
+    kind: "host",
+    name: "nas.example",
+    target: "192.0.2.7",
+    item: "192.0.2.7  nas.example",
+  });
+  assert.deepEqual(parseAlias("a.example,b.example,300"), {
+    kind: "alias",
+    name: "a.example",
+    target: "b.example",
+    item: "a.example,b.example,300",
+  });
   assert.deepEqual(parseHost(""), { kind: "host", name: "", target: "", item: "" });
 });

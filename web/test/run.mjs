@@ -21,5 +21,9 @@ await esbuild.build({
   logLevel: "warning",
 });
 process.env.TZ = "UTC";
-const run = spawnSync(process.execPath, ["--test", "--test-reporter=tap", ...tests.map((f) => join(out, f.replace(/\.ts$/, ".mjs")))], { stdio: "inherit" });
+const run = spawnSync(
+  process.execPath,
+  ["--test", "--test-reporter=tap", ...tests.map((f) => join(out, f.replace(/\.ts$/, ".mjs")))],
+  { stdio: "inherit" },
+);
 process.exit(run.status ?? 1);

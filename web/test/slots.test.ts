@@ -3,7 +3,13 @@ import { test } from "node:test";
 import { regroup, stacked, sumOf, within } from "../src/slots.ts";
 import type { Slot } from "../src/types.ts";
 
-const slot = (timestamp: number, total: number, blocked: number, cached: number, forwarded: number): Slot => ({ timestamp, total, blocked, cached, forwarded });
+const slot = (timestamp: number, total: number, blocked: number, cached: number, forwarded: number): Slot => ({
+  timestamp,
+  total,
+  blocked,
+  cached,
+  forwarded,
+});
 
 test("other is what no group counts, and never negative", () => {
   assert.equal(sumOf([slot(0, 10, 2, 3, 4)]).other, 1);
@@ -29,10 +35,18 @@ test("a day of ten minutes is left alone, and so is nothing", () => {
 test("heights never fall from all to blocked", () => {
   const [x, ...columns] = stacked([slot(0, 10, 2, 3, 4), slot(600, 1, 2, 3, 4)]);
   assert.deepEqual(x, [0, 600]);
-  assert.deepEqual(columns, [[10, 9], [9, 9], [6, 6], [2, 2]]);
+  assert.deepEqual(columns, [
+    [10, 9],
+    [9, 9],
+    [6, 6],
+    [2, 2],
+  ]);
 });
 
 test("within takes the start and leaves the end", () => {
   const s = [0, 600, 1200].map((t) => slot(t, 1, 0, 0, 1));
-  assert.deepEqual(within(s, 600, 1200).map((x) => x.timestamp), [600]);
+  assert.deepEqual(
+    within(s, 600, 1200).map((x) => x.timestamp),
+    [600],
+  );
 });

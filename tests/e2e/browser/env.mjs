@@ -23,7 +23,16 @@ mkdirSync(screenshots, { recursive: true });
 
 export async function launch() {
   const executablePath = process.env.CHROMIUM ?? execFileSync("which", ["chromium"], { encoding: "utf8" }).trim();
-  const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+  const args = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ];
   return chromium.launch({ executablePath, args });
 }
 
@@ -71,7 +80,8 @@ export class Visit {
     this.contexts.push(context);
     context.on("console", (m) => {
       const text = m.text();
-      if ((m.type() === "error" || m.type() === "warning") && !/Failed to load resource/.test(text)) this.trouble.push(`console: ${text}`);
+      if ((m.type() === "error" || m.type() === "warning") && !/Failed to load resource/.test(text))
+        this.trouble.push(`console: ${text}`);
     });
     context.on("weberror", (e) => this.trouble.push(`error: ${e.error().message}`));
     context.on("dialog", (d) => {

@@ -10,11 +10,18 @@ let state; // cookies and storage of the first login, so that each test need not
 
 /** The API as the page sees it. */
 const api = (page, path, method = "GET", body) =>
-  page.evaluate(async ([p, m, b]) => {
-    const csrf = localStorage.getItem("sinkhole.csrf");
-    const r = await fetch("/api/" + p, { method: m, headers: csrf ? { "X-CSRF-TOKEN": csrf } : {}, body: b && JSON.stringify(b) });
-    return { status: r.status, json: r.headers.get("Content-Type")?.includes("json") ? await r.json() : null };
-  }, [path, method, body]);
+  page.evaluate(
+    async ([p, m, b]) => {
+      const csrf = localStorage.getItem("sinkhole.csrf");
+      const r = await fetch("/api/" + p, {
+        method: m,
+        headers: csrf ? { "X-CSRF-TOKEN": csrf } : {},
+        body: b && JSON.stringify(b),
+      });
+      return { status: r.status, json: r.headers.get("Content-Type")?.includes("json") ? await r.json() : null };
+    },
+    [path, method, body],
+  );
 
 const number = (text) => Number(text.replace(/[^0-9.]/g, ""));
 const total = async (page, i) => number(await page.locator("#totals .value").nth(i).innerText());
@@ -52,7 +59,14 @@ test(door, async ({ fresh }) => {
 test("the server sends the policy that the page is made for", async ({ page }) => {
   const r = await page.request.get("/");
   const csp = r.headers()["content-security-policy"] ?? "";
-  for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]) assert.ok(csp.includes(part), `${part} in ${csp}`);
+  for (const part of [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "frame-ancestors 'none'",
+  ])
+    assert.ok(csp.includes(part), `${part} in ${csp}`);
   assert.ok(!csp.includes("unsafe"), csp);
 });
 
@@ -61,7 +75,8 @@ test("totals are the API's", async ({ page }) => {
     const s = (await api(page, "stats/summary")).json.queries;
     return (await total(page, 0)) === s.total && (await total(page, 1)) === s.blocked;
   }, "queries and blocked of stats/summary");
-  for (const note of await page.locator("#totals .note").allInnerTexts()) assert.match(note, /last|present/, "each number says its time");
+  for (const note of await page.locator("#totals .note").allInnerTexts())
+    assert.match(note, /last|present/, "each number says its time");
 });
 
 test("a query shows in the totals and in the log by itself", async ({ page }) => {
@@ -93,19 +108,33 @@ test("text, minus, outcome and device filter the log, and the URL holds them", a
   assert.equal(await page.evaluate(() => document.activeElement.id), "search");
   const word = env.blockedName.split(".")[0];
   await page.keyboard.type(word);
-  await until(async () => (await rows(page).count()) > 0 && (await names(page).allInnerTexts()).every((t) => t.includes(word)), "only names with the word");
+  await until(
+    async () => (await rows(page).count()) > 0 && (await names(page).allInnerTexts()).every((t) => t.includes(word)),
+    "only names with the word",
+  );
   assert.ok(page.url().includes(`?q=${word}`), page.url());
   await page.reload();
   await ready(page);
   assert.equal(await page.inputValue("#search"), word);
   await until(async () => (await names(page).allInnerTexts()).every((t) => t.includes(word)), "the same after a reload");
   await page.fill("#search", `-${word}`);
-  await until(async () => (await rows(page).count()) > 0 && (await names(page).allInnerTexts()).every((t) => !t.includes(word)), "only names without the word");
+  await until(
+    async () => (await rows(page).count()) > 0 && (await names(page).allInnerTexts()).every((t) => !t.includes(word)),
+    "only names without the word",
+  );
   await page.getByRole("button", { name: "Clear" }).click();
   await page.getByRole("group", { name: "Outcome" }).getByRole("button", { name: "Blocked" }).click();
-  await until(async () => (await rows(page).count()) > 0 && (await page.locator("table.log td.outcome").allInnerTexts()).every((t) => t.startsWith("Blocked")), "only blocked");
+  await until(
+    async () =>
+      (await rows(page).count()) > 0 &&
+      (await page.locator("table.log td.outcome").allInnerTexts()).every((t) => t.startsWith("Blocked")),
+    "only blocked",
+  );
   await page.fill("#search", "no-such-name-anywhere");
-  await until(async () => (await page.locator("#log .state").innerText()).includes("No query matches"), "says that nothing matches");
+  await until(
+    async () => (await page.locator("#log .state").innerText()).includes("No query matches"),
+    "says that nothing matches",
+  );
   await page.getByRole("button", { name: "Clear the filter" }).click();
   await until(async () => (await rows(page).count()) > 0, "rows again");
   assert.equal(new URL(page.url()).search, "");
@@ -145,7 +174,10 @@ test("allowing from the panel takes effect at once, and taking it back too", asy
   await env.ask(env.blockedName);
   await rowOf(page, env.blockedName).first().locator("button").click();
   await page.getByRole("button", { name: "Allow always" }).click();
-  await until(async () => (await page.locator("dialog.why .change").innerText()).includes("You allow this name"), "rule is shown");
+  await until(
+    async () => (await page.locator("dialog.why .change").innerText()).includes("You allow this name"),
+    "rule is shown",
+  );
   assert.equal((await env.ask(env.blockedName)).blocked, false);
   await page.getByRole("button", { name: "Remove the rule" }).click();
   await until(async () => !(await page.locator("dialog.why .change").innerText()).includes("You allow"), "rule is gone");
@@ -154,11 +186,20 @@ test("allowing from the panel takes effect at once, and taking it back too", asy
 
 test("a timed rule ends by itself", async ({ page }) => {
   if (!(await features(page)).has("timed_rules")) skip("this server has no timed rules");
-  const r = await api(page, "domains/allow/exact", "POST", { domain: env.blockedName, comment: null, groups: [0], enabled: true, timer: 3 });
+  const r = await api(page, "domains/allow/exact", "POST", {
+    domain: env.blockedName,
+    comment: null,
+    groups: [0],
+    enabled: true,
+    timer: 3,
+  });
   assert.equal(r.status, 201);
   assert.equal((await env.ask(env.blockedName)).blocked, false);
   await until(async () => (await env.ask(env.blockedName)).blocked, "blocked again", 8000);
-  await until(async () => !(await api(page, "domains/allow/exact")).json.domains.some((d) => d.domain === env.blockedName), "rule is gone");
+  await until(
+    async () => !(await api(page, "domains/allow/exact")).json.domains.some((d) => d.domain === env.blockedName),
+    "rule is gone",
+  );
 });
 
 test("p pauses and resumes, and the answers follow", async ({ page }) => {
@@ -215,7 +256,10 @@ test("lists are added, switched off and removed; nonsense is refused in words", 
 
 test("local names are added and removed", async ({ page }) => {
   if ((await page.locator("#local").count()) === 0) skip("this server has no local records");
-  for (const [name, target, kind] of [[`box${Date.now()}.home.arpa`, "192.0.2.44", "address"], [`alias${Date.now()}.home.arpa`, "nas.home.arpa", "alias"]]) {
+  for (const [name, target, kind] of [
+    [`box${Date.now()}.home.arpa`, "192.0.2.44", "address"],
+    [`alias${Date.now()}.home.arpa`, "nas.home.arpa", "alias"],
+  ]) {
     const row = page.locator("#local tbody tr").filter({ hasText: name });
     await page.fill("#local-name", name);
     await page.fill("#local-target", target);
@@ -273,20 +317,47 @@ test("dragging over the timeline picks a span", async ({ page }) => {
     const times = await page.locator("table.log time").evaluateAll((all) => all.map((t) => Date.parse(t.dateTime) / 1000));
     return times.every((t) => t >= from && t < until_);
   }, "only rows of the span");
+  if ((await features(page)).has("ranges")) {
+    const want = (await api(page, `stats/top_domains?blocked=true&count=10&from=${from}&until=${until_}`)).json.domains;
+    const counts = () => page.locator("#top-blocked .top-value").allInnerTexts();
+    await until(
+      async () => JSON.stringify((await counts()).map(number)) === JSON.stringify(want.map((d) => d.count)),
+      "the top lists are of the span",
+    );
+    assert.match(await page.locator("#top-blocked .note").innerText(), /\d\d:\d\d to/);
+  }
+  await page.mouse.click(box.x + box.width * 0.3, box.y + 60);
+  await until(() => Number(new URL(page.url()).searchParams.get("from")) < from, "a click picks one bar instead");
 });
 
 test("names that try to be markup are text everywhere", async ({ page }) => {
   const label = (s) => Buffer.from(s, "latin1");
   const long = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(57), "com"];
   const names = env.mock
-    ? ["<script>alert(1)</script>.com", "<img src=x onerror=alert(1)>.com", "\"'`&lt;.com", "a\u0000\u001b[31mb.com", "\u202egnp.com", long.join(".")]
-    : [[label("<script>alert(1)<"), label("script>"), "com"], [label("<img src=x onerror=alert(1)>"), "com"], [label("\"'`&lt;"), "com"], [label("a\0\x1b[31mb"), "com"], [Buffer.from("\u202egnp"), "com"], long];
+    ? [
+        "<script>alert(1)</script>.com",
+        "<img src=x onerror=alert(1)>.com",
+        "\"'`&lt;.com",
+        "a\u0000\u001b[31mb.com",
+        "\u202egnp.com",
+        long.join("."),
+      ]
+    : [
+        [label("<script>alert(1)<"), label("script>"), "com"],
+        [label("<img src=x onerror=alert(1)>"), "com"],
+        [label("\"'`&lt;"), "com"],
+        [label("a\0\x1b[31mb"), "com"],
+        [Buffer.from("\u202egnp"), "com"],
+        long,
+      ];
   for (const n of names) await env.ask(n).catch(() => {}); // a refusal is an answer too; it must not hurt the page
   await until(async () => (await rowOf(page, long.join(".")).count()) >= 1, "the long name is in the log", 12_000);
   assert.equal(await page.evaluate(() => document.querySelectorAll("#app script, #app img, #app b b, #app iframe").length), 0);
   const text = await page.locator("table.log").innerText();
   assert.doesNotMatch(text, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
-  if (env.mock) for (const want of ["<script>alert(1)</script>.com", "a\\x00\\x1b[31mb.com", "\\u202egnp.com"]) assert.ok(text.includes(want), want);
+  if (env.mock)
+    for (const want of ["<script>alert(1)</script>.com", "a\\x00\\x1b[31mb.com", "\\u202egnp.com"])
+      assert.ok(text.includes(want), want);
   assert.equal(await overflow(page), 0);
   await page.locator("#log").scrollIntoViewIfNeeded();
   await shoot(page, "hostile", {});
@@ -301,7 +372,16 @@ test("the log is saved as CSV and as JSON lines", async ({ page }) => {
   await until(async () => (await rows(page).count()) > 0, "rows");
   for (const [button, check] of [
     ["Save as CSV", (t) => assert.match(t, new RegExp(`^time,domain,[^\r]*\r\n[^\r]*,${env.blockedName},A,`))],
-    ["Save as JSON lines", (t) => assert.ok(t.trim().split("\n").every((l) => JSON.parse(l).domain.includes(env.blockedName)))],
+    [
+      "Save as JSON lines",
+      (t) =>
+        assert.ok(
+          t
+            .trim()
+            .split("\n")
+            .every((l) => JSON.parse(l).domain.includes(env.blockedName)),
+        ),
+    ],
   ]) {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: button }).click()]);
     check(await readFile(await download.path(), "utf8"));
@@ -336,7 +416,12 @@ test("the page fits a phone of 360 pixels and of 320", async ({ open }) => {
     await login(page, env);
     await page.waitForTimeout(300);
     assert.equal(await overflow(page), 0, `at ${width}`);
-    const small = await page.evaluate(() => [...document.querySelectorAll("button:not(.link), select, input")].filter((e) => e.offsetParent && e.getBoundingClientRect().height < 20).length);
+    const small = await page.evaluate(
+      () =>
+        [...document.querySelectorAll("button:not(.link), select, input")].filter(
+          (e) => e.offsetParent && e.getBoundingClientRect().height < 20,
+        ).length,
+    );
     assert.equal(small, 0, "controls that no finger meets");
     if (width === 360) await shoot(page, "phone");
     await rows(page).first().locator("button").click();

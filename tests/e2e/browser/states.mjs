@@ -55,7 +55,14 @@ test("a server that goes away and comes back", async (visit) => {
 test("nothing there yet", async (visit) => {
   const { page } = await at(visit, { empty: true });
   assert.equal(await word(page), "No rules yet");
-  for (const [id, text] of [["timeline", "No queries"], ["top-blocked", "Nothing has been blocked"], ["top-clients", "No device"], ["lists", "No list is set"], ["log", "No queries yet"], ["rules", "None yet"]]) {
+  for (const [id, text] of [
+    ["timeline", "No queries"],
+    ["top-blocked", "Nothing has been blocked"],
+    ["top-clients", "No device"],
+    ["lists", "No list is set"],
+    ["log", "No queries yet"],
+    ["rules", "None yet"],
+  ]) {
     assert.ok((await page.locator("#" + id).innerText()).includes(text), id);
   }
   await page.screenshot({ path: join(screenshots, "empty.png"), fullPage: true });
@@ -103,8 +110,16 @@ test("no password: no door, and nothing to log out of", async (visit) => {
 test("more queries than the stream carries end up in the log all the same", async (visit) => {
   const { page, world } = await at(visit);
   world.tick(200);
-  const newest = () => world.queries.slice(-25).reverse().map((q) => q.domain);
-  await until(async () => JSON.stringify((await page.locator("table.log td.what").allInnerTexts()).slice(0, 25)) === JSON.stringify(newest()), "the newest rows, none missing");
+  const newest = () =>
+    world.queries
+      .slice(-25)
+      .reverse()
+      .map((q) => q.domain);
+  await until(
+    async () =>
+      JSON.stringify((await page.locator("table.log td.what").allInnerTexts()).slice(0, 25)) === JSON.stringify(newest()),
+    "the newest rows, none missing",
+  );
 });
 
 test("rows do not move under the pointer", async (visit) => {
@@ -132,7 +147,8 @@ test("hostile names in the top lists, the device list and the choice of devices 
   const { page } = await at(visit, { hostile: true });
   await page.locator("#top-blocked li").first().waitFor();
   const text = await page.locator("main").innerText();
-  for (const want of ["<script>alert(1)</script>.example", "<b>evil</b>\\u202eeman", "\\u202egnp.exe\\u202c.example"]) assert.ok(text.includes(want), want);
+  for (const want of ["<script>alert(1)</script>.example", "<b>evil</b>\\u202eeman", "\\u202egnp.exe\\u202c.example"])
+    assert.ok(text.includes(want), want);
   assert.equal(await page.evaluate(() => document.querySelectorAll("#app script, #app img").length), 0);
   const options = await page.locator("select option").allInnerTexts();
   assert.ok(options.some((o) => o.includes("<b>evil</b>")) && options.every((o) => !/[\u202a-\u202e]/.test(o)), String(options));
@@ -147,7 +163,10 @@ test("what came while the stream was cut is in the log after", async (visit) => 
 
 test("a stream of nonsense does not hurt the page", async (visit) => {
   const { page, world } = await at(visit, { count: 50 });
-  for (const s of world.streams) s.write("event: totals\ndata: {not json\n\nevent: nothing\ndata: 1\n\nevent: totals\ndata: null\n\nevent: queries\ndata: {}\n\n");
+  for (const s of world.streams)
+    s.write(
+      "event: totals\ndata: {not json\n\nevent: nothing\ndata: 1\n\nevent: totals\ndata: null\n\nevent: queries\ndata: {}\n\n",
+    );
   await page.waitForTimeout(500);
   world.tick(1);
   const last = world.queries[world.queries.length - 1].domain;

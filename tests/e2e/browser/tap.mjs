@@ -34,7 +34,10 @@ export async function runAll(before, after) {
       } else {
         failed++;
         console.log(`not ok ${line}`);
-        for (const l of String(e.stack ?? e).split("\n").slice(0, 24)) console.log(`# ${l}`);
+        for (const l of String(e.stack ?? e)
+          .split("\n")
+          .slice(0, 24))
+          console.log(`# ${l}`);
         await made.failed?.(name);
       }
     } finally {
