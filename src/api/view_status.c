@@ -52,14 +52,14 @@ void view_status(struct call *c)
     c->api->be->gauges(c->api->be->ctx, &g);
     const char *version = c->api->cfg->version;
     json_t *body = json_pack(
-        "{s:s, s:o, s:I, s:o, s:i, s:o, s:o, s:{s:I, s:I}, s:[s, s, s, s], s:[s, s, s, s, s]}",
+        "{s:s, s:o, s:I, s:o, s:i, s:o, s:o, s:{s:I, s:I}, s:[s, s, s, s], s:[s, s, s, s, s, s, s]}",
         "version", version[0] == 'v' ? version + 1 : version, "time",
         json_rounded((double)c->unix_us / 1e6), "uptime",
         (json_int_t)((c->now - c->api->start) / USEC_PER_SEC), "window",
         window_object(c->api->stats), "frequency_s", 60, "lists", lists_object(c, &g), "upstream",
         upstream_object(c->api->stats), "memory", "resident", (json_int_t)(sys.process_ram * 1024),
         "lists", (json_int_t)g.image_octets, "spans", "1h", "24h", "7d", "30d", "features", "check",
-        "events", "timed_rules", "ranges", "update");
+        "events", "timed_rules", "lists", "ranges", "update", "owner");
     add_blocking(c, body);
     reply_json(c, 200, body);
 }

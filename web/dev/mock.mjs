@@ -321,6 +321,7 @@ function makeLists() {
       hits: 1622,
       unique_hits: 214,
       unique: 19626,
+      examples: ["127.0.0.1 localhost localhost.localdomain", "<b>not a rule</b>"],
       invalid_domains: 9,
     }),
     list(2, "OISD basic", "https://lists.example/oisd/basic.txt", 92476, {
@@ -329,7 +330,12 @@ function makeLists() {
       unique: 21436,
       status: 1,
     }),
-    list(3, "HaGeZi light", "https://lists.example/hagezi/light.txt", 122680, { hits: 1205, unique_hits: 61, unique: 23880 }),
+    list(3, "HaGeZi light", "https://lists.example/hagezi/light.txt", 122680, {
+      hits: 1205,
+      unique_hits: 61,
+      unique: 23880,
+      needs_confirm: true,
+    }),
     list(4, "Phishing Army", "https://lists.example/phishing/extended.txt", 94969, {
       hits: 0,
       unique_hits: 0,
@@ -460,7 +466,7 @@ function statusOf(w) {
     upstream: { median_ms: w.queries.length ? 11.8 : null, p95_ms: 48.1, answers: 5321, failures: 3, window_s: 3600 },
     memory: { resident: 41943040, lists: w.lists.length ? 11534336 : 0 },
     spans: ["1h", "24h", "7d", "30d"],
-    features: ["check", "events", "timed_rules", "client_rules", "lists", "ranges", "update"].filter(
+    features: ["check", "events", "timed_rules", "client_rules", "lists", "ranges", "update", "owner"].filter(
       (f) => !w.opt.without.includes(f),
     ),
   };
@@ -663,6 +669,23 @@ function route(w, method, parts, p, body) {
     }
     case "GET sinkhole/status":
       return [200, statusOf(w)];
+    case "POST sinkhole/lists": {
+      const l = w.lists.find((x) => x.id === Number(parts[2]));
+      if (!l) throw new Refusal(404, "not_found", "There is no such list");
+      Object.assign(l, { needs_confirm: false, status: 1, date_updated: Math.floor(nowS()), number: 4711 });
+      return [202, { list: l }];
+    }
+    case "GET sinkhole/rules":
+      return [200, { version: 1, own: w.rules, hosts: w.hosts, cnames: w.aliases }];
+    case "PUT sinkhole/rules":
+      if (!Array.isArray(body?.own)) throw new Refusal(400, "bad_request", "Not a good rules document", "own: expected an array");
+      Object.assign(w, { rules: body.own, hosts: body.hosts ?? [], aliases: body.cnames ?? [] });
+      return [200, body];
+    case "PUT sinkhole/password":
+      if (String(body?.password ?? "").length < 8)
+        throw new Refusal(400, "bad_request", "The password is too short or too long", "8 to 1024 octets");
+      w.password = body.password;
+      return [200, { status: "success" }];
     case "GET sinkhole/check":
       return [200, check(w, p)];
     case "GET sinkhole/history": {

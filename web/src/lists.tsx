@@ -10,6 +10,8 @@ import type { List, Processed } from "./types.ts";
 /** How the last refresh went (the contract's status numbers). */
 function health(l: List): { tone: "good" | "warn" | "bad" | "off"; word: string } {
   if (!l.enabled) return { tone: "off", word: "switched off" };
+  if (l.fetching) return { tone: "off", word: "fetching" };
+  if (l.needs_confirm) return { tone: "warn", word: "waits for you" };
   if (l.status === 4) return { tone: "bad", word: "not loaded" };
   if (l.status === 3) return { tone: "warn", word: "last good copy in use" };
   if (l.status === 1 || l.status === 2) return { tone: "good", word: "up to date" };
@@ -105,7 +107,73 @@ function Add() {
   );
 }
 
-function Card({ l, hits, edit }: { l: List; hits: boolean; edit: boolean }) {
+/** What a list did, a column each; one that no list has a value for is left out. */
+const columns: { head: string; title: string; value: (l: List) => string | null }[] = [
+  { head: "Blocked", title: "Queries that it decided", value: (l) => (l.hits === undefined ? null : count(l.hits)) },
+  {
+    head: "Only by this list",
+    title: "Queries that no other list would have blocked",
+    value: (l) => (typeof l.unique_hits === "number" ? count(l.unique_hits) : null),
+  },
+  {
+    head: "Also on others",
+    title: "Part of its rules that other lists have too",
+    value: (l) => (typeof l.unique === "number" && l.number > 0 ? percent(l.number - l.unique, l.number) : null),
+  },
+];
+
+/** Lines that are no rule: how many, and some of them to look at. */
+function Unused({ l }: { l: List }) {
+  if (l.invalid_domains === 0) return null;
+  const words = `${count(l.invalid_domains)} ${l.invalid_domains === 1 ? "line" : "lines"} not used`;
+  if (!l.examples?.length) return <small class="muted block">{words}</small>;
+  return (
+    <details class="small">
+      <summary>{words}</summary>
+      <ul class="examples">
+        {l.examples.map((e, i) => (
+          <li key={i}>
+            <code>
+              <Name text={e} />
+            </code>
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+/** A new copy that is much shorter than the one in use is not taken unasked. */
+function Confirm({ l }: { l: List }) {
+  if (!l.needs_confirm) return null;
+  const take = () => void change(call("POST", `sinkhole/lists/${l.id}/confirm`), "The new copy is taken.");
+  return (
+    <p class="warn small">
+      Its new copy has less than half of the rules, so the old one stays in use.{" "}
+      <button type="button" onClick={take}>
+        Take the new copy
+      </button>
+    </p>
+  );
+}
+
+function Change({ l }: { l: List }) {
+  return (
+    <td role="cell" class="buttons">
+      <label class="switch">
+        <input type="checkbox" role="switch" checked={l.enabled} onChange={(e) => void switchList(l, e.currentTarget.checked)} />
+        <span class="hidden">List is on</span>
+      </label>
+      {!l.configured && (
+        <button type="button" class="quiet" onClick={() => void removeList(l)}>
+          Remove
+        </button>
+      )}
+    </td>
+  );
+}
+
+function Card({ l, shown, edit }: { l: List; shown: typeof columns; edit: boolean }) {
   const h = health(l);
   return (
     <tr role="row" class={l.enabled ? "" : "off"}>
@@ -120,26 +188,17 @@ function Card({ l, hits, edit }: { l: List; hits: boolean; edit: boolean }) {
             <Name text={l.error} />
           </small>
         )}
+        {edit && <Confirm l={l} />}
       </th>
       <td role="cell" data-label="Rules">
         {count(l.number)}
-        {l.invalid_domains > 0 && <small class="muted block">{count(l.invalid_domains)} lines not used</small>}
+        <Unused l={l} />
       </td>
-      {hits && (
-        <td role="cell" data-label="Blocked">
-          {l.hits === undefined ? "–" : count(l.hits)}
+      {shown.map((c) => (
+        <td key={c.head} role="cell" data-label={c.head}>
+          {c.value(l) ?? "–"}
         </td>
-      )}
-      {hits && (
-        <td role="cell" data-label="Only by this list">
-          {l.unique_hits === undefined ? "–" : count(l.unique_hits)}
-        </td>
-      )}
-      {hits && (
-        <td role="cell" data-label="Also on others">
-          {l.unique === undefined || l.number === 0 ? "–" : percent(l.number - l.unique, l.number)}
-        </td>
-      )}
+      ))}
       <td role="cell" data-label="State">
         <span class={"health " + h.tone}>
           <i aria-hidden="true" />
@@ -147,24 +206,7 @@ function Card({ l, hits, edit }: { l: List; hits: boolean; edit: boolean }) {
         </span>
         <small class="muted block">{l.date_updated > 0 ? ago(l.date_updated, now.value) : "never updated"}</small>
       </td>
-      {edit && (
-        <td role="cell" class="buttons">
-          <label class="switch">
-            <input
-              type="checkbox"
-              role="switch"
-              checked={l.enabled}
-              onChange={(e) => void switchList(l, e.currentTarget.checked)}
-            />
-            <span class="hidden">List is on</span>
-          </label>
-          {!l.configured && (
-            <button type="button" class="quiet" onClick={() => void removeList(l)}>
-              Remove
-            </button>
-          )}
-        </td>
-      )}
+      {edit && <Change l={l} />}
     </tr>
   );
 }
@@ -219,7 +261,7 @@ export function Lists() {
         }
       >
         {(v) => {
-          const hits = v.some((l) => l.hits !== undefined);
+          const shown = columns.filter((c) => v.some((l) => c.value(l) !== null));
           const edit = features.value.has("lists");
           return (
             <table class="rows lists" role="table">
@@ -232,21 +274,11 @@ export function Lists() {
                   <th role="columnheader" scope="col">
                     Rules
                   </th>
-                  {hits && (
-                    <th role="columnheader" scope="col" title="Queries that it decided">
-                      Blocked
+                  {shown.map((c) => (
+                    <th key={c.head} role="columnheader" scope="col" title={c.title}>
+                      {c.head}
                     </th>
-                  )}
-                  {hits && (
-                    <th role="columnheader" scope="col" title="Queries that no other list would have blocked">
-                      Only by this list
-                    </th>
-                  )}
-                  {hits && (
-                    <th role="columnheader" scope="col" title="Part of its rules that other lists have too">
-                      Also on others
-                    </th>
-                  )}
+                  ))}
                   <th role="columnheader" scope="col">
                     State
                   </th>
@@ -259,7 +291,7 @@ export function Lists() {
               </thead>
               <tbody role="rowgroup">
                 {v.map((l) => (
-                  <Card key={l.id} l={l} hits={hits} edit={edit} />
+                  <Card key={l.id} l={l} shown={shown} edit={edit} />
                 ))}
               </tbody>
             </table>

@@ -5,6 +5,7 @@ import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { logout } from "./api.ts";
 import { begin } from "./follow.ts";
+import { Keep } from "./keep.tsx";
 import { helpOpen, keyWords, startKeys } from "./keys.ts";
 import { Lists } from "./lists.tsx";
 import { startLog } from "./log.ts";
@@ -102,6 +103,7 @@ function Page() {
         <Log />
         <Own />
         <Local />
+        <Keep />
       </main>
       <footer class="foot">
         <p class="muted">sinkhole {status.data.value?.version ?? ""}</p>

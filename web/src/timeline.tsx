@@ -54,7 +54,7 @@ function options(
   return {
     width,
     height,
-    padding: [12, 14, 0, 0],
+    padding: [12, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, dist: dragMin } },
     scales: {

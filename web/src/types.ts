@@ -115,6 +115,9 @@ export interface List {
   unique_hits?: number | null;
   unique?: number | null;
   error?: string | null;
+  examples?: string[]; // lines that are no rule
+  fetching?: boolean;
+  needs_confirm?: boolean; // the new copy is much shorter; it waits for a person
   configured?: boolean; // stands in the configuration file: can be switched off here, not removed
 }
 
@@ -164,4 +167,5 @@ export interface Check {
   answer: string | null;
   decided_by: Decision | null;
   others: Decision[];
+  left_off?: number; // further ones beyond those
 }

@@ -318,7 +318,9 @@ function Story({ a }: { a: Asked }) {
       {v?.name && (
         <Step title="The answer">
           <p>
-            {v.name.paused || v.name.answer === null ? (
+            {v.name.verdict === "local" ? (
+              "Comes from this machine."
+            ) : v.name.paused || v.name.answer === null ? (
               "Comes from the cache or an upstream."
             ) : (
               <>

@@ -167,7 +167,7 @@ test("a row says why, by keyboard, and gives the focus back", async ({ page }) =
   await shoot(page, "why", {});
   await page.keyboard.press("Escape");
   await until(async () => (await panel.getAttribute("open")) === null, "closed");
-  assert.equal(await button.evaluate((b) => b === document.activeElement), true);
+  assert.equal(await page.evaluate(() => document.activeElement.closest("table.log td.what")?.innerText), env.blockedName);
 });
 
 test("allowing from the panel takes effect at once, and taking it back too", async ({ page }) => {
@@ -269,6 +269,42 @@ test("local names are added and removed", async ({ page }) => {
     await row.getByRole("button", { name: "Remove" }).click();
     await until(async () => (await row.count()) === 0, "removed");
   }
+});
+
+test("a backup is saved and restored, and a bad one is refused in words", async ({ page }) => {
+  if (!(await features(page)).has("owner")) skip("this server keeps no backups");
+  const name = `kept${Date.now()}.example`;
+  await api(page, "domains/deny/exact", "POST", { domain: name, comment: null, groups: [0], enabled: true });
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save a backup" }).click()]);
+  const text = await readFile(await file.path(), "utf8");
+  assert.ok(text.includes(name) && !text.includes("took"));
+  await api(page, `domains/deny/exact/${name}`, "DELETE");
+  assert.equal((await env.ask(name)).blocked, false);
+  await page.setInputFiles("#restore", { name: "backup.json", mimeType: "application/json", buffer: Buffer.from(text) });
+  await until(async () => (await page.locator(".toast").last().innerText()).startsWith("Restored"), "restored");
+  assert.equal((await env.ask(name)).blocked, true);
+  await page.locator("#rules tbody tr").filter({ hasText: name }).waitFor();
+  for (const bad of ["no json", '{"own": 7}']) {
+    await page.setInputFiles("#restore", { name: "bad.json", mimeType: "application/json", buffer: Buffer.from(bad) });
+    await until(async () => (await page.locator(".toast.bad").last().innerText()).startsWith("Not restored"), "refused");
+  }
+  assert.equal((await env.ask(name)).blocked, true);
+  await api(page, `domains/deny/exact/${name}`, "DELETE");
+});
+
+test("the password form refuses what does not match, and says how it went", async ({ page }) => {
+  if (!(await features(page)).has("owner")) skip("this server's password cannot be changed");
+  await page.fill("#new-password", "one thing and");
+  await page.fill("#new-password-again", "another thing");
+  await page.getByRole("button", { name: "Change password" }).click();
+  await until(async () => (await page.locator(".toast.bad").last().innerText()).includes("not the same"), "mismatch");
+  if (!env.mock) return;
+  await page.fill("#new-password", "a longer word");
+  await page.fill("#new-password-again", "a longer word");
+  await page.getByRole("button", { name: "Change password" }).click();
+  await until(async () => (await page.locator(".toast").last().innerText()).includes("password is changed"), "changed");
+  assert.equal(env.mock.password, "a longer word");
+  env.mock.password = env.password;
 });
 
 test("the top lists are the API's", async ({ page }) => {

@@ -139,8 +139,14 @@ test("a list that fails is told from one that is well", async (visit) => {
   assert.match(await row.innerText(), /could not resolve host/);
   assert.match(await row.innerText(), /last good copy in use/);
   assert.match(await page.locator(".facts").innerText(), /1 could not be updated/);
+  const waiting = page.locator("#lists tbody tr").filter({ hasText: "HaGeZi" });
+  assert.match(await waiting.innerText(), /waits for you/);
+  await waiting.getByRole("button", { name: "Take the new copy" }).click();
+  await until(async () => (await waiting.innerText()).includes("4,711"), "the new copy is in use");
+  await page.getByText("9 lines not used").click();
+  await until(async () => (await page.locator(".examples").innerText()).includes("<b>not a rule</b>"), "examples are text");
   await page.getByRole("button", { name: "Update now" }).click();
-  await until(async () => (await page.locator(".toast").innerText()).startsWith("Lists updated"), "done");
+  await until(async () => (await page.locator(".toast").last().innerText()).startsWith("Lists updated"), "done");
 });
 
 test("hostile names in the top lists, the device list and the choice of devices are text", async (visit) => {
