@@ -457,7 +457,7 @@ test("the page fits a phone of 360 pixels and of 320", async ({ open }) => {
     assert.equal(await overflow(page), 0, `at ${width}`);
     const small = await page.evaluate(
       () =>
-        [...document.querySelectorAll("button:not(.link), select, input")].filter(
+        [...document.querySelectorAll("button:not(.link), select, input:not(.hidden)")].filter(
           (e) => e.offsetParent && e.getBoundingClientRect().height < 20,
         ).length,
     );
