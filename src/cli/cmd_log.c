@@ -13,6 +13,38 @@
 
 enum { LOG_COUNT = 20, LOG_COUNT_MAX = 100000, FOLLOW_COUNT = 1000, FOLLOW_SECONDS = 1 };
 
+/* The contract's words for how a query ended, in words. */
+static const char *words_of(const char *status)
+{
+    static const struct {
+        const char *status, *words;
+    } rows[] = {
+        {"GRAVITY", "blocked"},
+        {"REGEX", "blocked by pattern"},
+        {"DENYLIST", "blocked by own rule"},
+        {"GRAVITY_CNAME", "blocked"},
+        {"REGEX_CNAME", "blocked"},
+        {"DENYLIST_CNAME", "blocked by own rule"},
+        {"EXTERNAL_BLOCKED_IP", "blocked upstream"},
+        {"EXTERNAL_BLOCKED_NULL", "blocked upstream"},
+        {"EXTERNAL_BLOCKED_NXRA", "blocked upstream"},
+        {"EXTERNAL_BLOCKED_EDE15", "blocked upstream"},
+        {"FORWARDED", "forwarded"},
+        {"CACHE", "from cache"},
+        {"CACHE_STALE", "from cache, expired"},
+        {"SPECIAL_DOMAIN", "answered here"},
+        {"RETRIED", "asked again"},
+        {"IN_PROGRESS", "waiting"},
+        {"UNKNOWN", "refused"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (strcmp(rows[i].status, status) == 0) {
+            return rows[i].words;
+        }
+    }
+    return status[0] != '\0' ? status : "no answer";
+}
+
 static void print_query(const json_t *q)
 {
     char when[32], name[1100], client[256], more[256];
@@ -24,7 +56,7 @@ static void print_query(const json_t *q)
                                                                 : json_text_at(q, "client.ip");
     printf("%s  %-15s  %-6s %s  %s", when, printable(who, client, sizeof client),
            json_text_at(q, "type"), printable(json_text_at(q, "domain"), name, sizeof name),
-           json_text_at(q, "status"));
+           words_of(json_text_at(q, "status")));
     if (json_text_at(q, "cname")[0] != '\0') {
         printf(" by CNAME %s", printable(json_text_at(q, "cname"), name, sizeof name));
     }

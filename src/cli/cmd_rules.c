@@ -184,6 +184,23 @@ static void update_line(void *arg, const char *line)
     }
 }
 
+/* EXIT_FAILED if a list could not be had: its line was printed already. */
+static int lists_status(struct remote *r)
+{
+    json_t *reply = NULL;
+    const json_t *list;
+    size_t i;
+    int status = remote_call(r, "GET", "/api/lists", NULL, &reply);
+    json_array_foreach(json_at(reply, "lists"), i, list)
+    {
+        if (json_is_true(json_at(list, "enabled")) && json_text_at(list, "error")[0] != '\0') {
+            status = EXIT_FAILED;
+        }
+    }
+    json_decref(reply);
+    return status;
+}
+
 int cmd_update(struct cli *cli)
 {
     struct remote r;
@@ -202,6 +219,8 @@ int cmd_update(struct cli *cli)
     } else if (code < 200 || code > 299) {
         cli_error(cli, "%s answers with HTTP status %d", r.base, code);
         status = EXIT_FAILED;
+    } else {
+        status = lists_status(&r);
     }
     remote_close(&r);
     return status;

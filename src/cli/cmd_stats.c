@@ -16,12 +16,13 @@ enum { TOP_COUNT = 10, TOP_COUNT_MAX = 1000, REFRESH_MS = 1000 };
 
 /* What one picture is made of; all may be NULL. */
 struct numbers {
-    json_t *summary, *blocking, *blocked, *allowed, *clients, *upstreams;
+    json_t *status, *summary, *blocking, *blocked, *allowed, *clients, *upstreams;
 };
 
 static void numbers_free(struct numbers *n)
 {
-    json_t *all[] = {n->summary, n->blocking, n->blocked, n->allowed, n->clients, n->upstreams};
+    json_t *all[] = {n->status,  n->summary, n->blocking, n->blocked,
+                     n->allowed, n->clients, n->upstreams};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         json_decref(all[i]);
     }
@@ -34,7 +35,8 @@ static int numbers_get(struct remote *r, long count, struct numbers *n)
     struct {
         const char *path; /* the count follows */
         json_t **out;
-    } calls[] = {{"/api/stats/summary?count=", &n->summary},
+    } calls[] = {{"/api/sinkhole/status?count=", &n->status},
+                 {"/api/stats/summary?count=", &n->summary},
                  {"/api/dns/blocking?count=", &n->blocking},
                  {"/api/stats/top_domains?blocked=true&count=", &n->blocked},
                  {"/api/stats/top_domains?blocked=false&count=", &n->allowed},
@@ -70,7 +72,7 @@ static const char *grouped(json_int_t v, char out[32])
 static void row(const char *title, json_int_t v, const char *more)
 {
     char text[32];
-    printf("%-12s %14s  %s\n", title, grouped(v, text), more);
+    printf("%-12s %14s%s%s\n", title, grouped(v, text), more[0] != '\0' ? "  " : "", more);
 }
 
 static void print_blocking(const json_t *blocking)
@@ -78,12 +80,56 @@ static void print_blocking(const json_t *blocking)
     const char *state = json_text_at(blocking, "blocking");
     json_int_t timer = json_int_at(blocking, "timer");
     if (strcmp(state, "enabled") == 0) {
-        puts("Blocking                 on");
+        printf("%-12s %14s\n", "Blocking", "on");
     } else if (timer > 0) {
-        printf("Blocking                 paused for %lld s more\n", (long long)timer);
+        printf("%-12s %14s  for %lld s more\n", "Blocking", "paused", (long long)timer);
     } else {
-        puts("Blocking                 paused");
+        printf("%-12s %14s\n", "Blocking", "paused");
     }
+}
+
+/* 93784 as "1 d 2 h". */
+static const char *span_text(json_int_t seconds, char out[32])
+{
+    static const struct {
+        json_int_t s;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    size_t i = 0;
+    while (i + 1 < ARRAY_LEN(units) && seconds < units[i].s) {
+        i++;
+    }
+    json_int_t rest = i + 1 < ARRAY_LEN(units) ? seconds % units[i].s / units[i + 1].s : 0;
+    int n = snprintf(out, 32, "%lld %s", (long long)(seconds / units[i].s), units[i].name);
+    if (rest > 0) {
+        snprintf(out + n, (size_t)(32 - n), " %lld %s", (long long)rest, units[i + 1].name);
+    }
+    return out;
+}
+
+/* What the program itself is at. */
+static void print_state(const struct numbers *n)
+{
+    char more[128], time[32];
+    const json_t *s = n->status;
+    json_int_t failed = json_int_at(s, "lists.failed"), updated = json_int_at(s, "lists.updated");
+    snprintf(more, sizeof more, "in %lld lists%s", (long long)json_int_at(s, "lists.count"),
+             updated > 0 ? ", updated " : "");
+    if (updated > 0) {
+        json_int_t ago = (json_int_t)json_real_at(s, "time") - updated;
+        size_t len = strlen(more);
+        snprintf(more + len, sizeof more - len, "%s ago", span_text(ago > 0 ? ago : 0, time));
+    }
+    row("Rules", json_int_at(s, "lists.rules"), more);
+    if (failed > 0) {
+        printf("%-12s %14lld  see: sinkhole update\n", "Failed lists", (long long)failed);
+    }
+    if (json_int_at(s, "upstream.answers") > 0) {
+        printf("%-12s %14.1f  ms in the middle, %.1f ms for 95 of 100\n", "Upstreams",
+               json_real_at(s, "upstream.median_ms"), json_real_at(s, "upstream.p95_ms"));
+    }
+    printf("%-12s %14.1f  MiB\n", "Memory", json_real_at(s, "memory.resident") / 1048576);
+    printf("%-12s %14s\n", "Running for", span_text(json_int_at(s, "uptime"), time));
 }
 
 static void print_summary(const struct numbers *n)
@@ -98,7 +144,7 @@ static void print_summary(const struct numbers *n)
     row("Forwarded", json_int_at(s, "queries.forwarded"), "");
     snprintf(more, sizeof more, "of %lld seen", (long long)json_int_at(s, "clients.total"));
     row("Clients", json_int_at(s, "clients.active"), more);
-    row("Rules", json_int_at(s, "gravity.domains_being_blocked"), "names in the lists");
+    print_state(n);
     print_blocking(n->blocking);
 }
 
@@ -164,9 +210,10 @@ static json_t *without_took(json_t *o)
 static int print_all_json(const struct numbers *n)
 {
     json_t *all =
-        json_pack("{s:o, s:o, s:O, s:O, s:O, s:O}", "summary", without_took(n->summary), "blocking",
-                  without_took(n->blocking), "top_blocked", json_object_get(n->blocked, "domains"),
-                  "top_allowed", json_object_get(n->allowed, "domains"), "top_clients",
+        json_pack("{s:o, s:o, s:o, s:O, s:O, s:O, s:O}", "status", without_took(n->status),
+                  "summary", without_took(n->summary), "blocking", without_took(n->blocking),
+                  "top_blocked", json_object_get(n->blocked, "domains"), "top_allowed",
+                  json_object_get(n->allowed, "domains"), "top_clients",
                   json_object_get(n->clients, "clients"), "upstreams",
                   json_object_get(n->upstreams, "upstreams"));
     int status = all != NULL ? print_json_reply(all) : EXIT_FAILED;

@@ -39,7 +39,8 @@ static const struct command commands[] = {
      "Stop blocking, for a time such as 30s, 5m, 1h, or until resumed", NULL},
     {"resume", cmd_resume, SERVER_FLAGS, "", "Block again", NULL},
     {"update", cmd_update, FLAG_SERVER, "", "Refresh the lists now",
-     "Prints a line for each list and ends when all are done."},
+     "Prints a line for each list and ends when all are done; exit status 1 says\n"
+     "that one could not be had."},
     {"compile", cmd_compile, FLAG_OUTPUT | FLAG_JSON, "-o FILE [LIST...]",
      "Compile lists to an image file",
      "The lists are those given, else those of the configuration. Nothing is\n"

@@ -245,9 +245,10 @@ static void get_list(void *ctx, uint32_t i, struct api_list *out)
 
 static bool is_updating(void *ctx)
 {
+    struct daemon *d = daemon_of(ctx);
     struct lists_progress p;
-    lists_get_progress(daemon_of(ctx)->lists, &p);
-    return p.running;
+    lists_get_progress(d->lists, &p);
+    return p.running || atomic_load(&d->new_image) != NULL; /* made is not yet in force */
 }
 
 static enum err update_lists(void *ctx)

@@ -49,6 +49,8 @@ void lists_get_progress(struct lists *l, struct lists_progress *out)
 {
     pthread_mutex_lock(&l->lock);
     *out = l->progress;
+    out->running |=
+        l->refresh || l->refreshing; /* asked for counts: who asked may wait for the end */
     pthread_mutex_unlock(&l->lock);
 }
 
@@ -200,6 +202,7 @@ static bool asked_for(struct lists *l)
 static void wait_until(struct lists *l, usec_t deadline)
 {
     pthread_mutex_lock(&l->lock);
+    l->refreshing = false;
     while (!asked_for(l)) {
         usec_t now = sys_now();
         if (now >= deadline) {
@@ -227,6 +230,7 @@ static bool take_requests(struct lists *l, bool *all)
     bool stopping = l->stopping, replan = l->replan;
     l->config.limits = l->limits;
     *all |= l->refresh;
+    l->refreshing = *all;
     l->replan = false;
     l->next = NULL;
     l->refresh = false;

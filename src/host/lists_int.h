@@ -60,6 +60,7 @@ struct lists {
     uint32_t count;
     bool stopping;
     bool refresh;           /* all lists are asked for */
+    bool refreshing;        /* it was taken up and is not through yet */
     bool replan;            /* the interval is another one */
     struct list_spec *next; /* a configuration to take over; NULL: none */
     uint32_t next_count;

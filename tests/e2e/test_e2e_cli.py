@@ -280,4 +280,250 @@ def what_lies_in_answers_cannot_reach_the_terminal():
         check("\x1b" not in r.stdout and "\x07" not in r.stdout and "\r" not in r.stdout, repr(r.stdout))
 
 
+# ---- with a running resolver ----
+
+class House:
+    """A daemon with two lists, one of which cannot be had, and some traffic."""
+
+    def __init__(self, traffic=True):
+        self.traffic = traffic
+        self.lists, self.upstream = ListServer(), Upstream()
+        self.daemon = Sinkhole(lists=[self.lists.put("/list.txt", "ads.example\n||tracker.example^\n"), self.lists.put("/gone.txt", status=404)], upstream=self.upstream)
+
+    def __enter__(self):
+        s = self.daemon
+        s.wait_blocked("ads.example")
+        for name in ("x.tracker.example", "one.example", "one.example", "two.example") if self.traffic else ():
+            s.ask(name)
+        if self.traffic:
+            wait_until(lambda: json.loads(s.cli("stats", "--json").stdout)["summary"]["queries"]["total"] >= 5, 10 * SLOW)
+        return s
+
+    def __exit__(self, *args):
+        try:
+            self.daemon.__exit__(*args)
+        finally:
+            self.upstream.close()
+            self.lists.close()
+
+
+def fine(r):
+    eq((r.returncode, r.stderr), (0, ""))
+    return r.stdout
+
+
+@test
+def nobody_there_is_told_in_one_line():
+    for args in (["stats"], ["log"], ["allow", "x.example"], ["pause"], ["update"], ["backup"]):
+        r = cli(args[0], "--server", f"127.0.0.1:{free_port()}", *args[1:])
+        complains(r, 1, f"sinkhole {args[0]}: http://127.0.0.1:")
+    complains(cli("stats", "--http", "off", "--config", "/dev/null"), 1, "--server")
+
+
+@test
+def the_password_comes_from_three_places():
+    with House(traffic=False) as s:
+        complains(cli("stats", "--server", s.url, "--state-dir", "/nonexistent", "--config", "/dev/null"), 1, "needs a password")
+        complains(cli("stats", "--server", s.url, "--state-dir", "/nonexistent", "--config", "/dev/null", env={"SINKHOLE_PASSWORD": "wrong one"}), 1, "wrong password")
+        fine(cli("stats", "--server", s.url, "--config", "/dev/null", env={"SINKHOLE_PASSWORD": PASSWORD}))
+        path = write(PASSWORD + "\n")
+        fine(cli("stats", "--server", s.url, "--config", "/dev/null", "--password-file", path))
+        os.unlink(path)
+        fine(cli("stats", "--server", s.url, "--config", "/dev/null", "--state-dir", s.state))  # the token there
+        fine(cli("stats", "--http", f"0.0.0.0:{s.http_port}", "--config", "/dev/null", "--state-dir", s.state))  # found by the configuration
+        fine(cli("stats", "--config", "/dev/null", env={"SINKHOLE_PASSWORD": PASSWORD, "SINKHOLE_SERVER": s.url}))
+
+
+@test
+def the_token_is_the_owners_alone_and_changes():
+    with House(traffic=False) as s:
+        path = os.path.join(s.state, "cli.token")
+        eq(os.stat(path).st_mode & 0o777, 0o600)
+        eq(len(open(path).read()), 64)
+
+
+@test
+def commands_leave_no_session_behind():
+    with House(traffic=False) as s:
+        for _ in range(3):
+            fine(s.cli("stats"))
+        sessions = s.api.get("/api/auth/sessions").json["sessions"]
+        eq(len(sessions), 1, "the test's own")
+
+
+@test
+def stats_prints_numbers():
+    with House() as s:
+        out = fine(s.cli("stats"))
+        for pattern in (r"^Queries +\d+  [\d.]+ a second$", r"^Blocked +2  [\d.]+ %$", r"^Rules +2  in 2 lists, updated \d+ s ago$", r"^Failed lists +1  ", r"^Blocking +on$", r"^Memory +[\d.]+  MiB$",
+                        r"^ +1  x\.tracker\.example$", r"^ +2  one\.example$", r"^ +\d+  127\.0\.0\.1$", r"^ +\d+  127\.0\.0\.1 port \d+, [\d.]+ ms$"):
+            check(re.search(pattern, out, re.M), lambda: f"{pattern} in\n{out}")
+        j = json.loads(fine(s.cli("stats", "--json", "--count", "1")))
+        eq(sorted(j), ["blocking", "status", "summary", "top_allowed", "top_blocked", "top_clients", "upstreams"])
+        eq((len(j["top_allowed"]), j["top_allowed"][0]), (1, {"domain": "one.example", "count": 2}))
+
+
+@test
+def log_prints_queries_oldest_first():
+    with House() as s:
+        out = fine(s.cli("log")).splitlines()
+        check(re.match(r"^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  127\.0\.0\.1 +A +x\.tracker\.example  blocked \(.*list\.txt\)  [\d.]+ ms$", out[-4]), out[-4])
+        check(re.search(r"one\.example  forwarded by 127\.0\.0\.1#\d+ ", out[-3]), out[-3])
+        check(re.search(r"one\.example  from cache ", out[-2]), out[-2])
+        contains(out[-1], "two.example")
+        eq(len(fine(s.cli("log", "--count", "2")).splitlines()), 2)
+        eq([("example" in l, "blocked" in l) for l in fine(s.cli("log", "--blocked")).splitlines()][-1], (True, True))
+        check(all("one.example" in l for l in fine(s.cli("log", "one*")).splitlines()))
+        lines = [json.loads(l) for l in fine(s.cli("log", "--json")).splitlines()]
+        eq([(l["domain"], l["status"]) for l in lines[-4:]], [("x.tracker.example", "GRAVITY"), ("one.example", "FORWARDED"), ("one.example", "CACHE"), ("two.example", "FORWARDED")])
+
+
+@test
+def log_follows():
+    with House() as s:
+        p = subprocess.Popen([BINARY, "log", "--server", s.url, "--follow", "--json"], stdout=subprocess.PIPE, text=True, env=environment({"SINKHOLE_PASSWORD": PASSWORD}))
+        try:
+            for line in p.stdout:
+                if json.loads(line)["domain"] == "two.example":
+                    break
+            s.ask("later.example")
+            eq(json.loads(p.stdout.readline())["domain"], "later.example")
+        finally:
+            p.send_signal(signal.SIGINT)
+            eq(p.wait(10 * SLOW), 0)
+            p.stdout.close()
+
+
+@test
+def check_explains():
+    with House(traffic=False) as s:
+        out = fine(s.cli("check", "x.tracker.example", "www.example", "localhost"))
+        check(re.search(r"^x\.tracker\.example: blocked\n  by      .*list\.txt, line 2: blocks tracker\.example and all names below\n  answer  ", out, re.M), out)
+        contains(out, "www.example: allowed\n  no list and no rule speaks of it\n")
+        contains(out, "localhost: answered here\n")
+        fine(s.cli("pause"))
+        contains(fine(s.cli("check", "ads.example")), "ads.example: blocked (but blocking is paused now)")
+        j = json.loads(fine(s.cli("check", "ads.example", "--json")))
+        eq((j[0]["verdict"], j[0]["paused"], j[0]["decided_by"]["line"]), ("blocked", True, 1))
+
+
+@test
+def rules_of_ones_own_are_made_and_taken_back():
+    with House(traffic=False) as s:
+        eq(fine(s.cli("allow", "ads.example", "--comment", "the shop")), "ads.example: allowed\n")
+        eq(s.ask("ads.example").ede, None)
+        eq(s.api.get("/api/domains").json["domains"][0]["comment"], "the shop")
+        eq(fine(s.cli("deny", "--subtree", "Bad.Example.", "worse.example")), "bad.example and all names below: denied\nworse.example and all names below: denied\n")
+        for name in ("bad.example", "x.bad.example", "x.worse.example"):
+            eq(s.ask(name).addresses, ["0.0.0.0"], name)
+        eq(s.ask("xbad.example").ede, None, "another name that ends alike")
+        contains(fine(s.cli("check", "x.bad.example")), "own rule: blocks bad.example and all names below")
+        eq(fine(s.cli("deny", "--subtree", "--remove", "bad.example")), "bad.example and all names below: rule taken back\n")
+        eq(s.ask("x.bad.example").ede, None)
+        complains(s.cli("deny", "--remove", "never.example"), 1)
+        eq(json.loads(fine(s.cli("deny", "j.example", "--json")))["processed"]["success"], [{"item": "j.example"}])
+
+
+@test
+def pause_and_resume():
+    with House(traffic=False) as s:
+        eq(fine(s.cli("pause", "1h30m")), "blocking is paused for 5400 s\n")
+        eq(s.ask("ads.example").ede, None)
+        timer = s.api.get("/api/dns/blocking").json["timer"]
+        check(5390 <= timer <= 5400, str(timer))
+        eq(fine(s.cli("resume")), "blocking is on\n")
+        eq(s.ask("ads.example").addresses, ["0.0.0.0"])
+        eq(fine(s.cli("pause")), "blocking is paused until: sinkhole resume\n")
+        check(re.search(r"^Blocking +paused$", fine(s.cli("stats")), re.M))
+        eq(json.loads(fine(s.cli("resume", "--json"))), {"blocking": "enabled", "timer": None})
+
+
+@test
+def update_refreshes_the_lists():
+    house = House(traffic=False)
+    with house as s:
+        house.lists.put("/list.txt", "ads.example\nnew.example\n")
+        r = s.cli("update")
+        eq(r.returncode, 1, "one list cannot be had")
+        contains(r.stdout, "list.txt: 2 rules")
+        contains(r.stdout, "gone.txt: HTTP status 404\n")
+        eq(s.ask("new.example").addresses, ["0.0.0.0"], "in force when the command ends")
+        house.lists.put("/gone.txt", "back.example\n")
+        contains(fine(s.cli("update")), "gone.txt: 1 rules")
+
+
+@test
+def backup_and_restore():
+    with House(traffic=False) as s, tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "backup.json")
+        fine(s.cli("deny", "kept.example"))
+        fine(s.cli("backup", "-o", path))
+        eq(os.stat(path).st_mode & 0o777, 0o600)
+        text = open(path).read()
+        check("took" not in json.loads(text))
+        eq(json.loads(fine(s.cli("backup"))), json.loads(text))
+        fine(s.cli("deny", "--remove", "kept.example"))
+        eq(s.ask("kept.example").ede, None)
+        eq(fine(s.cli("restore", path)), "restored\n")
+        eq(s.ask("kept.example").addresses, ["0.0.0.0"])
+        eq(s.cli("restore", "-", stdin=text).returncode, 0)
+        with open(path, "w") as f:
+            f.write(text[:-20])
+        complains(s.cli("restore", path), 2, path + ":")
+        with open(path, "w") as f:
+            f.write(json.dumps({**json.loads(text), "own": [{"type": "deny", "kind": "exact", "domain": "a..b"}]}))
+        complains(s.cli("restore", path), 1)
+        eq(s.ask("kept.example").addresses, ["0.0.0.0"], "a bad backup changes nothing")
+        complains(s.cli("restore", "/nonexistent/file"), 1, "No such file")
+
+
+@test
+def password_is_changed():
+    state = state_dir()
+    with Upstream() as up:
+        with Sinkhole(lists=[], upstream=up, state=state, args=["--password-file", ""]) as s:
+            s.api.password = s.wait_log("assword of the dashboard").split()[-1]
+            old = {"SINKHOLE_PASSWORD": s.api.password}
+            r = cli("password", "--server", s.url, "--config", "/dev/null", "--state-dir", "/nonexistent", env=old, stdin="short\n")
+            eq(r.returncode, 2)
+            eq(fine(cli("password", "--server", s.url, "--config", "/dev/null", "--state-dir", "/nonexistent", env=old, stdin="a much better one\n")), "changed; other sessions have ended\n")
+            complains(cli("stats", "--server", s.url, "--config", "/dev/null", "--state-dir", "/nonexistent", env=old), 1, "wrong password")
+            fine(cli("stats", "--server", s.url, "--config", "/dev/null", env={"SINKHOLE_PASSWORD": "a much better one"}))
+            check("a much better one" not in s.log_text())
+    shutil.rmtree(state, ignore_errors=True)
+
+
+@test
+def top_shows_and_leaves():
+    import pty
+    with House() as s:
+        leader, follower = pty.openpty()
+        p = subprocess.Popen([BINARY, "top", "--server", s.url], stdin=follower, stdout=follower, stderr=follower, env=environment({"SINKHOLE_PASSWORD": PASSWORD, "TERM": "vt100"}))
+        os.close(follower)
+        seen = b""
+        try:
+            deadline = time.monotonic() + 10 * SLOW
+            while seen.count(b"q: leave") < 2 and time.monotonic() < deadline:
+                seen += os.read(leader, 65536)
+            os.write(leader, b"q")
+            eq(p.wait(10 * SLOW), 0)
+        finally:
+            p.kill()
+            p.wait()
+            os.close(leader)
+        contains(seen, b"x.tracker.example")
+        contains(seen, b"\x1b[H\x1b[2J")
+    complains(cli("top"), 2, "needs a terminal")
+
+
+@test
+def hostile_names_cannot_reach_the_terminal():
+    with House(traffic=False) as s:
+        s.ask("\\027[2J\\007x.example")
+        wait_until(lambda: "x.example" in s.cli("log").stdout, 10 * SLOW)
+        for args in (["log"], ["stats"], ["log", "--json"]):
+            out = fine(s.cli(*args))
+            check("\x1b" not in out and "\x07" not in out, repr(out))
+
+
 run()
