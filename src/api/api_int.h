@@ -93,7 +93,7 @@ struct call {
     usec_t clock_start; /* of the platform's clock, for "took" */
     const struct api_request *req;
     struct api_response *res;
-    char path[PATH_MAX_OCTETS + 1]; /* decoded, cut at the slashes into: */
+    char path[PATH_MAX_OCTETS + 1]; /* decoded segments, each with its NUL */
     const char *segment[SEGMENTS_MAX];
     uint32_t segments;
     const char *param[PARAMS_MAX]; /* segments that stand for {…} in the route, in order */

@@ -1,8 +1,8 @@
 /*
- * The request's parts: path, query and body. Paths are decoded first and cut then, so that an
- * escaped slash is a slash; empty segments
- * (// and a slash at the end) do not count. Bodies are JSON whatever the Content-Type says, as
- * clients send anything there.
+ * The request's parts: path, query and body. Paths are cut at their slashes first and decoded then,
+ * so that a segment may hold an escaped slash (the address of a list); empty segments (// and a
+ * slash at the end) do not count. Bodies are JSON whatever the Content-Type says, as clients send
+ * anything there.
  */
 #include <string.h>
 
@@ -47,20 +47,22 @@ long percent_decode(struct span in, bool plus_is_space, char *out, size_t cap)
 
 static enum err cut_path(struct call *c)
 {
-    if (percent_decode(c->req->path, false, c->path, sizeof c->path) < 0) {
-        return ERR_FORMAT;
-    }
-    char *p = c->path;
-    while (*p) {
-        if (*p == '/') {
-            *p++ = '\0';
-            continue;
+    struct span left = c->req->path;
+    char *out = c->path;
+    size_t room = sizeof c->path;
+    while (left.len > 0) {
+        const uint8_t *slash = memchr(left.ptr, '/', left.len);
+        size_t len = slash ? (size_t)(slash - left.ptr) : left.len;
+        if (len > 0) {
+            long n = percent_decode(span_of(left.ptr, len), false, out, room);
+            if (n < 0 || c->segments == SEGMENTS_MAX) {
+                return ERR_FORMAT;
+            }
+            c->segment[c->segments++] = out;
+            out += n + 1;
+            room -= (size_t)n + 1;
         }
-        if (c->segments == SEGMENTS_MAX) {
-            return ERR_FORMAT;
-        }
-        c->segment[c->segments++] = p;
-        p += strcspn(p, "/");
+        left = slash ? span_of(slash + 1, left.len - len - 1) : span_of(NULL, 0);
     }
     return ERR_OK;
 }
