@@ -67,7 +67,9 @@ enum err api_init(struct api **out, void *mem, size_t len, const struct api_conf
     };
     rng_init(&a->rng, seed);
     rng_bytes(&a->rng, a->mac_key, sizeof a->mac_key);
-    api_plan(a, now, backend->unix_us(backend->ctx) / 1000000);
+    int64_t now_unix = backend->unix_us(backend->ctx) / 1000000;
+    a->pause_until = rules_pause_until(rules, now, now_unix);
+    api_plan(a, now, now_unix);
     *out = a;
     return ERR_OK;
 }
@@ -190,7 +192,6 @@ void api_handle(struct api *a, usec_t now, const struct api_request *request,
 
 void api_plan(struct api *a, usec_t now, int64_t now_unix)
 {
-    a->pause_until = rules_pause_until(a->rules, now, now_unix);
     a->next_end_unix = rules_next_end(a->rules);
     int64_t left = a->next_end_unix - now_unix;
     a->next_end =
@@ -232,6 +233,10 @@ static enum err apply(struct api *a, usec_t now, int64_t now_unix, struct rules 
     rules_free(a->rules);
     *a->rules = *next;
     next->doc = NULL;
+    if (parts &
+        RULES_PAUSE) { /* else it goes on by the monotonic clock, whatever the wall clock does */
+        a->pause_until = rules_pause_until(a->rules, now, now_unix);
+    }
     api_plan(a, now, now_unix);
     api_changed(a, parts);
     return ERR_OK;

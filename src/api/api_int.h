@@ -189,7 +189,7 @@ void add_blocking(const struct call *c, json_t *object);
 bool rules_commit(struct call *c, struct rules *next, unsigned parts);
 void reply_rules_error(struct call *c, enum err e, const char *why, const char *what);
 
-/* Take times over from the document: pause and the next end of a timed rule. */
+/* When the next timed rule ends. */
 void api_plan(struct api *a, usec_t now, int64_t now_unix);
 
 void client_name_of(const struct api *a, const struct ip_addr *addr,

@@ -25,19 +25,19 @@ static void put_seconds(struct strbuf *t, uint64_t us)
                   (unsigned long long)(us % 1000000));
 }
 
-/* A label's value: backslash, quote and line feed are escaped by the format; other control bytes
- * have no place in it. */
+/* A label's value: backslash, quote and line feed are escaped by the format, other control bytes
+ * have no place in it, and it is UTF-8. */
 static void put_label(struct strbuf *t, const char *value)
 {
-    for (; *value; value++) {
-        unsigned char ch = (unsigned char)*value;
+    json_t *checked = json_text(value);
+    for (const char *p = checked ? json_string_value(checked) : ""; *p; p++) {
+        unsigned char ch = (unsigned char)*p;
         if (ch == '\\' || ch == '"') {
             strbuf_char(t, '\\');
-            strbuf_char(t, *value);
-        } else {
-            strbuf_char(t, ch < 0x20 || ch == 0x7f ? '?' : *value);
         }
+        strbuf_char(t, ch < 0x20 || ch == 0x7f ? '?' : *p);
     }
+    json_decref(checked);
 }
 
 static void labelled(struct strbuf *t, const char *name, const char *label, const char *value,

@@ -60,7 +60,7 @@ static void read_text(const struct call *c, struct query_filter *f, const char *
         out[0] = '\0';
         f->nothing = f->nothing || (param_text(c, name, probe, sizeof probe) && probe[0] != '\0');
     }
-    f->everything = f->everything && out[0] == '\0';
+    f->everything = f->everything && out[0] == '\0' && !f->nothing;
 }
 
 static void read_upstream(struct query_filter *f)
@@ -119,6 +119,7 @@ void query_filter_read(const struct call *c, struct query_filter *out)
     out->replies = text[0] ? replies_of(text) : UINT32_MAX;
     read_text(c, out, "dnssec", text, sizeof text);
     out->nothing = out->nothing || (text[0] && !wildcard_matches(text, "UNKNOWN"));
+    out->everything = out->everything && !out->nothing;
 }
 
 /* --- judging ------------------------------------------------------------------------------------

@@ -176,12 +176,12 @@ struct span_of_time param_span(const struct call *c)
     const double most = 9e9; /* seconds; in the year 2255 */
     double from = param_real(c, "from", -1), until = param_real(c, "until", -1);
     struct span_of_time s = {.from_us = 0, .until_us = INT64_MAX};
-    if (from >= 0 && from < most) {
-        s.from_us = (int64_t)(from * 1e6);
+    if (from >= 0) {
+        s.from_us = (int64_t)((from < most ? from : most) * 1e6);
         s.given = true;
     }
-    if (until > 0 && until < most) {
-        s.until_us = (int64_t)(until * 1e6);
+    if (until > 0) {
+        s.until_us = (int64_t)((until < most ? until : most) * 1e6);
         s.given = true;
     }
     return s;

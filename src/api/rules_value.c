@@ -32,6 +32,10 @@ const char *rules_problem_of_name(const char *text, char out[DNS_NAME_TEXT])
     if (!is_ascii(text)) {
         return "write an international name in its xn-- form";
     }
+    if (strchr(text, '*')) {
+        return "no wildcards here: a name and all below it is the regular expression "
+               "(\\.|^)ads\\.example$";
+    }
     if (has_control(text) || strchr(text, ' ') || dns_name_parse(span_str(text), &name) != ERR_OK ||
         name.labels == 0) {
         return "not a domain name";
