@@ -32,6 +32,7 @@ static const struct flag_row flag_rows[] = {
     {"blocked", 0, FLAG_BLOCKED, 0},
     {"offline", 0, FLAG_OFFLINE, 0},
     {"words", 0, FLAG_WORDS, 0},
+    {"limits", 0, FLAG_LIMITS, 0},
 };
 
 static const char *command_name = "";

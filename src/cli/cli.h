@@ -27,7 +27,8 @@ enum cli_flag {
     FLAG_COMMENT = 1024, /* --comment TEXT */
     FLAG_BLOCKED = 2048, /* --blocked */
     FLAG_OFFLINE = 4096, /* --offline */
-    FLAG_WORDS = 8192    /* --words: for the shell's completion */
+    FLAG_WORDS = 8192,   /* --words: for the shell's completion */
+    FLAG_LIMITS = 16384  /* --limits */
 };
 
 /* The arguments, read. */

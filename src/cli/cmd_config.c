@@ -3,6 +3,7 @@
  * FILE` validates a file. Hidden from the overview: `config document` and `config manual` make
  * docs/config.md and the manual's table.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/document.h"
+#include "host/limits.h"
 
 static int print_text(const struct config *c)
 {
@@ -56,6 +58,40 @@ static int print_json(const struct config *c)
     return failed || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
+static int print_limits(const struct config *c, bool json)
+{
+    struct limit row[LIMITS_MAX];
+    uint64_t sum = 0, memory = 0;
+    uint32_t count = limits_of(c, row);
+    json_t *all = json_array();
+    if (!json) {
+        printf("%12s  %-21s %-22s %s\n", "octets", "part", "bound", "options");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        sum += row[i].octets;
+        memory += row[i].mapped ? 0 : row[i].octets;
+        if (!json) {
+            printf("%12" PRIu64 "  %-21s %-22s %s\n", row[i].octets, row[i].part, row[i].bound,
+                   row[i].options);
+        }
+        json_array_append_new(all,
+                              json_pack("{s:s, s:I, s:s, s:s, s:b}", "part", row[i].part, "octets",
+                                        (json_int_t)row[i].octets, "bound", row[i].bound, "options",
+                                        row[i].options, "mapped", row[i].mapped));
+    }
+    json_t *out = json_pack("{s:o, s:I, s:I}", "limits", all, "memory", (json_int_t)memory, "sum",
+                            (json_int_t)sum);
+    if (json) {
+        json_dumpf(out, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+    } else {
+        printf("%12" PRIu64 "  memory, without files that the kernel can drop\n", memory);
+        printf("%12" PRIu64 "  sum\n", sum);
+    }
+    json_decref(out);
+    return fflush(stdout) == 0 ? EXIT_FINE : EXIT_FAILED;
+}
+
 static int check_file(struct cli *cli)
 {
     if (cli->word_count > 2) {
@@ -96,7 +132,10 @@ int cmd_config(struct cli *cli)
     if (c == NULL) {
         return EXIT_USAGE;
     }
-    int status = cli->flags & FLAG_JSON ? print_json(c) : print_text(c);
+    bool json = (cli->flags & FLAG_JSON) != 0;
+    int status = cli->flags & FLAG_LIMITS ? print_limits(c, json)
+                 : json                   ? print_json(c)
+                                          : print_text(c);
     settings_unload(NULL, c);
     return status;
 }

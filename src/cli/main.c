@@ -51,10 +51,11 @@ static const struct command commands[] = {
      NULL},
     {"password", cmd_password, FLAG_SERVER, "", "Change the password of the page and the API",
      "Reads the new one from the terminal, or its first line from standard input."},
-    {"config", cmd_config, FLAG_JSON, "[check [FILE]]",
+    {"config", cmd_config, FLAG_JSON | FLAG_LIMITS, "[check [FILE]]",
      "Print the configuration in force, or check a file",
      "Each value is printed with where it comes from. Exit status 2 says that the\n"
-     "configuration cannot be used; the message names file and line."},
+     "configuration cannot be used; the message names file and line. With --limits:\n"
+     "what is bounded, by which option, and the memory that it can cost."},
     {"version", cmd_version, FLAG_JSON, "", "Print the version", NULL},
     {"help", cmd_help, FLAG_WORDS, "[COMMAND|options]", "Print help", NULL},
 };

@@ -25,10 +25,6 @@
 #include "host/progress.h"
 #include "host/sys.h"
 
-#define WORKERS_MAX   64
-#define MAILBOX_CELLS 2048
-#define PENDING_MAX   16000
-
 static void broken_contract(const char *file, int line, const char *expr)
 {
     log_error(MAIN, "%s:%d: %s does not hold; this is a defect of the program", file, line, expr);
@@ -206,6 +202,7 @@ static enum err block_signals(struct daemon *d)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is an error of the write, as a full disk is */
     d->signals = sigprocmask(SIG_BLOCK, &set, NULL) == 0
                      ? signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)
                      : -1;

@@ -38,6 +38,10 @@
 #define RELOAD_US     (200 * USEC_PER_MSEC) /* between two reloads, however many signals come */
 #define STOP_GRACE_US (400 * USEC_PER_MSEC) /* for questions in flight when told to stop */
 #define HOUSEKEEP_US  (60 * USEC_PER_SEC)
+#define WORKERS_MAX   64
+#define MAILBOX_CELLS 2048
+#define PENDING_MAX   16000
+#define RING_OCTETS   (1u << 20) /* of a worker's events */
 #define RULES_FILE    "rules.json"
 #define STATS_FILE    "stats.bin"
 

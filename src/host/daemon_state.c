@@ -13,7 +13,6 @@
 #define STATS_KIND     "STAT"
 #define STATS_VERSION  1
 #define STATS_FILE_MAX (256u << 20)
-#define RING_OCTETS    (1u << 20)
 
 enum err daemon_open_store(struct daemon *d, const char *dir)
 {

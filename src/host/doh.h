@@ -30,4 +30,7 @@ MUST_CHECK bool doh_send(struct doh *d, uint16_t worker, uint32_t ticket,
                          const struct upstream_spec *upstream, const uint8_t *data, size_t len);
 void doh_cancel(struct doh *d, uint16_t worker, uint32_t ticket);
 
+/* Questions under way at once. */
+unsigned doh_transfers_max(void);
+
 #endif

@@ -307,6 +307,11 @@ static void *doh_main(void *arg)
 
 /* ---- Making and ending it. ---- */
 
+unsigned doh_transfers_max(void)
+{
+    return TRANSFERS_MAX;
+}
+
 enum err doh_new(struct doh **out, struct mailbox *const *mailboxes, uint16_t workers)
 {
     struct doh *d = calloc(1, sizeof *d);

@@ -105,11 +105,16 @@ static enum err build_once(struct build *b, const struct bl_compile_config *cc, 
     return e;
 }
 
+uint64_t build_scratch_max(uint32_t rules)
+{
+    return SCRATCH_FIXED + (uint64_t)rules * SCRATCH_PER_RULE;
+}
+
 static void choose_passes(const struct build_config *config, struct bl_compile_config *cc)
 {
     uint64_t scratch = config->scratch_octets;
     if (scratch == 0) {
-        scratch = SCRATCH_FIXED + (uint64_t)cc->rules_max * SCRATCH_PER_RULE;
+        scratch = build_scratch_max(cc->rules_max);
     }
     for (cc->passes = 1; cc->passes < PASSES_MAX && bl_compile_memory(cc) > scratch;) {
         cc->passes *= 2;

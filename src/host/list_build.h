@@ -62,4 +62,7 @@ MUST_CHECK enum err list_image_from_memory(void *map, size_t len, size_t size, c
 /* A text into a parser, for lists inside the program. */
 struct span list_starter_text(void);
 
+/* Octets that a build takes for its work at most, beside the image. */
+uint64_t build_scratch_max(uint32_t rules);
+
 #endif

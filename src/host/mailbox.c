@@ -50,6 +50,11 @@ enum err mailbox_new(struct mailbox **out, uint32_t cells)
     return ERR_OK;
 }
 
+size_t mailbox_memory(uint32_t cells)
+{
+    return sizeof(struct mailbox) + cells * (sizeof(atomic_uint) + (size_t)MAILBOX_CELL);
+}
+
 void mailbox_free(struct mailbox *m)
 {
     if (!m) {

@@ -69,4 +69,7 @@ int mailbox_fd(const struct mailbox *m);
 /* Messages refused because the ring was full; any thread. */
 uint64_t mailbox_refused(const struct mailbox *m);
 
+/* Octets that one of these takes at most, for `sinkhole config --limits`. */
+size_t mailbox_memory(uint32_t cells);
+
 #endif

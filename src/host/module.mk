@@ -17,6 +17,7 @@ host_SRCS := \
     http_mhd.c \
     http_mhd_request.c \
     idna.c \
+    limits.c \
     list_build.c \
     list_copy.c \
     list_image.c \

@@ -119,6 +119,12 @@ enum err outbound_new(struct outbound **out, const struct outbound_config *cfg)
     return ERR_OK;
 }
 
+size_t outbound_memory(uint32_t sockets)
+{
+    return sizeof(struct outbound) + sockets * (sizeof(struct out_slot) + sizeof(uint32_t)) +
+           ticketmap_memory(sockets);
+}
+
 void outbound_free(struct outbound *o)
 {
     if (!o) {

@@ -71,4 +71,7 @@ void outbound_ready(struct outbound *o, uint32_t slot);
 uint32_t outbound_used(const struct outbound *o);
 uint32_t outbound_open(const struct outbound *o);
 
+/* Octets that one of these takes at most, for `sinkhole config --limits`. */
+size_t outbound_memory(uint32_t sockets);
+
 #endif

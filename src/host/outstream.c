@@ -126,6 +126,12 @@ static void drop_stream(struct outstreams *o, struct stream *s)
     o->open--;
 }
 
+size_t outstreams_memory(uint32_t streams)
+{
+    return sizeof(struct outstreams) + streams * (sizeof(struct stream) + IN_OCTETS) +
+           ticketmap_memory(streams * OUTSTREAM_FLIGHTS);
+}
+
 void outstreams_free(struct outstreams *o)
 {
     if (!o) {

@@ -57,4 +57,7 @@ void outstreams_tick(struct outstreams *o, usec_t now);
 
 uint32_t outstreams_open(const struct outstreams *o);
 
+/* Octets that one of these takes at most, for `sinkhole config --limits`. */
+size_t outstreams_memory(uint32_t streams);
+
 #endif

@@ -114,6 +114,13 @@ enum err tcp_new(struct tcp **out, const struct tcp_config *cfg)
     return ERR_OK;
 }
 
+size_t tcp_memory(uint32_t connections, uint32_t buffers)
+{
+    return sizeof(struct tcp) + connections * (sizeof(struct conn) + sizeof(uint32_t)) +
+           buffers * (sizeof(struct chunk) + sizeof(uint32_t) + (size_t)CHUNK) + MESSAGE_MAX +
+           DNS_TCP_MAX;
+}
+
 void tcp_free(struct tcp *t)
 {
     if (!t) {

@@ -68,4 +68,7 @@ void tcp_tick(struct tcp *t, usec_t now);
 
 uint32_t tcp_count(const struct tcp *t); /* connections open now; any thread */
 
+/* Octets that one of these takes at most, for `sinkhole config --limits`. */
+size_t tcp_memory(uint32_t connections, uint32_t buffers);
+
 #endif

@@ -8,12 +8,23 @@
 
 #include "base/require.h"
 
-enum err ticketmap_init(struct ticketmap *m, uint32_t max)
+static uint32_t room_for(uint32_t max)
 {
     uint32_t size = 16;
     while (size < max * 2) {
         size *= 2;
     }
+    return size;
+}
+
+size_t ticketmap_memory(uint32_t max)
+{
+    return room_for(max) * sizeof(*((struct ticketmap *)NULL)->entry);
+}
+
+enum err ticketmap_init(struct ticketmap *m, uint32_t max)
+{
+    uint32_t size = room_for(max);
     m->entry = calloc(size, sizeof *m->entry);
     m->mask = size - 1;
     return m->entry ? ERR_OK : ERR_MEMORY;

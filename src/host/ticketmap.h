@@ -5,6 +5,7 @@
 #ifndef SINKHOLE_HOST_TICKETMAP_H
 #define SINKHOLE_HOST_TICKETMAP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -30,5 +31,8 @@ void ticketmap_fini(struct ticketmap *m);
 void ticketmap_insert(struct ticketmap *m, uint32_t ticket, uint32_t slot);
 uint32_t ticketmap_find(const struct ticketmap *m, uint32_t ticket); /* slot or TICKETMAP_NONE */
 uint32_t ticketmap_remove(struct ticketmap *m, uint32_t ticket);     /* slot or TICKETMAP_NONE */
+
+/* Octets that one of these takes at most, for `sinkhole config --limits`. */
+size_t ticketmap_memory(uint32_t max);
 
 #endif

@@ -71,6 +71,11 @@ enum err udp_batch_new(struct udp_batch **out)
     return ERR_OK;
 }
 
+size_t udp_memory(void)
+{
+    return sizeof(struct udp_batch) + sizeof(struct udp_answers) + 2 * CACHE_LINE;
+}
+
 void udp_batch_free(struct udp_batch *b)
 {
     free(b);

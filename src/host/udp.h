@@ -10,6 +10,7 @@
 #define SINKHOLE_HOST_UDP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -55,5 +56,8 @@ void udp_answers_free(struct udp_answers *a);
 unsigned udp_answer(struct udp_answers *a, int fd, bool wildcard, const struct peer *to,
                     const uint8_t *data, size_t len);
 unsigned udp_answers_flush(struct udp_answers *a);
+
+/* Octets of a batch and of its answers. */
+size_t udp_memory(void);
 
 #endif

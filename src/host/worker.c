@@ -564,6 +564,16 @@ static enum err make_parts(struct worker *w)
     return e == ERR_OK ? watch_all(w) : e;
 }
 
+void worker_octets(const struct worker_config *cfg, struct worker_octets *out)
+{
+    *out = (struct worker_octets){
+        .resolver = resolver_memory(&cfg->resolver),
+        .udp = sizeof(struct worker) + 2 * (size_t)DNS_TCP_MAX + udp_memory(),
+        .tcp = tcp_memory(cfg->tcp_connections, TCP_BUFFERS),
+        .upstreams = outbound_memory(cfg->sockets_max) + outstreams_memory(cfg->streams_max),
+        .mailbox = mailbox_memory(cfg->mailbox_cells)};
+}
+
 enum err worker_new(struct worker **out, const struct worker_config *cfg)
 {
     REQUIRE(cfg->resolver.workers <= 64 && cfg->number == cfg->resolver.worker);

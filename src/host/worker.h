@@ -46,6 +46,7 @@ struct worker_config {
     struct resolver_config resolver; /* worker, workers, cache and stats included */
     uint32_t tcp_connections, tcp_per_client;
     usec_t tcp_idle_us;
+    uint32_t mailbox_cells; /* of each mailbox; for worker_octets alone */
     uint32_t sockets_max; /* UDP sockets to upstreams */
     uint32_t streams_max; /* TCP connections to upstreams */
     enum outbound_ports ports;
@@ -77,6 +78,12 @@ void worker_wake(struct worker *w);
 /* For the watchdog: ask for a sign of life, and whether the last one was given. */
 void worker_ping(struct worker *w);
 bool worker_answered(const struct worker *w);
+
+/* Octets that a worker of this configuration takes at most. */
+struct worker_octets {
+    size_t resolver, udp, tcp, upstreams, mailbox;
+};
+void worker_octets(const struct worker_config *cfg, struct worker_octets *out);
 
 /* Gauges; any thread. */
 struct worker_gauges {
