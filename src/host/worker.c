@@ -63,6 +63,8 @@ struct worker {
     _Atomic(struct tls_trust *) trust;
     atomic_uint ping, pong;
     atomic_ullong lost;
+    atomic_uint pending, pending_peak, waiting,
+        waiting_peak; /* the resolver's, as of the last turn */
 };
 
 static void drain(struct worker *w);
@@ -436,6 +438,17 @@ static void tick(struct worker *w)
     }
 }
 
+/* The resolver is this thread's; what others may know of it stands here. */
+static void tell_gauges(struct worker *w)
+{
+    struct resolver_gauges g;
+    resolver_get_gauges(w->resolver, &g);
+    atomic_store_explicit(&w->pending, g.pending, memory_order_relaxed);
+    atomic_store_explicit(&w->pending_peak, g.pending_peak, memory_order_relaxed);
+    atomic_store_explicit(&w->waiting, g.waiting, memory_order_relaxed);
+    atomic_store_explicit(&w->waiting_peak, g.waiting_peak, memory_order_relaxed);
+}
+
 static void turn(struct worker *w)
 {
     struct epoll_event events[EVENTS_A_TURN];
@@ -456,6 +469,7 @@ static void turn(struct worker *w)
     tcp_run(w->tcp, w->now);
     lose(w, udp_answers_flush(w->answers));
     wake_others(w);
+    tell_gauges(w);
     if (n > 0) {
         mind_statistics(w);
     }
@@ -663,7 +677,13 @@ bool worker_answered(const struct worker *w)
 
 void worker_get_gauges(const struct worker *w, struct worker_gauges *out)
 {
-    resolver_get_gauges(w->resolver, &out->resolver);
+    out->resolver = (struct resolver_gauges){
+        .pending = atomic_load_explicit(&w->pending, memory_order_relaxed),
+        .pending_peak = atomic_load_explicit(&w->pending_peak, memory_order_relaxed),
+        .pending_max = w->cfg.resolver.pending_max,
+        .waiting = atomic_load_explicit(&w->waiting, memory_order_relaxed),
+        .waiting_peak = atomic_load_explicit(&w->waiting_peak, memory_order_relaxed),
+        .waiting_max = w->cfg.resolver.waiting_max};
     out->tcp_clients = tcp_count(w->tcp);
     out->tcp_clients_max = w->cfg.tcp_connections;
     out->lost = atomic_load_explicit(&w->lost, memory_order_relaxed) + mailbox_refused(w->mailbox);
