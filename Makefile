@@ -19,6 +19,7 @@ include mk/test.mk
 include mk/bench.mk
 include mk/check.mk
 include mk/suite.mk
+include mk/long.mk
 include mk/run.mk
 include mk/install.mk
 include mk/targets.mk

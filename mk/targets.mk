@@ -14,6 +14,8 @@ help:
 	@echo 'make deb              a Debian package in build/deb/'
 	@echo 'make documents        docs and examples that come from src/config/options.def'
 	@echo 'make bench-NAME       one of: $(BENCH_NAMES)'
+	@echo 'make soak TIME=1800   everything at once against the program: memory, descriptors, latency must not grow'
+	@echo 'make fuzz TIME=60     each fuzz target in turn, so many seconds each (FUZZ=name for one)'
 	@echo 'make unikernel        BOARD=virt|raspi3|raspi4: build/unikernel-BOARD/kernel8.img'
 	@echo 'make lint             clang-tidy over all sources, or over FILES=...'
 	@echo 'make format, clean    clang-format over all sources; remove build/'

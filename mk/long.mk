@@ -1,0 +1,16 @@
+# Tests that take as long as they are given: TIME=seconds.
+#
+#   make soak TIME=1800             everything at once against the running program (tests/soak/soak.py)
+#   make fuzz TIME=60 [FUZZ=name]   each libFuzzer target in turn, so many seconds each (tools/fuzz.sh)
+
+.PHONY: soak fuzz
+soak: $(PROGRAM) load-programs
+	$(Q)SINKHOLE_BIN=$(PROGRAM) python3 tests/soak/soak.py $(or $(TIME),1800)
+
+ifeq ($(CONFIG),fuzz)
+fuzz: $(FUZZ_BINS)
+	$(Q)tools/fuzz.sh $(or $(TIME),60) $(if $(FUZZ),$(filter %/fuzz_$(FUZZ),$(FUZZ_BINS)),$(FUZZ_BINS))
+else
+fuzz:
+	$(Q)$(MAKE) --no-print-directory CONFIG=fuzz fuzz TIME=$(TIME) FUZZ=$(FUZZ)
+endif
