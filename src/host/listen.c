@@ -108,16 +108,24 @@ static void close_listener(struct listener *l, uint32_t workers)
     l->udp = l->tcp = NULL;
 }
 
+/* Room for one descriptor a worker, none open; NULL. */
+static int *new_descriptors(uint32_t workers)
+{
+    int *fds = malloc(workers * sizeof *fds);
+    for (uint32_t w = 0; fds && w < workers; w++) {
+        fds[w] = -1;
+    }
+    return fds;
+}
+
 /* All sockets of one address. False with errno. */
 static bool open_listener(struct listener *l, uint32_t workers, bool *missing)
 {
-    l->udp = malloc(workers * sizeof *l->udp);
-    l->tcp = malloc(workers * sizeof *l->tcp);
+    l->udp = new_descriptors(workers);
+    l->tcp = new_descriptors(workers);
     if (!l->udp || !l->tcp) {
         return false;
     }
-    memset(l->udp, 0xff, workers * sizeof *l->udp);
-    memset(l->tcp, 0xff, workers * sizeof *l->tcp);
     for (uint32_t w = 0; w < workers; w++) {
         l->tcp[w] = open_socket(&l->endpoint, l->wildcard, SOCK_STREAM, missing);
         l->udp[w] =

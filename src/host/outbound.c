@@ -332,10 +332,10 @@ bool outbound_release(struct outbound *o, uint32_t ticket)
     return true;
 }
 
-void outbound_ready(struct outbound *o, uint32_t i)
+void outbound_ready(struct outbound *o, uint32_t slot)
 {
-    REQUIRE(i < o->cfg.sockets_max);
-    struct out_slot *s = &o->slot[i];
+    REQUIRE(slot < o->cfg.sockets_max);
+    struct out_slot *s = &o->slot[slot];
     uint32_t ticket = s->ticket;
     for (int n = 0; n < DATAGRAMS_A_TURN && ticket != 0 && s->ticket == ticket; n++) {
         ssize_t len = fast_receive(s->fd, o->cfg.buffer, o->cfg.buffer_len);

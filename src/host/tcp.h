@@ -58,7 +58,7 @@ void tcp_accept(struct tcp *t, usec_t now, uint16_t listener);
 void tcp_ready(struct tcp *t, usec_t now, uint32_t slot, uint32_t events);
 
 /* An answer for a connection of ours; one that is gone drops it. */
-void tcp_answer(struct tcp *t, usec_t now, uint32_t conn, const uint8_t *data, size_t len);
+void tcp_answer(struct tcp *t, usec_t now, uint32_t token, const uint8_t *data, size_t len);
 
 /* After other work: go on with connections that had to wait. Calls `query`. */
 void tcp_run(struct tcp *t, usec_t now);
