@@ -1,6 +1,7 @@
 /*
- * The cache alone: hits, misses, inserts, with few names (all in the processor's caches) and with many. The baseline is a memcpy of
- * the same octets out of a flat array of as many slots: what any cache has to do at least.
+ * The cache alone: hits, misses, inserts, with few names (all in the processor's caches) and with
+ * many. The baseline is a memcpy of the same octets out of a flat array of as many slots: what any
+ * cache has to do at least.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,9 +48,14 @@ static void *get(size_t len)
 
 static void insert(uint32_t i)
 {
-    struct cache_key key = {.name = &names[i], .hash = cache_hash(cache, &names[i]), .type = DNS_A, .klass = DNS_IN};
-    struct cache_value value = {
-        .records = records, .len = 32, .ttl_off = offsets, .answers = 2, .ttl_s = 300, .ede = DNS_EDE_NONE};
+    struct cache_key key = {
+        .name = &names[i], .hash = cache_hash(cache, &names[i]), .type = DNS_A, .klass = DNS_IN};
+    struct cache_value value = {.records = records,
+                                .len = 32,
+                                .ttl_off = offsets,
+                                .answers = 2,
+                                .ttl_s = 300,
+                                .ede = DNS_EDE_NONE};
     cache_insert(cache, &key, 1000 * USEC_PER_SEC, &value);
 }
 
@@ -72,8 +78,12 @@ static uint64_t find(void *context, size_t count)
     for (size_t n = 0; n < count; n++) {
         struct cache_hit hit;
         uint32_t i = r->first + (uint32_t)next_random() % r->count;
-        struct cache_key key = {.name = &names[i], .hash = cache_hash(cache, &names[i]), .type = DNS_A, .klass = DNS_IN};
-        sum += cache_find(cache, &key, 1100 * USEC_PER_SEC, 0, 0, room, sizeof room, &hit) == CACHE_FRESH;
+        struct cache_key key = {.name = &names[i],
+                                .hash = cache_hash(cache, &names[i]),
+                                .type = DNS_A,
+                                .klass = DNS_IN};
+        sum += cache_find(cache, &key, 1100 * USEC_PER_SEC, 0, 0, room, sizeof room, &hit) ==
+               CACHE_FRESH;
     }
     return sum;
 }
@@ -119,7 +129,7 @@ int main(void)
     measure_row("insert of names asked once", measure_ns(put, &scan, COUNT / 4), base);
     struct cache_gauges g;
     cache_get_gauges(cache, &g);
-    (void)printf("\n%u entries of at most %u; %zu octets of memory, %.1f used an entry\n", g.entries, g.entries_max, len,
-                 (double)g.octets / g.entries);
+    (void)printf("\n%u entries of at most %u; %zu octets of memory, %.1f used an entry\n",
+                 g.entries, g.entries_max, len, (double)g.octets / g.entries);
     return 0;
 }

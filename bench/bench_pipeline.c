@@ -1,7 +1,7 @@
 /*
- * What the whole engine costs a query, without sockets: from the packet in its buffer to the answer in the same buffer, statistics
- * and event ring included. 100 000 names are blocked, 4000 cached. The baseline copies the packet in and out, as the platform
- * does for any server.
+ * What the whole engine costs a query, without sockets: from the packet in its buffer to the answer
+ * in the same buffer, statistics and event ring included. 100 000 names are blocked, 4000 cached.
+ * The baseline copies the packet in and out, as the platform does for any server.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +68,8 @@ static void make_name(char *out, size_t cap, const char *kind, unsigned i)
 {
     static const char *const tlds[] = {"com", "net", "org", "example", "de", "io"};
     uint64_t h = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    (void)snprintf(out, cap, "%s%.*s.site%u-%x.%s", i % 3 ? "www" : "cdn", (int)(h >> 60), "abcdefghijklmnopq", i, (unsigned)(h & 0xfff), tlds[h >> 20 & 3]);
+    (void)snprintf(out, cap, "%s%.*s.site%u-%x.%s", i % 3 ? "www" : "cdn", (int)(h >> 60),
+                   "abcdefghijklmnopq", i, (unsigned)(h & 0xfff), tlds[h >> 20 & 3]);
     memcpy(out, kind, 3);
 }
 
@@ -81,7 +82,8 @@ static void make_packets(struct packets *p, const char *kind, bool edns)
         if (dns_name_parse(span_str(text), &name) != ERR_OK) {
             die(text);
         }
-        p->len[i] = dns_build_query(p->data[i], sizeof p->data[i], (uint16_t)i, DNS_RD, name.wire, name.len, DNS_A, DNS_IN, edns, false);
+        p->len[i] = dns_build_query(p->data[i], sizeof p->data[i], (uint16_t)i, DNS_RD, name.wire,
+                                    name.len, DNS_A, DNS_IN, edns, false);
     }
 }
 
@@ -89,7 +91,8 @@ static const struct bl_image *make_image(void)
 {
     struct bl_sink_memory sink = {.cap = 16 << 20};
     sink.mem = get(sink.cap);
-    struct bl_compile_config cfg = {.rules_max = LISTED, .passes = 1, .sink = {bl_sink_memory_write, &sink}};
+    struct bl_compile_config cfg = {
+        .rules_max = LISTED, .passes = 1, .sink = {bl_sink_memory_write, &sink}};
     size_t len = bl_compile_memory(&cfg);
     void *mem = get(len);
     struct bl_compile *c;
@@ -111,7 +114,8 @@ static const struct bl_image *make_image(void)
         }
         bl_compile_list_end(c, 0, LISTED);
     } while (bl_compile_pass(c));
-    if (bl_compile_finish(c, &size) != ERR_OK || bl_image_open(sink.mem, (size_t)size, image) != ERR_OK) {
+    if (bl_compile_finish(c, &size) != ERR_OK ||
+        bl_image_open(sink.mem, (size_t)size, image) != ERR_OK) {
         die("compile");
     }
     free(mem);
@@ -130,13 +134,15 @@ static struct peer client_of(uint32_t i)
 static void empty_ring(struct bench *b)
 {
     struct ring *ring = &b->stats->ring;
-    atomic_store_explicit(&ring->tail, atomic_load_explicit(&ring->head, memory_order_relaxed), memory_order_release);
+    atomic_store_explicit(&ring->tail, atomic_load_explicit(&ring->head, memory_order_relaxed),
+                          memory_order_release);
 }
 
 static size_t make_answer(const uint8_t *query, size_t len, bool alias, uint8_t *out)
 {
     static const uint8_t a[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 14, 16, 0, 4, 203, 0, 113, 7};
-    static const uint8_t chain[] = {0xc0, 12, 0, 5, 0, 1, 0, 0, 14, 16, 0, 13, 4, 'e', 'd', 'g', 'e', 5, 'c', 'd', 'n', '-', '1', 0xc0, 12};
+    static const uint8_t chain[] = {0xc0, 12,  0,   5,   0, 1,   0,   0,   14,  16,  0,    13, 4,
+                                    'e',  'd', 'g', 'e', 5, 'c', 'd', 'n', '-', '1', 0xc0, 12};
     size_t name = 12;
     while (query[name] != 0) {
         name += query[name] + 1U;
@@ -237,7 +243,8 @@ static uint64_t forwarded(void *context, size_t count)
     if (dns_name_parse(span_str("aaaaaa.new.example"), &name) != ERR_OK) {
         die("name");
     }
-    size_t len = dns_build_query(data, sizeof data, 1, DNS_RD, name.wire, name.len, DNS_A, DNS_IN, true, false);
+    size_t len = dns_build_query(data, sizeof data, 1, DNS_RD, name.wire, name.len, DNS_A, DNS_IN,
+                                 true, false);
     for (size_t i = 0; i < count; i++) {
         b->serial++;
         for (unsigned k = 0; k < 6; k++) {
@@ -262,7 +269,8 @@ static void start(struct bench *b)
     struct stats_worker_config sc = {.ring_octets = 1 << 20};
     struct cache *cache;
     uint8_t seed[32] = {7};
-    if (ip_prefix_parse(span_str("10.0.0.0/8"), &nets[0]) != ERR_OK || ip_prefix_parse(span_str("192.168.0.0/16"), &nets[1]) != ERR_OK) {
+    if (ip_prefix_parse(span_str("10.0.0.0/8"), &nets[0]) != ERR_OK ||
+        ip_prefix_parse(span_str("192.168.0.0/16"), &nets[1]) != ERR_OK) {
         die("prefix");
     }
     snap = (struct snapshot){
@@ -281,21 +289,27 @@ static void start(struct bench *b)
         .case_random = true,
     };
     void *cache_mem = get(cache_memory(&cc)), *stats_mem = get(stats_worker_memory(&sc));
-    if (cache_init(&cache, cache_mem, cache_memory(&cc), &cc, (struct siphash_key){1, 2}) != ERR_OK ||
+    if (cache_init(&cache, cache_mem, cache_memory(&cc), &cc, (struct siphash_key){1, 2}) !=
+            ERR_OK ||
         stats_worker_init(&b->stats, stats_mem, stats_worker_memory(&sc), &sc) != ERR_OK) {
         die("memory");
     }
-    struct resolver_config rc = {
-        .pending_max = 2048, .waiting_max = 4096, .clients_max = 4096, .workers = 1, .cache = cache, .stats = b->stats};
+    struct resolver_config rc = {.pending_max = 2048,
+                                 .waiting_max = 4096,
+                                 .clients_max = 4096,
+                                 .workers = 1,
+                                 .cache = cache,
+                                 .stats = b->stats};
     b->now = 1000 * USEC_PER_SEC;
-    if (resolver_init(&b->r, get(resolver_memory(&rc)), resolver_memory(&rc), &rc, &snap, seed, b->now) != ERR_OK) {
+    if (resolver_init(&b->r, get(resolver_memory(&rc)), resolver_memory(&rc), &rc, &snap, seed,
+                      b->now) != ERR_OK) {
         die("resolver_init");
     }
 }
 
 /* One row, if the program's argument (if any) is part of its name. */
-static void row(const char *only, const char *what, struct bench *b, struct packets *p, measure_body *body, size_t count,
-                double base)
+static void row(const char *only, const char *what, struct bench *b, struct packets *p,
+                measure_body *body, size_t count, double base)
 {
     if (only == NULL || strstr(what, only) != NULL) {
         b->packets = p;

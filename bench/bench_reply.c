@@ -1,6 +1,6 @@
 /*
- * What it costs to judge and rewrite an upstream's answer: usual ones, the largest, and ones made to cost as much as they can. The
- * baseline is a memcpy of the same octets.
+ * What it costs to judge and rewrite an upstream's answer: usual ones, the largest, and ones made
+ * to cost as much as they can. The baseline is a memcpy of the same octets.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +24,12 @@ static struct writer begin(const char *name, unsigned answers, bool stream)
     if (dns_name_parse(span_str(name), &work.name) != ERR_OK) {
         abort();
     }
-    work.expect = (struct reply_expect){
-        .name = &work.name, .wire = work.name.wire, .id = 7, .type = DNS_A, .klass = DNS_IN, .stream = stream};
+    work.expect = (struct reply_expect){.name = &work.name,
+                                        .wire = work.name.wire,
+                                        .id = 7,
+                                        .type = DNS_A,
+                                        .klass = DNS_IN,
+                                        .stream = stream};
     struct writer w = writer_of(work.msg, sizeof work.msg);
     writer_be16(&w, 7);
     writer_be16(&w, DNS_QR | DNS_RA);
@@ -93,7 +97,11 @@ int main(void)
     w = begin("www.example.com", 4, false);
     head(&w, 0xc00c, DNS_CNAME, 11);
     uint16_t target = (uint16_t)(0xc000 | w.len);
-    writer_bytes(&w, "\x04" "edge\x03" "cdn\xc0\x10", 11);
+    writer_bytes(&w,
+                 "\x04"
+                 "edge\x03"
+                 "cdn\xc0\x10",
+                 11);
     for (int i = 0; i < 3; i++) {
         address(&w, target);
     }

@@ -1,6 +1,6 @@
 /*
- * Everything between the two ends, lists, cache, upstreams, sees an ordinary question for the target; only the beginning and the end
- * are here.
+ * Everything between the two ends, lists, cache, upstreams, sees an ordinary question for the
+ * target; only the beginning and the end are here.
  */
 #include "resolver/alias.h"
 
@@ -10,7 +10,8 @@
 
 size_t aliases_memory(void)
 {
-    return ALIAS_MAX * (sizeof(struct alias) + sizeof(uint32_t)) + RESOLVER_MESSAGE_ROOM + 4 * CACHE_LINE;
+    return ALIAS_MAX * (sizeof(struct alias) + sizeof(uint32_t)) + RESOLVER_MESSAGE_ROOM +
+           4 * CACHE_LINE;
 }
 
 void aliases_init(struct aliases *a, struct arena *arena)
@@ -96,9 +97,11 @@ static bool append(struct alias *a, const struct query *q, size_t len, unsigned 
     return a->hops <= ALIAS_HOPS;
 }
 
-bool alias_follow(struct resolver *r, struct query *q, size_t len, unsigned records, const struct dns_name *target)
+bool alias_follow(struct resolver *r, struct query *q, size_t len, unsigned records,
+                  const struct dns_name *target)
 {
-    if ((q->alias == ALIAS_NONE && !open_alias(r, q)) || !append(&r->aliases.slots[q->alias], q, len, records) ||
+    if ((q->alias == ALIAS_NONE && !open_alias(r, q)) ||
+        !append(&r->aliases.slots[q->alias], q, len, records) ||
         q->packet->cap < DNS_HEADER_OCTETS + (size_t)target->len + 4) {
         q->ede = DNS_EDE_OTHER;
         q->ede_text = "CNAME chain too long";

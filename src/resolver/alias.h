@@ -1,6 +1,7 @@
 /*
- * A question whose name is an alias: a local CNAME that leads out of the house, or an upstream's answer that ends in a CNAME. The query
- * then goes on as a question for what the CNAME leads to, and its answer is put behind the CNAMEs at the end.
+ * A question whose name is an alias: a local CNAME that leads out of the house, or an upstream's
+ * answer that ends in a CNAME. The query then goes on as a question for what the CNAME leads to,
+ * and its answer is put behind the CNAMEs at the end.
  */
 #ifndef SINKHOLE_RESOLVER_ALIAS_H
 #define SINKHOLE_RESOLVER_ALIAS_H
@@ -16,11 +17,11 @@
 #define ALIAS_HOPS   11
 
 struct alias {
-    struct dns_name name;            /* as the client asked */
-    uint8_t spelled[DNS_NAME_ROOM];  /* as it spelled it */
+    struct dns_name name;           /* as the client asked */
+    uint8_t spelled[DNS_NAME_ROOM]; /* as it spelled it */
     uint8_t hops;
     uint16_t len;
-    uint8_t msg[ALIAS_OCTETS];       /* header, the client's question, the CNAMEs so far */
+    uint8_t msg[ALIAS_OCTETS]; /* header, the client's question, the CNAMEs so far */
 };
 
 struct aliases {
@@ -35,10 +36,11 @@ size_t aliases_memory(void);
 void aliases_init(struct aliases *a, struct arena *arena);
 
 /*
- * Go on with `target`. The packet holds the question and, in its first `len` octets, `records` records that lead to the target. False
- * if there were too many; then the query has been answered.
+ * Go on with `target`. The packet holds the question and, in its first `len` octets, `records`
+ * records that lead to the target. False if there were too many; then the query has been answered.
  */
-bool alias_follow(struct resolver *r, struct query *q, size_t len, unsigned records, const struct dns_name *target);
+bool alias_follow(struct resolver *r, struct query *q, size_t len, unsigned records,
+                  const struct dns_name *target);
 
 /* Make the finished answer to the target one to the client's question: b is begun anew over it. */
 void alias_wrap(struct resolver *r, struct query *q, struct dns_build *b);

@@ -1,6 +1,6 @@
 /*
- * Answers to blocked names. With an address to give, only A and AAAA get one; every other type is answered "no data", HTTPS and
- * SVCB above all, whose hints would lead a browser around the block.
+ * Answers to blocked names. With an address to give, only A and AAAA get one; every other type is
+ * answered "no data", HTTPS and SVCB above all, whose hints would lead a browser around the block.
  */
 #include "resolver/resolver_int.h"
 
@@ -22,7 +22,9 @@ static bool give_address(struct dns_build *b, const struct snapshot *s, uint16_t
 
 static unsigned rcode_of(enum block_mode mode)
 {
-    return mode == BLOCK_NXDOMAIN ? DNS_NXDOMAIN : mode == BLOCK_REFUSED ? DNS_REFUSED : DNS_NOERROR;
+    return mode == BLOCK_NXDOMAIN  ? DNS_NXDOMAIN
+           : mode == BLOCK_REFUSED ? DNS_REFUSED
+                                   : DNS_NOERROR;
 }
 
 void blocked_answer(struct resolver *r, struct query *q)

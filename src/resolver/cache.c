@@ -1,6 +1,6 @@
 /*
- * The cache as its users see it: keys, reading without a lock, inserting. How a set is laid out and who has to leave it is in
- * cache_set.h and cache_set.c. Nothing here knows policy or upstreams.
+ * The cache as its users see it: keys, reading without a lock, inserting. How a set is laid out and
+ * who has to leave it is in cache_set.h and cache_set.c. Nothing here knows policy or upstreams.
  */
 #include "resolver/cache.h"
 
@@ -17,7 +17,8 @@ enum {
     OCTETS_MIN = 64,
     OCTETS_MAX = 1024,
     OCTETS_DEFAULT = 256,
-    READ_TRIES = 64,   /* a writer needs about a microsecond; one that was put to sleep inside needs longer than this */
+    READ_TRIES = 64,   /* a writer needs about a microsecond; one that was put to sleep inside needs
+                          longer than this */
     PREFETCH_HITS = 3, /* of an entry whose last tenth is worth a question ahead of time */
     PREFETCH_TTL_MIN = 10
 };
@@ -48,7 +49,8 @@ size_t cache_memory(const struct cache_config *cfg)
     return sizeof(struct cache) + stride(cfg) * set_count(cfg) + 2 * CACHE_LINE;
 }
 
-enum err cache_init(struct cache **out, void *mem, size_t len, const struct cache_config *cfg, struct siphash_key key)
+enum err cache_init(struct cache **out, void *mem, size_t len, const struct cache_config *cfg,
+                    struct siphash_key key)
 {
     if (cfg->entries < ENTRIES_MIN || cfg->entries > ENTRIES_MAX || octets_each(cfg) < OCTETS_MIN ||
         octets_each(cfg) > OCTETS_MAX) {
@@ -101,7 +103,8 @@ static unsigned key_flags(const struct cache_key *key)
 /* The secret is in key->hash; this only spreads the rest of the key over it. */
 uint64_t cache_key_hash(const struct cache_key *key)
 {
-    uint64_t h = key->hash ^ ((uint64_t)key->type << 32 | (uint64_t)key->klass << 8 | key_flags(key));
+    uint64_t h =
+        key->hash ^ ((uint64_t)key->type << 32 | (uint64_t)key->klass << 8 | key_flags(key));
     h ^= h >> 32;
     h *= UINT64_C(0xd6e8feb86659fd93);
     h ^= h >> 32;
@@ -128,14 +131,17 @@ static uint64_t load_octets(const uint8_t *p, size_t n)
 
 static uint64_t key_word(const struct cache_key *key)
 {
-    return (uint64_t)key->name->len << 16 | (uint64_t)key_flags(key) << 28 | (uint64_t)key->type << 32 |
-           (uint64_t)key->klass << 48;
+    return (uint64_t)key->name->len << 16 | (uint64_t)key_flags(key) << 28 |
+           (uint64_t)key->type << 32 | (uint64_t)key->klass << 48;
 }
-#define KEY_WORD_MASK UINT64_C(0xfffffffff0ff0000) /* all but the octets of records and the rcode */
+#define KEY_WORD_MASK UINT64_C(0xfffffffff0ff0000) /* all but the octets of records and the rcode \
+                                                    */
 
-bool cache_entry_is(const cache_word *e, size_t words, const struct cache_key *key, uint64_t key_hash)
+bool cache_entry_is(const cache_word *e, size_t words, const struct cache_key *key,
+                    uint64_t key_hash)
 {
-    if (words < HEAD_WORDS || word_get(&e[0]) != key_hash || (word_get(&e[3]) & KEY_WORD_MASK) != key_word(key)) {
+    if (words < HEAD_WORDS || word_get(&e[0]) != key_hash ||
+        (word_get(&e[3]) & KEY_WORD_MASK) != key_word(key)) {
         return false;
     }
     size_t len = key->name->len;
@@ -199,7 +205,8 @@ static enum cache_state state_of(const struct reading *g, const struct want *wan
 }
 
 /* Read an entry whose key fits. False if its octets cannot be: it was being written. */
-static bool entry_read(const cache_word *e, size_t words, const struct want *want, struct reading *g)
+static bool entry_read(const cache_word *e, size_t words, const struct want *want,
+                       struct reading *g)
 {
     uint64_t w2 = word_get(&e[2]), w3 = word_get(&e[3]), w4 = word_get(&e[4]), w5 = word_get(&e[5]);
     g->stored = word_get(&e[1]);
@@ -216,7 +223,8 @@ static bool entry_read(const cache_word *e, size_t words, const struct want *wan
     hit->judged = (uint32_t)w5;
     size_t records = (size_t)hit->answers + hit->authorities;
     size_t name_words = words_of((size_t)(w3 >> 16 & 0xff));
-    if (records > CACHE_RECORDS_MAX || HEAD_WORDS + name_words + words_of(records * 2) + words_of(hit->len) > words) {
+    if (records > CACHE_RECORDS_MAX ||
+        HEAD_WORDS + name_words + words_of(records * 2) + words_of(hit->len) > words) {
         return false;
     }
     g->state = state_of(g, want);
@@ -232,7 +240,8 @@ static bool entry_read(const cache_word *e, size_t words, const struct want *wan
     return true;
 }
 
-/* Bits of 16-bit lanes that equal the tag; may show a lane above a true one besides, which the key then tells apart. */
+/* Bits of 16-bit lanes that equal the tag; may show a lane above a true one besides, which the key
+ * then tells apart. */
 static uint64_t tag_lanes(uint64_t tags, uint16_t tag)
 {
     const uint64_t ones = UINT64_C(0x0001000100010001);
@@ -240,8 +249,8 @@ static uint64_t tag_lanes(uint64_t tags, uint16_t tag)
     return (x - ones) & ~x & ones << 15;
 }
 
-static bool set_read_once(const struct cache *c, struct cache_set *s, const struct cache_key *key, uint64_t key_hash,
-                          const struct want *want, struct reading *g)
+static bool set_read_once(const struct cache *c, struct cache_set *s, const struct cache_key *key,
+                          uint64_t key_hash, const struct want *want, struct reading *g)
 {
     g->state = CACHE_MISS;
     for (unsigned word = 0; word < WAYS / 4; word++) {
@@ -265,8 +274,8 @@ static bool set_read_once(const struct cache *c, struct cache_set *s, const stru
     return true;
 }
 
-static void set_read(const struct cache *c, struct cache_set *s, const struct cache_key *key, uint64_t key_hash,
-                     const struct want *want, struct reading *g)
+static void set_read(const struct cache *c, struct cache_set *s, const struct cache_key *key,
+                     uint64_t key_hash, const struct want *want, struct reading *g)
 {
     for (int i = 0; i < READ_TRIES; i++) {
         uint32_t seq = atomic_load_explicit(&s->seq, memory_order_acquire);
@@ -284,7 +293,8 @@ void cache_prefetch(const struct cache *c, const struct cache_key *key)
     PREFETCH(s);
 }
 
-/* Count a hit, and say whether the caller is the one to ask ahead of time. The counter is no more written once it is full. */
+/* Count a hit, and say whether the caller is the one to ask ahead of time. The counter is no more
+ * written once it is full. */
 static bool count_hit(struct cache_set *s, const struct reading *g, uint32_t left_s)
 {
     uint8_t hits = atomic_load_explicit(&s->hits[g->way], memory_order_relaxed);
@@ -292,13 +302,13 @@ static bool count_hit(struct cache_set *s, const struct reading *g, uint32_t lef
         hits++;
         atomic_store_explicit(&s->hits[g->way], hits, memory_order_relaxed);
     }
-    if (LIKELY(left_s > g->ttl_s / 10) || g->ttl_s < PREFETCH_TTL_MIN || (hits & HITS_MAX) < PREFETCH_HITS ||
-        (hits & HITS_CLAIMED) != 0) {
+    if (LIKELY(left_s > g->ttl_s / 10) || g->ttl_s < PREFETCH_TTL_MIN ||
+        (hits & HITS_MAX) < PREFETCH_HITS || (hits & HITS_CLAIMED) != 0) {
         return false;
     }
     uint8_t claimed = hits | HITS_CLAIMED;
-    return atomic_compare_exchange_strong_explicit(&s->hits[g->way], &hits, claimed, memory_order_relaxed,
-                                                   memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(&s->hits[g->way], &hits, claimed,
+                                                   memory_order_relaxed, memory_order_relaxed);
 }
 
 static uint32_t age_s(const struct reading *g, usec_t now)
@@ -306,8 +316,9 @@ static uint32_t age_s(const struct reading *g, usec_t now)
     return now > g->stored ? (uint32_t)((now - g->stored) / USEC_PER_SEC) : 0;
 }
 
-enum cache_state cache_find(struct cache *c, const struct cache_key *key, usec_t now, uint32_t stale_s,
-                            uint32_t stale_ttl, uint8_t *room, size_t cap, struct cache_hit *out)
+enum cache_state cache_find(struct cache *c, const struct cache_key *key, usec_t now,
+                            uint32_t stale_s, uint32_t stale_ttl, uint8_t *room, size_t cap,
+                            struct cache_hit *out)
 {
     struct want want = {
         .now = now,
@@ -376,8 +387,8 @@ static cache_word *write_octets(cache_word *to, const void *data, size_t len)
     return to;
 }
 
-static void entry_write(const struct cache *c, cache_word *e, const struct cache_key *key, uint64_t key_hash, usec_t now,
-                        const struct cache_value *v)
+static void entry_write(const struct cache *c, cache_word *e, const struct cache_key *key,
+                        uint64_t key_hash, usec_t now, const struct cache_value *v)
 {
     uint64_t epoch = atomic_load_explicit(&c->epoch, memory_order_relaxed);
     word_put(&e[0], key_hash);
@@ -392,7 +403,8 @@ static void entry_write(const struct cache *c, cache_word *e, const struct cache
     write_octets(to, v->records, v->len);
 }
 
-/* The hits of the entry that a new one replaces: what was popular stays so, with half of its credit. */
+/* The hits of the entry that a new one replaces: what was popular stays so, with half of its
+ * credit. */
 static uint8_t take_over(struct cache *c, struct cache_set *s, unsigned old, bool *main)
 {
     uint8_t hits = atomic_load_explicit(&s->hits[old], memory_order_relaxed) & HITS_MAX;
@@ -401,12 +413,14 @@ static uint8_t take_over(struct cache *c, struct cache_set *s, unsigned old, boo
     return hits >> 1;
 }
 
-void cache_insert(struct cache *c, const struct cache_key *key, usec_t now, const struct cache_value *value)
+void cache_insert(struct cache *c, const struct cache_key *key, usec_t now,
+                  const struct cache_value *value)
 {
     size_t records = (size_t)value->answers + value->authorities;
     size_t words = cache_entry_words(key->name->len, records, value->len);
     size_t granules = (words + c->granule_words - 1) / c->granule_words;
-    if (value->ttl_s == 0 || records > CACHE_RECORDS_MAX || granules > GRANULES / 2 || value->len > UINT16_MAX) {
+    if (value->ttl_s == 0 || records > CACHE_RECORDS_MAX || granules > GRANULES / 2 ||
+        value->len > UINT16_MAX) {
         return;
     }
     uint64_t hash = cache_key_hash(key);
@@ -424,7 +438,8 @@ void cache_insert(struct cache *c, const struct cache_key *key, usec_t now, cons
     unsigned way = cache_set_place(c, s, (unsigned)granules, hash, now);
     s->main |= (uint16_t)((unsigned)main << way);
     atomic_store_explicit(&s->hits[way], hits, memory_order_relaxed);
-    entry_write(c, cache_set_words(s) + (size_t)cache_set_start(s, way) * c->granule_words, key, hash, now, value);
+    entry_write(c, cache_set_words(s) + (size_t)cache_set_start(s, way) * c->granule_words, key,
+                hash, now, value);
     cache_set_unlock(s);
     atomic_fetch_add_explicit(&c->inserted, 1, memory_order_relaxed);
     if (key->type != CACHE_ANY_TYPE && value->answers > 0) {
@@ -434,8 +449,10 @@ void cache_insert(struct cache *c, const struct cache_key *key, usec_t now, cons
     }
 }
 
-/* The entry of a key with its set locked; NULL and unlocked if it is not there or somebody else writes. */
-static cache_word *entry_lock(struct cache *c, const struct cache_key *key, struct cache_set **set, unsigned *way)
+/* The entry of a key with its set locked; NULL and unlocked if it is not there or somebody else
+ * writes. */
+static cache_word *entry_lock(struct cache *c, const struct cache_key *key, struct cache_set **set,
+                              unsigned *way)
 {
     uint64_t hash = cache_key_hash(key);
     struct cache_set *s = cache_set_at(c, hash);

@@ -1,13 +1,16 @@
 /*
- * The answer cache, shared by all workers of the process. Key: (lower-case name, type, class, DO, CD). Readers take no lock: an
- * entry is copied out and the copy checked against its set's sequence number. Each question has one writing worker (see
- * resolver.h), so writers seldom meet; one that finds its set being written gives way (the insert is dropped and counted).
+ * The answer cache, shared by all workers of the process. Key: (lower-case name, type, class, DO,
+ * CD). Readers take no lock: an entry is copied out and the copy checked against its set's sequence
+ * number. Each question has one writing worker (see resolver.h), so writers seldom meet; one that
+ * finds its set being written gives way (the insert is dropped and counted).
  *
- * What is kept of an answer are its records as they stand behind the question in a message, with owners that point at
- * offset 12; so a hit is one copy into the client's own packet, behind the client's own question.
+ * What is kept of an answer are its records as they stand behind the question in a message, with
+ * owners that point at offset 12; so a hit is one copy into the client's own packet, behind the
+ * client's own question.
  *
- * Bounded by `entries` and by the memory given. Full: an entry that was not hit lately goes first (a scan of names asked once
- * does not push out popular ones). docs/adr/0004 tells why it is built so.
+ * Bounded by `entries` and by the memory given. Full: an entry that was not hit lately goes first
+ * (a scan of names asked once does not push out popular ones). docs/adr/0004 tells why it is built
+ * so.
  */
 #ifndef SINKHOLE_RESOLVER_CACHE_H
 #define SINKHOLE_RESOLVER_CACHE_H
@@ -31,7 +34,8 @@ struct cache_config {
 
 size_t cache_memory(const struct cache_config *cfg);
 
-/* ERR_RANGE: a field of cfg. ERR_SPACE: less than cache_memory(cfg). `mem` is kept, and aligned inside. */
+/* ERR_RANGE: a field of cfg. ERR_SPACE: less than cache_memory(cfg). `mem` is kept, and aligned
+ * inside. */
 MUST_CHECK enum err cache_init(struct cache **out, void *mem, size_t len,
                                const struct cache_config *cfg, struct siphash_key key);
 
@@ -68,22 +72,24 @@ enum cache_flag {
 
 /* An answer to keep. */
 struct cache_value {
-    const uint8_t *records;     /* answer, then authority section, as they stand behind the question */
-    uint32_t len;               /* octets of records */
-    const uint16_t *ttl_off;    /* offsets of the TTL fields in records, one a record */
+    const uint8_t *records;  /* answer, then authority section, as they stand behind the question */
+    uint32_t len;            /* octets of records */
+    const uint16_t *ttl_off; /* offsets of the TTL fields in records, one a record */
     uint16_t answers, authorities; /* together at most CACHE_RECORDS_MAX */
-    uint32_t ttl_s;             /* how long it is fresh; > 0 */
+    uint32_t ttl_s;                /* how long it is fresh; > 0 */
     uint8_t rcode;
-    uint8_t flags;              /* enum cache_flag */
-    int16_t ede;                /* EDE code that goes with it, DNS_EDE_NONE if none */
-    uint32_t judged;            /* the policy generation that let its CNAME chain pass, 0: none */
+    uint8_t flags;   /* enum cache_flag */
+    int16_t ede;     /* EDE code that goes with it, DNS_EDE_NONE if none */
+    uint32_t judged; /* the policy generation that let its CNAME chain pass, 0: none */
 };
 
 /*
- * Keep an answer, in place of an older one of the same key. What is too large (more than half of a set: 8 times octets_each;
- * or too many records) or meets another writer is not kept. A positive answer ends an NXDOMAIN of the same name.
+ * Keep an answer, in place of an older one of the same key. What is too large (more than half of a
+ * set: 8 times octets_each; or too many records) or meets another writer is not kept. A positive
+ * answer ends an NXDOMAIN of the same name.
  */
-void cache_insert(struct cache *c, const struct cache_key *key, usec_t now, const struct cache_value *value);
+void cache_insert(struct cache *c, const struct cache_key *key, usec_t now,
+                  const struct cache_value *value);
 
 /* Forget one answer. */
 void cache_remove(struct cache *c, const struct cache_key *key);
@@ -115,10 +121,12 @@ struct cache_hit {
  * stale_s    how long after its end an entry may still be told of; 0: never
  * stale_ttl  > 0: copy stale records too, with all TTLs set to this many seconds
  *
- * Cost: two lines of the set and those of the entry; no lock. Writes a hit counter until it is saturated.
+ * Cost: two lines of the set and those of the entry; no lock. Writes a hit counter until it is
+ * saturated.
  */
-enum cache_state cache_find(struct cache *c, const struct cache_key *key, usec_t now, uint32_t stale_s,
-                            uint32_t stale_ttl, uint8_t *room, size_t cap, struct cache_hit *out);
+enum cache_state cache_find(struct cache *c, const struct cache_key *key, usec_t now,
+                            uint32_t stale_s, uint32_t stale_ttl, uint8_t *room, size_t cap,
+                            struct cache_hit *out);
 
 /* A look-up of this key comes soon: get its set on the way. */
 void cache_prefetch(const struct cache *c, const struct cache_key *key);

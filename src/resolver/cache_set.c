@@ -1,10 +1,11 @@
 /*
  * The writing side of a set: where entries lie and which one goes when there is no room.
  *
- * The rule is S3-FIFO (Yang et al., SOSP 2023) inside each set: a newcomer is on probation, in a queue of a quarter of the set.
- * Leaving that, it goes if nobody asked for it meanwhile, else into the main queue, where each round costs it half of its
- * hits. So names asked for once pass through without touching popular ones. A name that comes again soon after it had to go
- * is remembered by a fingerprint and goes into the main queue at once. Expired entries go before all others.
+ * The rule is S3-FIFO (Yang et al., SOSP 2023) inside each set: a newcomer is on probation, in a
+ * queue of a quarter of the set. Leaving that, it goes if nobody asked for it meanwhile, else into
+ * the main queue, where each round costs it half of its hits. So names asked for once pass through
+ * without touching popular ones. A name that comes again soon after it had to go is remembered by a
+ * fingerprint and goes into the main queue at once. Expired entries go before all others.
  */
 #include "resolver/cache_set.h"
 
@@ -15,9 +16,9 @@ enum { PROBATION_WAYS = WAYS / 4, PROBATION_GRANULES = GRANULES / 4 };
 bool cache_set_lock(struct cache_set *s)
 {
     uint32_t seq = atomic_load_explicit(&s->seq, memory_order_relaxed);
-    return (seq & 1) == 0 && atomic_compare_exchange_strong_explicit(&s->seq, &seq, seq + 1,
-                                                                     memory_order_acquire,
-                                                                     memory_order_relaxed);
+    return (seq & 1) == 0 &&
+           atomic_compare_exchange_strong_explicit(&s->seq, &seq, seq + 1, memory_order_acquire,
+                                                   memory_order_relaxed);
 }
 
 void cache_set_unlock(struct cache_set *s)
@@ -50,12 +51,14 @@ static cache_word *entry_at(const struct cache *c, struct cache_set *s, unsigned
     return cache_set_words(s) + (size_t)cache_set_start(s, way) * c->granule_words;
 }
 
-unsigned cache_set_find(const struct cache *c, struct cache_set *s, const struct cache_key *key, uint64_t key_hash)
+unsigned cache_set_find(const struct cache *c, struct cache_set *s, const struct cache_key *key,
+                        uint64_t key_hash)
 {
     uint16_t tag = cache_tag(key_hash);
     for (unsigned way = 0; way < WAYS; way++) {
         if (s->size[way] != 0 && cache_set_tag(s, way) == tag &&
-            cache_entry_is(entry_at(c, s, way), (size_t)s->size[way] * c->granule_words, key, key_hash)) {
+            cache_entry_is(entry_at(c, s, way), (size_t)s->size[way] * c->granule_words, key,
+                           key_hash)) {
             return way;
         }
     }
@@ -68,7 +71,8 @@ void cache_set_drop(struct cache *c, struct cache_set *s, unsigned way)
     set_tag(s, way, 0);
     s->used &= ~run_mask(cache_set_start(s, way), s->size[way]);
     atomic_fetch_sub_explicit(&c->entries, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&c->octets, (uint64_t)s->size[way] * c->granule_words * 8, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&c->octets, (uint64_t)s->size[way] * c->granule_words * 8,
+                              memory_order_relaxed);
     s->size[way] = 0;
     s->main &= (uint16_t) ~(1U << way);
 }
@@ -204,7 +208,8 @@ static unsigned free_run(const struct cache_set *s, unsigned size)
     return GRANULES;
 }
 
-/* Push all entries together at the front; readers that were in one of them start again, because seq has moved. */
+/* Push all entries together at the front; readers that were in one of them start again, because seq
+ * has moved. */
 static void compact(const struct cache *c, struct cache_set *s)
 {
     unsigned to = 0;
@@ -216,7 +221,8 @@ static void compact(const struct cache *c, struct cache_set *s)
             }
             size_t n = (size_t)s->size[way] * c->granule_words;
             for (size_t i = 0; i < n && from != to; i++) {
-                word_put(&words[to * c->granule_words + i], word_get(&words[from * c->granule_words + i]));
+                word_put(&words[to * c->granule_words + i],
+                         word_get(&words[from * c->granule_words + i]));
             }
             set_start(s, way, to);
             to += s->size[way];
@@ -227,7 +233,8 @@ static void compact(const struct cache *c, struct cache_set *s)
     s->used = to == 0 ? 0 : run_mask(0, to);
 }
 
-unsigned cache_set_place(struct cache *c, struct cache_set *s, unsigned size, uint64_t key_hash, usec_t now)
+unsigned cache_set_place(struct cache *c, struct cache_set *s, unsigned size, uint64_t key_hash,
+                         usec_t now)
 {
     bool known = take_ghost(s, key_hash);
     ASSERT(size > 0 && size <= GRANULES / 2);
@@ -249,6 +256,7 @@ unsigned cache_set_place(struct cache *c, struct cache_set *s, unsigned size, ui
     set_start(s, way, start);
     set_tag(s, way, cache_tag(key_hash));
     atomic_fetch_add_explicit(&c->entries, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&c->octets, (uint64_t)size * c->granule_words * 8, memory_order_relaxed);
+    atomic_fetch_add_explicit(&c->octets, (uint64_t)size * c->granule_words * 8,
+                              memory_order_relaxed);
     return way;
 }

@@ -16,9 +16,9 @@
  *      5  judged (32) | failed until, s (32)
  *      6  name, padded to words; offsets of TTLs (16 bits each), padded; records, padded
  *
- * Readers and writers meet through `seq`: odd while a writer is at work. Shared words are read with acquire and written with
- * release order, so that a reader that saw a new word also sees that seq has moved. That is all: no fence, no lock, and every
- * shared access is an atomic one.
+ * Readers and writers meet through `seq`: odd while a writer is at work. Shared words are read with
+ * acquire and written with release order, so that a reader that saw a new word also sees that seq
+ * has moved. That is all: no fence, no lock, and every shared access is an atomic one.
  */
 #ifndef SINKHOLE_RESOLVER_CACHE_SET_H
 #define SINKHOLE_RESOLVER_CACHE_SET_H
@@ -55,8 +55,8 @@ _Static_assert(sizeof(struct cache_set) == 192, "three lines");
 typedef _Atomic uint64_t cache_word;
 
 struct cache {
-    uint8_t *sets;      /* each cache_set is followed by its granules */
-    size_t stride;      /* octets from one set to the next */
+    uint8_t *sets; /* each cache_set is followed by its granules */
+    size_t stride; /* octets from one set to the next */
     uint32_t set_count;
     uint32_t granule_words;
     struct siphash_key key;
@@ -103,8 +103,10 @@ static inline uint16_t cache_set_tag(const struct cache_set *s, unsigned way)
     return (uint16_t)(word_get(&s->tags[way / 4]) >> way % 4 * 16);
 }
 
-/* The name, type, class and flags of an entry are the key's; `e` may be half written, `words` bounds what may be read. */
-bool cache_entry_is(const cache_word *e, size_t words, const struct cache_key *key, uint64_t key_hash);
+/* The name, type, class and flags of an entry are the key's; `e` may be half written, `words`
+ * bounds what may be read. */
+bool cache_entry_is(const cache_word *e, size_t words, const struct cache_key *key,
+                    uint64_t key_hash);
 
 uint64_t cache_key_hash(const struct cache_key *key);
 
@@ -115,9 +117,12 @@ size_t cache_entry_words(size_t name_len, size_t records, size_t len);
 bool cache_set_lock(struct cache_set *s);
 void cache_set_unlock(struct cache_set *s);
 
-/* For the holder: the way of an entry, WAYS if there is none; drop one; make room for one of `size` granules. */
-unsigned cache_set_find(const struct cache *c, struct cache_set *s, const struct cache_key *key, uint64_t key_hash);
+/* For the holder: the way of an entry, WAYS if there is none; drop one; make room for one of `size`
+ * granules. */
+unsigned cache_set_find(const struct cache *c, struct cache_set *s, const struct cache_key *key,
+                        uint64_t key_hash);
 void cache_set_drop(struct cache *c, struct cache_set *s, unsigned way);
-unsigned cache_set_place(struct cache *c, struct cache_set *s, unsigned size, uint64_t key_hash, usec_t now);
+unsigned cache_set_place(struct cache *c, struct cache_set *s, unsigned size, uint64_t key_hash,
+                         usec_t now);
 
 #endif

@@ -1,8 +1,10 @@
 /*
- * Token buckets in two small tables, one by address, one by network. Time in them is a 32-bit number of milliseconds, of which
- * only differences count; the worst that its wrap after 49 days can do is to give a client a burst too few or too many.
+ * Token buckets in two small tables, one by address, one by network. Time in them is a 32-bit
+ * number of milliseconds, of which only differences count; the worst that its wrap after 49 days
+ * can do is to give a client a burst too few or too many.
  *
- * The limit holds in each worker for itself: a client whose questions reach several workers may ask that much of each.
+ * The limit holds in each worker for itself: a client whose questions reach several workers may ask
+ * that much of each.
  */
 #include "resolver/client.h"
 
@@ -13,10 +15,10 @@
 enum {
     SET = 4,
     NETWORKS = 1024,
-    TOKEN = 1000,        /* one question or answer, in thousandths */
-    BURST_S = 2,         /* a client may save up what this many seconds give */
-    ERRORS_A_S = 50,     /* answers to one network that are errors */
-    LARGE_A_S = 200,     /* … that are large and more than AMPLIFIED times the question */
+    TOKEN = 1000,    /* one question or answer, in thousandths */
+    BURST_S = 2,     /* a client may save up what this many seconds give */
+    ERRORS_A_S = 50, /* answers to one network that are errors */
+    LARGE_A_S = 200, /* … that are large and more than AMPLIFIED times the question */
     LARGE_OCTETS = 512,
     AMPLIFIED = 4
 };
@@ -28,11 +30,12 @@ static uint32_t sets_of(uint32_t clients)
 
 size_t client_table_memory(uint32_t clients_max)
 {
-    return (size_t)sets_of(clients_max) * SET * sizeof(struct client) + NETWORKS * sizeof(struct client_network) +
-           2 * CACHE_LINE;
+    return (size_t)sets_of(clients_max) * SET * sizeof(struct client) +
+           NETWORKS * sizeof(struct client_network) + 2 * CACHE_LINE;
 }
 
-void client_table_init(struct client_table *c, struct arena *arena, uint32_t clients_max, uint32_t rate, const uint64_t key[2])
+void client_table_init(struct client_table *c, struct arena *arena, uint32_t clients_max,
+                       uint32_t rate, const uint64_t key[2])
 {
     c->sets = sets_of(clients_max);
     c->network_sets = NETWORKS / SET;
@@ -141,7 +144,8 @@ static struct ip_addr network_of(const struct ip_addr *addr)
     return net;
 }
 
-static struct client_network *find_network(struct resolver *r, const struct ip_addr *addr, uint32_t now)
+static struct client_network *find_network(struct resolver *r, const struct ip_addr *addr,
+                                           uint32_t now)
 {
     struct client_table *c = &r->clients;
     struct ip_addr net = network_of(addr);

@@ -1,6 +1,7 @@
 /*
- * Who asks: the access list, a limit of questions a client, and a limit of answers a network for what could be turned
- * against somebody else (errors, large answers) when the sender's address is forged.
+ * Who asks: the access list, a limit of questions a client, and a limit of answers a network for
+ * what could be turned against somebody else (errors, large answers) when the sender's address is
+ * forged.
  */
 #ifndef SINKHOLE_RESOLVER_CLIENT_H
 #define SINKHOLE_RESOLVER_CLIENT_H
@@ -11,11 +12,12 @@
 
 struct resolver;
 
-/* Half a cache line; the tables have sets of four, in which the one that was idle longest goes first. */
+/* Half a cache line; the tables have sets of four, in which the one that was idle longest goes
+ * first. */
 struct client {
     struct ip_addr addr;
-    uint32_t seen_ms;   /* when tokens were last filled up; 0 in an unused slot with generation 0 */
-    uint32_t tokens;    /* thousandths of a question; unused while limits are off */
+    uint32_t seen_ms; /* when tokens were last filled up; 0 in an unused slot with generation 0 */
+    uint32_t tokens;  /* thousandths of a question; unused while limits are off */
     uint32_t generation; /* of the access list that `allowed` came from */
     uint32_t allowed;
 };
@@ -41,9 +43,11 @@ enum client_admission { CLIENT_ADMITTED, CLIENT_REFUSED, CLIENT_LIMITED };
 enum client_limit { CLIENT_SEND, CLIENT_SLIP, CLIENT_DROP };
 
 size_t client_table_memory(uint32_t clients_max);
-void client_table_init(struct client_table *c, struct arena *arena, uint32_t clients_max, uint32_t rate, const uint64_t key[2]);
+void client_table_init(struct client_table *c, struct arena *arena, uint32_t clients_max,
+                       uint32_t rate, const uint64_t key[2]);
 
-/* HOT. May this client ask now? Cost: one set of the table, and the access list once a client and snapshot. */
+/* HOT. May this client ask now? Cost: one set of the table, and the access list once a client and
+ * snapshot. */
 enum client_admission client_admit(struct resolver *r, const struct peer *peer);
 
 /* What becomes of a UDP answer of `len` octets. */

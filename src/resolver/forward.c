@@ -1,11 +1,12 @@
 /*
- * A question on its way to upstreams: sent, sent again, carried over to TCP or to another upstream, answered or given up. The
- * sockets of earlier attempts stay open, so a slow answer is still an answer.
+ * A question on its way to upstreams: sent, sent again, carried over to TCP or to another upstream,
+ * answered or given up. The sockets of earlier attempts stay open, so a slow answer is still an
+ * answer.
  *
  *      0 ms            first send, to the best upstream
  *      150-800 ms      silence: the next send, to the next best one (each wait half as long again)
- *      1.75 s          if the cache has something expired, clients get it now; the question goes on for the cache
- *      4.5 s           given up: SERVFAIL, or stale
+ *      1.75 s          if the cache has something expired, clients get it now; the question goes on
+ * for the cache 4.5 s           given up: SERVFAIL, or stale
  */
 #include "resolver/resolver_int.h"
 
@@ -13,12 +14,13 @@
 
 #include "base/require.h"
 
-#define GIVE_UP     (4500 * USEC_PER_MSEC)
-#define STALE_AFTER (1750 * USEC_PER_MSEC) /* RFC 8767 5: 1.8 s */
-#define PROBE_WAIT  (900 * USEC_PER_MSEC)
+#define GIVE_UP        (4500 * USEC_PER_MSEC)
+#define STALE_AFTER    (1750 * USEC_PER_MSEC) /* RFC 8767 5: 1.8 s */
+#define PROBE_WAIT     (900 * USEC_PER_MSEC)
 #define NO_SOCKET_WAIT (100 * USEC_PER_MSEC)
-#define FAILED_FOR  (5 * USEC_PER_SEC)  /* stale answers stand in at once for so long after a failure */
-#define FAILURE_TTL_S 1                 /* RFC 9520 3.2 asks for at least one second */
+#define FAILED_FOR \
+    (5 * USEC_PER_SEC)  /* stale answers stand in at once for so long after a failure */
+#define FAILURE_TTL_S 1 /* RFC 9520 3.2 asks for at least one second */
 
 static struct pending *at(struct resolver *r, uint32_t p)
 {
@@ -131,7 +133,8 @@ void forward_fail(struct resolver *r, uint32_t i)
     pending_finish(r, i, WAITER_FAILED);
 }
 
-/* Every upstream failed: remember that for a moment, so that the next client is not kept waiting for the same. */
+/* Every upstream failed: remember that for a moment, so that the next client is not kept waiting
+ * for the same. */
 static void give_up(struct resolver *r, uint32_t i)
 {
     struct pending *p = at(r, i);
@@ -155,7 +158,8 @@ static void give_up(struct resolver *r, uint32_t i)
     forward_fail(r, i);
 }
 
-static uint32_t begin(struct resolver *r, const struct cache_key *key, enum pending_kind kind, const struct peer *peer)
+static uint32_t begin(struct resolver *r, const struct cache_key *key, enum pending_kind kind,
+                      const struct peer *peer)
 {
     uint32_t i = pending_open(r, key, kind, peer);
     if (i != PENDING_NONE) {
@@ -380,7 +384,8 @@ static void on_foreign(struct resolver *r, uint32_t i, const struct attempt *a)
     }
 }
 
-/* 0, unknown, if it was sent more than once: who knows which one is answered (Karn's rule, RFC 6298 3). */
+/* 0, unknown, if it was sent more than once: who knows which one is answered (Karn's rule, RFC 6298
+ * 3). */
 static usec_t rtt_of(const struct resolver *r, const struct attempt *a)
 {
     usec_t rtt = r->now - a->sent;
@@ -478,7 +483,8 @@ void forward_spell(const struct pending *p, const struct attempt *a, uint8_t *ou
     }
 }
 
-void resolver_response(struct resolver *r, usec_t now, uint32_t ticket, const uint8_t *data, size_t len)
+void resolver_response(struct resolver *r, usec_t now, uint32_t ticket, const uint8_t *data,
+                       size_t len)
 {
     uint32_t i;
     r->now = now;
@@ -551,6 +557,7 @@ void resolver_failed(struct resolver *r, usec_t now, uint32_t ticket, enum resol
     }
     upstream_lost(r, a->upstream);
     p->unreachable = true;
-    bool once_more = why == RESOLVER_CLOSED && p->tries[a->upstream] == 1; /* it may have closed just when we wrote */
+    bool once_more = why == RESOLVER_CLOSED &&
+                     p->tries[a->upstream] == 1; /* it may have closed just when we wrote */
     try_another(r, i, a, !once_more);
 }

@@ -1,7 +1,8 @@
 /*
- * Local records: one flat hash table of names, each with a chain of its records; wildcards are names of their own with a mark. The
- * builder is the table while it grows. A name that is here is answered from here alone: a type that it does not have is "no
- * data", so that an upstream never sees a question about the house.
+ * Local records: one flat hash table of names, each with a chain of its records; wildcards are
+ * names of their own with a mark. The builder is the table while it grows. A name that is here is
+ * answered from here alone: a type that it does not have is "no data", so that an upstream never
+ * sees a question about the house.
  */
 #include "resolver/local.h"
 
@@ -40,9 +41,11 @@ struct local_builder *local_builder_new(struct arena *arena, uint32_t max_record
     return t->slots != NULL && t->names != NULL && t->records != NULL ? b : NULL;
 }
 
-static bool is_name(const struct local_name *n, const uint8_t *wire, size_t len, uint64_t hash, bool wildcard)
+static bool is_name(const struct local_name *n, const uint8_t *wire, size_t len, uint64_t hash,
+                    bool wildcard)
 {
-    return n->hash == hash && n->len == len && n->wildcard == wildcard && memcmp(n->wire, wire, len) == 0;
+    return n->hash == hash && n->len == len && n->wildcard == wildcard &&
+           memcmp(n->wire, wire, len) == 0;
 }
 
 static uint32_t first_slot(const struct local_records *t, uint64_t hash, bool wildcard)
@@ -51,8 +54,8 @@ static uint32_t first_slot(const struct local_records *t, uint64_t hash, bool wi
 }
 
 /* The name's number plus one, 0 if it is not there; *slot is where it is or would be. */
-static uint32_t find_slot(const struct local_records *t, const uint8_t *wire, size_t len, uint64_t hash, bool wildcard,
-                          uint32_t *slot)
+static uint32_t find_slot(const struct local_records *t, const uint8_t *wire, size_t len,
+                          uint64_t hash, bool wildcard, uint32_t *slot)
 {
     uint32_t i = first_slot(t, hash, wildcard);
     while (t->slots[i] != 0 && !is_name(&t->names[t->slots[i] - 1], wire, len, hash, wildcard)) {
@@ -100,14 +103,15 @@ static struct local_name *add_name(struct local_builder *b, const struct dns_nam
     }
     memcpy(copy, wire.ptr, wire.len);
     struct local_name *name = &t->names[t->name_count++];
-    *name = (struct local_name){.hash = hash, .wire = copy, .len = (uint8_t)wire.len, .wildcard = wildcard};
+    *name = (struct local_name){
+        .hash = hash, .wire = copy, .len = (uint8_t)wire.len, .wildcard = wildcard};
     t->slots[slot] = t->name_count;
     t->has_wildcards = t->has_wildcards || wildcard;
     return name;
 }
 
-enum err local_add(struct local_builder *b, const struct dns_name *owner, uint16_t type, uint32_t ttl_s,
-                   const uint8_t *rdata, size_t rdlen)
+enum err local_add(struct local_builder *b, const struct dns_name *owner, uint16_t type,
+                   uint32_t ttl_s, const uint8_t *rdata, size_t rdlen)
 {
     struct local_records *t = &b->table;
     if (rdlen > UINT16_MAX || type == DNS_OPT || type == 0) {
@@ -121,7 +125,8 @@ enum err local_add(struct local_builder *b, const struct dns_name *owner, uint16
         return ERR_SPACE;
     }
     const struct local_record *last = NULL;
-    for (const struct local_record *rr = local_next(t, name, NULL); rr != NULL; rr = local_next(t, name, rr)) {
+    for (const struct local_record *rr = local_next(t, name, NULL); rr != NULL;
+         rr = local_next(t, name, rr)) {
         if (rr->type == type && rr->rdlen == rdlen && memcmp(rr->rdata, rdata, rdlen) == 0) {
             return ERR_EXISTS;
         }
@@ -135,8 +140,8 @@ enum err local_add(struct local_builder *b, const struct dns_name *owner, uint16
         return ERR_SPACE;
     }
     memcpy(copy, rdata, rdlen);
-    t->records[t->record_count++] =
-        (struct local_record){.rdata = copy, .ttl_s = ttl_s, .type = type, .rdlen = (uint16_t)rdlen};
+    t->records[t->record_count++] = (struct local_record){
+        .rdata = copy, .ttl_s = ttl_s, .type = type, .rdlen = (uint16_t)rdlen};
     if (last == NULL) {
         name->first = t->record_count;
     } else {
@@ -196,11 +201,12 @@ static bool has_type(const struct local_builder *b, const struct dns_name *name,
     return rr != NULL;
 }
 
-enum err local_add_address(struct local_builder *b, const struct dns_name *owner, const struct ip_addr *addr,
-                           uint32_t ttl_s)
+enum err local_add_address(struct local_builder *b, const struct dns_name *owner,
+                           const struct ip_addr *addr, uint32_t ttl_s)
 {
     bool v4 = ip_is_v4(addr);
-    enum err e = v4 ? local_add(b, owner, DNS_A, ttl_s, addr->b + 12, 4) : local_add(b, owner, DNS_AAAA, ttl_s, addr->b, 16);
+    enum err e = v4 ? local_add(b, owner, DNS_A, ttl_s, addr->b + 12, 4)
+                    : local_add(b, owner, DNS_AAAA, ttl_s, addr->b, 16);
     bool wildcard = owner->labels > 0 && owner->wire[0] == 1 && owner->wire[1] == '*';
     struct dns_name reverse;
     local_reverse_name(addr, &reverse);

@@ -1,6 +1,7 @@
 /*
- * Local records (A, AAAA, CNAME, PTR, TXT …) of the configuration and of hosts files, and the special-use names that never leave the
- * house. Built once into memory of the caller, then immutable; a part of the snapshot.
+ * Local records (A, AAAA, CNAME, PTR, TXT …) of the configuration and of hosts files, and the
+ * special-use names that never leave the house. Built once into memory of the caller, then
+ * immutable; a part of the snapshot.
  */
 #ifndef SINKHOLE_RESOLVER_LOCAL_H
 #define SINKHOLE_RESOLVER_LOCAL_H
@@ -25,24 +26,31 @@ struct local_builder;
 
 struct local_builder *local_builder_new(struct arena *arena, uint32_t max_records);
 
-/* rdata in wire form, uncompressed. ERR_SPACE: arena or max_records used up. ERR_EXISTS: the same record is there (harmless). */
-MUST_CHECK enum err local_add(struct local_builder *b, const struct dns_name *owner, uint16_t type, uint32_t ttl_s, const uint8_t *rdata, size_t rdlen);
+/* rdata in wire form, uncompressed. ERR_SPACE: arena or max_records used up. ERR_EXISTS: the same
+ * record is there (harmless). */
+MUST_CHECK enum err local_add(struct local_builder *b, const struct dns_name *owner, uint16_t type,
+                              uint32_t ttl_s, const uint8_t *rdata, size_t rdlen);
 
 /* A or AAAA with its PTR (the first name given for an address is its PTR). */
-MUST_CHECK enum err local_add_address(struct local_builder *b, const struct dns_name *owner, const struct ip_addr *addr, uint32_t ttl_s);
+MUST_CHECK enum err local_add_address(struct local_builder *b, const struct dns_name *owner,
+                                      const struct ip_addr *addr, uint32_t ttl_s);
 
 /*
- * One record as text: "NAME TYPE VALUE", e.g. "printer.home.arpa A 192.168.1.9", "www.home.arpa CNAME nas.home.arpa",
- * "home.arpa TXT \"v=1 x\"", "home.arpa MX 10 mail.home.arpa". A leading "*." makes a wildcard. ERR_FORMAT or ERR_UNSUPPORTED with *what telling what
- * was wrong (static text).
+ * One record as text: "NAME TYPE VALUE", e.g. "printer.home.arpa A 192.168.1.9", "www.home.arpa
+ * CNAME nas.home.arpa", "home.arpa TXT \"v=1 x\"", "home.arpa MX 10 mail.home.arpa". A leading "*."
+ * makes a wildcard. ERR_FORMAT or ERR_UNSUPPORTED with *what telling what was wrong (static text).
  */
-MUST_CHECK enum err local_add_text(struct local_builder *b, struct span text, uint32_t ttl_s, const char **what);
+MUST_CHECK enum err local_add_text(struct local_builder *b, struct span text, uint32_t ttl_s,
+                                   const char **what);
 
 /*
- * A hosts file: "ADDR NAME [NAME…]" lines, # comments. Lines that cannot be used are counted in *rejected, the first one's number in
- * *first_rejected (0: none). A single label also gets `domain` appended as an alias if domain is not NULL.
+ * A hosts file: "ADDR NAME [NAME…]" lines, # comments. Lines that cannot be used are counted in
+ * *rejected, the first one's number in *first_rejected (0: none). A single label also gets `domain`
+ * appended as an alias if domain is not NULL.
  */
-MUST_CHECK enum err local_add_hosts(struct local_builder *b, struct span text, const struct dns_name *domain, uint32_t ttl_s, uint32_t *rejected, uint32_t *first_rejected);
+MUST_CHECK enum err local_add_hosts(struct local_builder *b, struct span text,
+                                    const struct dns_name *domain, uint32_t ttl_s,
+                                    uint32_t *rejected, uint32_t *first_rejected);
 
 MUST_CHECK enum err local_build(struct local_builder *b, const struct local_records **out);
 uint32_t local_count(const struct local_records *l);

@@ -1,16 +1,18 @@
 /*
- * Answers from local records: the name's own records, or its CNAME and what that leads to as long as that is local too.
+ * Answers from local records: the name's own records, or its CNAME and what that leads to as long
+ * as that is local too.
  */
 #include "resolver/local_int.h"
 #include "resolver/resolver_int.h"
 
 #define CHAIN_MAX ALIAS_HOPS
 
-static bool add_records(struct dns_build *b, const struct local_records *t, const struct local_name *name,
-                        const struct dns_name *owner, uint16_t type)
+static bool add_records(struct dns_build *b, const struct local_records *t,
+                        const struct local_name *name, const struct dns_name *owner, uint16_t type)
 {
     bool any = false;
-    for (const struct local_record *rr = local_next(t, name, NULL); rr != NULL; rr = local_next(t, name, rr)) {
+    for (const struct local_record *rr = local_next(t, name, NULL); rr != NULL;
+         rr = local_next(t, name, rr)) {
         if (rr->type == type) {
             dns_build_record(b, DNS_SECTION_ANSWER, owner, type, rr->ttl_s, rr->rdata, rr->rdlen);
             any = true;
@@ -19,7 +21,8 @@ static bool add_records(struct dns_build *b, const struct local_records *t, cons
     return any;
 }
 
-static const struct local_record *cname_of(const struct local_records *t, const struct local_name *name)
+static const struct local_record *cname_of(const struct local_records *t,
+                                           const struct local_name *name)
 {
     const struct local_record *rr = local_next(t, name, NULL);
     return rr != NULL && rr->type == DNS_CNAME ? rr : NULL; /* it stands alone */
@@ -46,7 +49,8 @@ bool local_answer(struct resolver *r, struct query *q)
             break;
         }
         chained = true;
-        dns_build_record(&b, DNS_SECTION_ANSWER, owner, DNS_CNAME, cname->ttl_s, cname->rdata, cname->rdlen);
+        dns_build_record(&b, DNS_SECTION_ANSWER, owner, DNS_CNAME, cname->ttl_s, cname->rdata,
+                         cname->rdlen);
         if (dns_name_from_wire(cname->rdata, cname->rdlen, &at) != ERR_OK) {
             break;
         }

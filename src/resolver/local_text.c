@@ -1,5 +1,6 @@
 /*
- * Local records as text: one record a line, and hosts files. What cannot be read is told or counted, never guessed.
+ * Local records as text: one record a line, and hosts files. What cannot be read is told or
+ * counted, never guessed.
  */
 #include <string.h>
 
@@ -92,7 +93,8 @@ static uint8_t string_octet(const uint8_t **p, const uint8_t *end)
         return *(*p)++;
     }
     const uint8_t *e = *p + 1;
-    if (end - e >= 3 && e[0] >= '0' && e[0] <= '2' && e[1] >= '0' && e[1] <= '9' && e[2] >= '0' && e[2] <= '9') {
+    if (end - e >= 3 && e[0] >= '0' && e[0] <= '2' && e[1] >= '0' && e[1] <= '9' && e[2] >= '0' &&
+        e[2] <= '9') {
         *p += 4;
         return (uint8_t)((e[0] - '0') * 100 + (e[1] - '0') * 10 + (e[2] - '0'));
     }
@@ -100,7 +102,8 @@ static uint8_t string_octet(const uint8_t **p, const uint8_t *end)
     return e[0];
 }
 
-/* Character-strings, RFC 1035 5.1: words, or text in double quotes; longer ones than 255 octets become several. */
+/* Character-strings, RFC 1035 5.1: words, or text in double quotes; longer ones than 255 octets
+ * become several. */
 static void put_strings(struct rdata *d, struct span *text)
 {
     const uint8_t *p = text->ptr, *end = text->ptr + text->len;
@@ -175,7 +178,8 @@ static void make_rdata(struct rdata *d, uint16_t type, struct span *text)
     }
 }
 
-enum err local_add_text(struct local_builder *b, struct span text, uint32_t ttl_s, const char **what)
+enum err local_add_text(struct local_builder *b, struct span text, uint32_t ttl_s,
+                        const char **what)
 {
     struct dns_name owner;
     uint16_t type;
@@ -192,8 +196,9 @@ enum err local_add_text(struct local_builder *b, struct span text, uint32_t ttl_
     make_rdata(&d, type, &text);
     if (d.what != NULL) {
         *what = d.what;
-        return d.len == 0 && type != DNS_A && type != DNS_AAAA && type != DNS_TXT && type != DNS_CNAME &&
-                       type != DNS_PTR && type != DNS_MX && type != DNS_SRV && type != DNS_NS
+        return d.len == 0 && type != DNS_A && type != DNS_AAAA && type != DNS_TXT &&
+                       type != DNS_CNAME && type != DNS_PTR && type != DNS_MX && type != DNS_SRV &&
+                       type != DNS_NS
                    ? ERR_UNSUPPORTED
                    : ERR_FORMAT;
     }
@@ -231,7 +236,8 @@ static enum err add_host(struct local_builder *b, struct span word, const struct
 }
 
 /* One line; ERR_FORMAT if it is of no use, ERR_SPACE if the table is full. */
-static enum err add_line(struct local_builder *b, struct span line, const struct dns_name *domain, uint32_t ttl_s)
+static enum err add_line(struct local_builder *b, struct span line, const struct dns_name *domain,
+                         uint32_t ttl_s)
 {
     const uint8_t *hash = line.len > 0 ? memchr(line.ptr, '#', line.len) : NULL;
     if (hash != NULL) {
@@ -259,8 +265,8 @@ static enum err add_line(struct local_builder *b, struct span line, const struct
     return e;
 }
 
-enum err local_add_hosts(struct local_builder *b, struct span text, const struct dns_name *domain, uint32_t ttl_s,
-                         uint32_t *rejected, uint32_t *first_rejected)
+enum err local_add_hosts(struct local_builder *b, struct span text, const struct dns_name *domain,
+                         uint32_t ttl_s, uint32_t *rejected, uint32_t *first_rejected)
 {
     uint32_t bad = 0, first = 0, number = 0;
     while (text.len > 0) {

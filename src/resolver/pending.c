@@ -1,7 +1,7 @@
 /*
- * The tables of questions in flight: found by hash, ordered by age (all of them, and those of each bucket of clients), so that
- * who has to give way is known at once. What has to be told to the platform waits in two queues that run through the entries
- * themselves, so they cannot overflow.
+ * The tables of questions in flight: found by hash, ordered by age (all of them, and those of each
+ * bucket of clients), so that who has to give way is known at once. What has to be told to the
+ * platform waits in two queues that run through the entries themselves, so they cannot overflow.
  */
 #include "resolver/pending.h"
 
@@ -21,12 +21,15 @@ static uint32_t bucket_count(uint32_t pending_max)
 
 size_t pendings_memory(uint32_t pending_max, uint32_t waiting_max)
 {
-    size_t slots = (size_t)pending_max + PENDING_SPARE, waiters = (size_t)waiting_max + PENDING_SPARE;
-    return slots * (sizeof(struct pending) + sizeof(uint32_t)) + waiters * (sizeof(struct waiter) + sizeof(uint32_t)) +
+    size_t slots = (size_t)pending_max + PENDING_SPARE,
+           waiters = (size_t)waiting_max + PENDING_SPARE;
+    return slots * (sizeof(struct pending) + sizeof(uint32_t)) +
+           waiters * (sizeof(struct waiter) + sizeof(uint32_t)) +
            bucket_count(pending_max) * sizeof(uint32_t) + 8 * CACHE_LINE;
 }
 
-void pendings_init(struct pendings *t, struct arena *arena, uint32_t pending_max, uint32_t waiting_max)
+void pendings_init(struct pendings *t, struct arena *arena, uint32_t pending_max,
+                   uint32_t waiting_max)
 {
     uint32_t slots = pending_max + PENDING_SPARE, waiters = waiting_max + PENDING_SPARE;
     t->slots = ARENA_ARRAY(arena, struct pending, slots);
@@ -57,8 +60,9 @@ static uint32_t bucket_of(const struct pendings *t, uint64_t hash, uint16_t type
 
 static bool is_key(const struct pending *p, const struct cache_key *key)
 {
-    return p->hash == key->hash && p->type == key->type && p->klass == key->klass && p->dnssec_ok == key->dnssec_ok &&
-           p->checking_disabled == key->checking_disabled && dns_name_equal(&p->name, key->name);
+    return p->hash == key->hash && p->type == key->type && p->klass == key->klass &&
+           p->dnssec_ok == key->dnssec_ok && p->checking_disabled == key->checking_disabled &&
+           dns_name_equal(&p->name, key->name);
 }
 
 uint32_t pending_find(const struct resolver *r, const struct cache_key *key)
@@ -111,8 +115,10 @@ static void age_remove(struct pendings *t, uint32_t i)
         return;
     }
     struct pending_share *s = &t->shares[p->share];
-    *(p->share_older != PENDING_NONE ? &t->slots[p->share_older].share_newer : &s->oldest) = p->share_newer;
-    *(p->share_newer != PENDING_NONE ? &t->slots[p->share_newer].share_older : &s->newest) = p->share_older;
+    *(p->share_older != PENDING_NONE ? &t->slots[p->share_older].share_newer : &s->oldest) =
+        p->share_newer;
+    *(p->share_newer != PENDING_NONE ? &t->slots[p->share_newer].share_older : &s->newest) =
+        p->share_older;
     s->pending--;
 }
 
@@ -134,7 +140,8 @@ static void make_room(struct resolver *r, uint16_t share)
     }
 }
 
-uint32_t pending_open(struct resolver *r, const struct cache_key *key, enum pending_kind kind, const struct peer *peer)
+uint32_t pending_open(struct resolver *r, const struct cache_key *key, enum pending_kind kind,
+                      const struct peer *peer)
 {
     struct pendings *t = &r->pendings;
     uint16_t share = PENDING_SHARES;
@@ -308,7 +315,8 @@ void pending_answer(struct resolver *r, uint32_t pending, enum waiter_result res
         t->waiting--;
         p->untold++;
     }
-    *(t->answer_last != PENDING_NONE ? &t->waiters[t->answer_last].next : &t->answer_first) = p->first_waiter;
+    *(t->answer_last != PENDING_NONE ? &t->waiters[t->answer_last].next : &t->answer_first) =
+        p->first_waiter;
     t->answer_last = p->last_waiter;
     p->first_waiter = p->last_waiter = PENDING_NONE;
 }
@@ -353,7 +361,8 @@ static void queue_work(struct resolver *r, uint32_t pending, struct attempt *a)
     a->queued = true;
     a->next = PENDING_NONE;
     if (t->work_last != PENDING_NONE) {
-        t->slots[t->work_last / PENDING_ATTEMPTS].attempts[t->work_last % PENDING_ATTEMPTS].next = i;
+        t->slots[t->work_last / PENDING_ATTEMPTS].attempts[t->work_last % PENDING_ATTEMPTS].next =
+            i;
     } else {
         t->work_first = i;
     }

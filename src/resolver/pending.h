@@ -1,12 +1,13 @@
 /*
- * Questions in flight at upstreams, and the clients that wait for them. All tables have a size from the configuration.
+ * Questions in flight at upstreams, and the clients that wait for them. All tables have a size from
+ * the configuration.
  *
- *      pending   one question (name, type, class, DO, CD), up to four attempts at upstreams, its clients
- *      attempt   one ticket: a socket or a place on a stream, with its own random ID and letter case
- *      waiter    one client: where its answer goes, and what of its request the answer must repeat
+ *      pending   one question (name, type, class, DO, CD), up to four attempts at upstreams, its
+ * clients attempt   one ticket: a socket or a place on a stream, with its own random ID and letter
+ * case waiter    one client: where its answer goes, and what of its request the answer must repeat
  *
- * Full: the oldest question in flight gives way and is answered as failed. A client has at most three quarters of the
- * places; beyond, its own oldest question gives way.
+ * Full: the oldest question in flight gives way and is answered as failed. A client has at most
+ * three quarters of the places; beyond, its own oldest question gives way.
  */
 #ifndef SINKHOLE_RESOLVER_PENDING_H
 #define SINKHOLE_RESOLVER_PENDING_H
@@ -19,11 +20,12 @@
 
 #define PENDING_NONE        UINT32_MAX
 #define PENDING_ATTEMPTS    4
-#define PENDING_PACKETS_MAX 8 /* to upstreams, for one question */
-#define PENDING_WRONG_MAX   32 /* answers that did not fit before it goes on by TCP */
+#define PENDING_PACKETS_MAX 8   /* to upstreams, for one question */
+#define PENDING_WRONG_MAX   32  /* answers that did not fit before it goes on by TCP */
 #define PENDING_SHARES      256 /* buckets of clients */
-#define PENDING_SPARE       64  /* places beyond the limits, for what gave way but is not told to the platform yet */
-#define PENDING_LIMIT       16000 /* most that pending_max may be: tickets hold 16 bits of place */
+#define PENDING_SPARE \
+    64 /* places beyond the limits, for what gave way but is not told to the platform yet */
+#define PENDING_LIMIT 16000 /* most that pending_max may be: tickets hold 16 bits of place */
 
 enum attempt_state {
     ATTEMPT_FREE,
@@ -61,20 +63,20 @@ struct pending {
     uint64_t hash; /* cache_hash of the name */
     usec_t started, next_try, stale_at, give_up;
     uint32_t hash_next;
-    uint32_t older, newer;           /* all active ones by age */
+    uint32_t older, newer;             /* all active ones by age */
     uint32_t share_older, share_newer; /* those of one bucket of clients by age */
     uint32_t first_waiter, last_waiter;
     uint32_t untold; /* waiters in the answer queue and attempts that are not free */
     uint16_t share;  /* bucket of the client that began it; PENDING_SHARES: none */
     uint16_t type, klass;
     uint16_t route;
-    uint16_t refused;   /* bit: this upstream gave nothing of use */
-    uint16_t last;      /* upstream of the last send, whose silence next_try will notice */
+    uint16_t refused; /* bit: this upstream gave nothing of use */
+    uint16_t last;    /* upstream of the last send, whose silence next_try will notice */
     uint8_t tries[UPSTREAM_MAX];
     uint8_t kind, state;
     uint8_t packets;
     uint8_t wrong;
-    int16_t ede;        /* the last upstream's reason */
+    int16_t ede; /* the last upstream's reason */
     bool dnssec_ok, checking_disabled;
     bool use_stream;    /* TCP from now on */
     bool no_edns;       /* plain from now on */
@@ -125,7 +127,7 @@ struct pendings {
     uint32_t oldest, newest;
     uint32_t pending_max, active, active_peak;
     uint32_t waiting_max, waiting, waiting_peak;
-    uint32_t tcp_waiters; /* so that resolver_peer_gone seldom has to look */
+    uint32_t tcp_waiters;               /* so that resolver_peer_gone seldom has to look */
     uint32_t answer_first, answer_last; /* waiters whose answer is there */
     uint32_t work_first, work_last;     /* attempts to hand to the platform */
 };
@@ -133,16 +135,18 @@ struct pendings {
 struct resolver;
 
 size_t pendings_memory(uint32_t pending_max, uint32_t waiting_max);
-void pendings_init(struct pendings *t, struct arena *arena, uint32_t pending_max, uint32_t waiting_max);
+void pendings_init(struct pendings *t, struct arena *arena, uint32_t pending_max,
+                   uint32_t waiting_max);
 
 /* The active question of that key, PENDING_NONE if there is none. */
 uint32_t pending_find(const struct resolver *r, const struct cache_key *key);
 
 /*
- * A slot for a new question; an old one gives way if need be. `peer` NULL: nobody waits (refresh, probe); then it may be
- * PENDING_NONE, since no client gives way for it.
+ * A slot for a new question; an old one gives way if need be. `peer` NULL: nobody waits (refresh,
+ * probe); then it may be PENDING_NONE, since no client gives way for it.
  */
-uint32_t pending_open(struct resolver *r, const struct cache_key *key, enum pending_kind kind, const struct peer *peer);
+uint32_t pending_open(struct resolver *r, const struct cache_key *key, enum pending_kind kind,
+                      const struct peer *peer);
 
 /* Keep the client of q as a waiter of p. */
 enum wait_result {

@@ -1,8 +1,9 @@
 /*
- * HOT. The way of a query, from the packet to its answer or to the upstreams. Each step either ends the query or hands it on;
- * every end goes through query_finish.
+ * HOT. The way of a query, from the packet to its answer or to the upstreams. Each step either ends
+ * the query or hands it on; every end goes through query_finish.
  *
- *      parse -> who asks -> by rule (class, type) -> local record -> lists -> special names -> cache -> forward
+ *      parse -> who asks -> by rule (class, type) -> local record -> lists -> special names ->
+ * cache -> forward
  */
 #include <string.h>
 
@@ -100,8 +101,8 @@ void query_close(struct resolver *r, struct query *q, struct dns_build *b)
     query_finish(r, q, reply_kind(q, rcode, b->answers), rcode);
 }
 
-void query_error(struct resolver *r, struct query *q, unsigned rcode, enum query_status status, int ede,
-                 const char *text)
+void query_error(struct resolver *r, struct query *q, unsigned rcode, enum query_status status,
+                 int ede, const char *text)
 {
     q->status = (uint8_t)status;
     q->ede = (int16_t)ede;
@@ -126,7 +127,8 @@ static void slip(struct query *q)
     q->packet->len = dns_build_end(&b, NULL);
 }
 
-static void record(struct resolver *r, const struct query *q, enum query_reply reply, unsigned rcode)
+static void record(struct resolver *r, const struct query *q, enum query_reply reply,
+                   unsigned rcode)
 {
     struct stats_event event = {
         .time = q->arrived,
@@ -139,7 +141,8 @@ static void record(struct resolver *r, const struct query *q, enum query_reply r
         .reply = (uint8_t)reply,
         .rcode = (uint8_t)rcode,
         .ede = (int8_t)(q->ede > INT8_MAX ? DNS_EDE_OTHER : q->ede),
-        .flags = (uint8_t)(q->flags | (q->peer->tcp ? STATS_TCP : 0) | (q->req.edns.dnssec_ok ? STATS_DO : 0)),
+        .flags = (uint8_t)(q->flags | (q->peer->tcp ? STATS_TCP : 0) |
+                           (q->req.edns.dnssec_ok ? STATS_DO : 0)),
         .match_labels = q->match_labels,
         .qname = q->req.question_len > 0 ? &q->req.qname : NULL,
         .cname = q->cname,
@@ -163,7 +166,8 @@ void query_finish(struct resolver *r, struct query *q, enum query_reply reply, u
         q->outcome = RESOLVER_DROP;
         break;
     }
-    stats_count(r->stats, COUNTER_truncated, q->packet->len > 2 && (q->packet->data[2] & DNS_TC >> 8) != 0);
+    stats_count(r->stats, COUNTER_truncated,
+                q->packet->len > 2 && (q->packet->data[2] & DNS_TC >> 8) != 0);
     record(r, q, reply, rcode);
 }
 
@@ -187,7 +191,8 @@ void pipeline_failure(struct resolver *r, struct query *q)
     query_close(r, q, &b);
 }
 
-/* May this name have private addresses? Names that the house itself answers for, and exceptions of the settings. */
+/* May this name have private addresses? Names that the house itself answers for, and exceptions of
+ * the settings. */
 static bool rebind_exempt(const struct resolver *r, const struct dns_name *name)
 {
     const struct snapshot *s = r->snap;
@@ -201,13 +206,14 @@ static bool rebind_exempt(const struct resolver *r, const struct dns_name *name)
 
 static bool is_upstream_block(const struct cache_hit *hit)
 {
-    return hit->ede == DNS_EDE_BLOCKED || hit->ede == DNS_EDE_CENSORED || hit->ede == DNS_EDE_FILTERED ||
+    return hit->ede == DNS_EDE_BLOCKED || hit->ede == DNS_EDE_CENSORED ||
+           hit->ede == DNS_EDE_FILTERED ||
            (hit->flags & (CACHE_HAS_NULL | CACHE_HAS_PRIVATE)) == CACHE_HAS_NULL;
 }
 
 /* The CNAME chain of the answer in q's packet leads to a blocked name. */
-static void answer_blocked_chain(struct resolver *r, struct query *q, const struct policy_verdict *v,
-                                 const struct dns_name *name)
+static void answer_blocked_chain(struct resolver *r, struct query *q,
+                                 const struct policy_verdict *v, const struct dns_name *name)
 {
     q->status = QUERY_BLOCKED_CNAME;
     q->list = v->list;
@@ -218,10 +224,11 @@ static void answer_blocked_chain(struct resolver *r, struct query *q, const stru
     blocked_answer(r, q);
 }
 
-static bool judges_chain(const struct resolver *r, const struct query *q, const struct cache_hit *hit)
+static bool judges_chain(const struct resolver *r, const struct query *q,
+                         const struct cache_hit *hit)
 {
-    return (hit->flags & CACHE_HAS_CNAME) != 0 && hit->judged != r->policy && !q->allowed && r->snap->cname_check &&
-           policy_is_on(r);
+    return (hit->flags & CACHE_HAS_CNAME) != 0 && hit->judged != r->policy && !q->allowed &&
+           r->snap->cname_check && policy_is_on(r);
 }
 
 /* The answer ends in a CNAME: go on with what it leads to. */
@@ -236,7 +243,9 @@ static void follow(struct resolver *r, struct query *q, const struct cache_hit *
     if (dns_walk_begin(q->packet->data, len, &walk) == ERR_OK) {
         while (dns_walk_next(&walk, &rr) && rr.section == DNS_SECTION_ANSWER) {
             size_t pos = rr.rdata;
-            found = rr.type == DNS_CNAME ? dns_name_read(q->packet->data, len, &pos, &target) == ERR_OK : found;
+            found = rr.type == DNS_CNAME
+                        ? dns_name_read(q->packet->data, len, &pos, &target) == ERR_OK
+                        : found;
         }
     }
     if (!found) {
@@ -246,7 +255,8 @@ static void follow(struct resolver *r, struct query *q, const struct cache_hit *
     alias_follow(r, q, len, hit->answers, &target);
 }
 
-void pipeline_records(struct resolver *r, struct query *q, const struct cache_hit *hit, const struct cache_key *key)
+void pipeline_records(struct resolver *r, struct query *q, const struct cache_hit *hit,
+                      const struct cache_key *key)
 {
     struct dns_build b;
     if (UNLIKELY((hit->flags & (CACHE_HAS_PRIVATE | CACHE_HAS_NULL)) != 0)) {
@@ -312,7 +322,8 @@ static uint16_t owner_of(const struct resolver *r, uint64_t name_hash)
 }
 
 /* Has everybody who could refresh this name been silent lately? */
-static bool stale_at_once(const struct resolver *r, const struct query *q, const struct cache_hit *hit)
+static bool stale_at_once(const struct resolver *r, const struct query *q,
+                          const struct cache_hit *hit)
 {
     return hit->failed_lately || !upstream_any_up(r, forward_route(r, &q->req.qname));
 }
@@ -322,8 +333,9 @@ static bool answer_stale(struct resolver *r, struct query *q, const struct cache
 {
     struct cache_hit hit;
     size_t start = DNS_HEADER_OCTETS + (size_t)q->req.question_len;
-    enum cache_state state = cache_find(r->cache, key, r->now, r->snap->stale_s, RESOLVER_STALE_TTL_S,
-                                        q->packet->data + start, q->packet->cap - start, &hit);
+    enum cache_state state =
+        cache_find(r->cache, key, r->now, r->snap->stale_s, RESOLVER_STALE_TTL_S,
+                   q->packet->data + start, q->packet->cap - start, &hit);
     if (state == CACHE_FRESH) {
         q->status = QUERY_CACHED;
     } else if (state == CACHE_STALE) {
@@ -340,12 +352,13 @@ static bool answer_stale(struct resolver *r, struct query *q, const struct cache
 }
 
 /* The cache, then the upstreams. */
-static void resolve(struct resolver *r, struct query *q, const struct cache_key *key, uint16_t *owner)
+static void resolve(struct resolver *r, struct query *q, const struct cache_key *key,
+                    uint16_t *owner)
 {
     struct cache_hit hit;
     size_t start = DNS_HEADER_OCTETS + (size_t)q->req.question_len;
-    enum cache_state state =
-        cache_find(r->cache, key, r->now, r->snap->stale_s, 0, q->packet->data + start, q->packet->cap - start, &hit);
+    enum cache_state state = cache_find(r->cache, key, r->now, r->snap->stale_s, 0,
+                                        q->packet->data + start, q->packet->cap - start, &hit);
     if (LIKELY(state == CACHE_FRESH)) {
         q->status = hit.rcode == DNS_SERVFAIL ? QUERY_FAILED : QUERY_CACHED;
         if (UNLIKELY(hit.prefetch) && r->snap->prefetch) {
@@ -355,15 +368,18 @@ static void resolve(struct resolver *r, struct query *q, const struct cache_key 
         return;
     }
     uint16_t belongs = owner_of(r, key->hash);
-    /* After a busy read the packet may hold rubbish behind its question, and behind an alias another question: they stay here. */
-    if (belongs != r->cfg.worker && q->peer->worker == r->cfg.worker && state != CACHE_BUSY && q->alias == ALIAS_NONE) {
+    /* After a busy read the packet may hold rubbish behind its question, and behind an alias
+     * another question: they stay here. */
+    if (belongs != r->cfg.worker && q->peer->worker == r->cfg.worker && state != CACHE_BUSY &&
+        q->alias == ALIAS_NONE) {
         stats_count(r->stats, COUNTER_handoffs, 1);
         *owner = belongs;
         q->outcome = RESOLVER_HANDOFF;
         return;
     }
     if ((q->req.flags & DNS_RD) == 0) {
-        query_error(r, q, DNS_REFUSED, QUERY_REFUSED, DNS_EDE_NOT_AUTHORITATIVE, "recursion was not asked for");
+        query_error(r, q, DNS_REFUSED, QUERY_REFUSED, DNS_EDE_NOT_AUTHORITATIVE,
+                    "recursion was not asked for");
         return;
     }
     if (state == CACHE_STALE && stale_at_once(r, q, &hit) && answer_stale(r, q, key)) {
@@ -393,7 +409,8 @@ static void by_name(struct resolver *r, struct query *q, uint16_t *owner)
     if (special_type_answer(r, q)) {
         return;
     }
-    if ((r->snap->route_count == 0 || forward_route(r, &q->req.qname) == 0) && special_answer(r, q)) {
+    if ((r->snap->route_count == 0 || forward_route(r, &q->req.qname) == 0) &&
+        special_answer(r, q)) {
         return;
     }
     resolve(r, q, &key, owner);
@@ -448,10 +465,12 @@ static bool admit(struct resolver *r, struct query *q)
     case CLIENT_ADMITTED:
         return true;
     case CLIENT_REFUSED:
-        query_error(r, q, DNS_REFUSED, QUERY_REFUSED, DNS_EDE_PROHIBITED, "this resolver serves its own network only");
+        query_error(r, q, DNS_REFUSED, QUERY_REFUSED, DNS_EDE_PROHIBITED,
+                    "this resolver serves its own network only");
         return false;
     case CLIENT_LIMITED:
-        query_error(r, q, DNS_REFUSED, QUERY_RATE_LIMITED, DNS_EDE_PROHIBITED, "too many questions");
+        query_error(r, q, DNS_REFUSED, QUERY_RATE_LIMITED, DNS_EDE_PROHIBITED,
+                    "too many questions");
         return false;
     }
     return false;

@@ -1,6 +1,7 @@
 /*
- * The verdict on a name. A person's own rules stand above all lists; while blocking is paused nothing is blocked at all. Nothing is
- * decided here about local records or special names: those are asked before (pipeline.c).
+ * The verdict on a name. A person's own rules stand above all lists; while blocking is paused
+ * nothing is blocked at all. Nothing is decided here about local records or special names: those
+ * are asked before (pipeline.c).
  */
 #include "resolver/policy.h"
 
@@ -44,8 +45,8 @@ bool policy_is_on(const struct resolver *r)
     return r->now >= r->snap->pause_until;
 }
 
-void policy_judge(const struct resolver *r, const struct dns_name *name, const struct dns_suffixes *suffixes,
-                  struct policy_verdict *out)
+void policy_judge(const struct resolver *r, const struct dns_name *name,
+                  const struct dns_suffixes *suffixes, struct policy_verdict *out)
 {
     const struct snapshot *s = r->snap;
     struct bl_overlay_verdict own;
@@ -103,8 +104,8 @@ void policy_decide(struct resolver *r, struct query *q)
     }
 }
 
-bool policy_judge_chain(const struct resolver *r, const uint8_t *msg, size_t len, struct policy_verdict *out,
-                        struct dns_name *name)
+bool policy_judge_chain(const struct resolver *r, const uint8_t *msg, size_t len,
+                        struct policy_verdict *out, struct dns_name *name)
 {
     struct dns_walk walk;
     struct dns_record rr;

@@ -33,15 +33,16 @@ void policy_load(struct resolver *r);
 bool policy_is_on(const struct resolver *r);
 
 /* HOT. Judge one name. */
-void policy_judge(const struct resolver *r, const struct dns_name *name, const struct dns_suffixes *suffixes,
-                  struct policy_verdict *out);
+void policy_judge(const struct resolver *r, const struct dns_name *name,
+                  const struct dns_suffixes *suffixes, struct policy_verdict *out);
 
 /* Judge the question; fills the query's verdict and what its event tells. */
 void policy_decide(struct resolver *r, struct query *q);
 
-/* Judge the names that CNAMEs of an answer lead to. True if one of them is blocked; then *name is it. */
-bool policy_judge_chain(const struct resolver *r, const uint8_t *msg, size_t len, struct policy_verdict *out,
-                        struct dns_name *name);
+/* Judge the names that CNAMEs of an answer lead to. True if one of them is blocked; then *name is
+ * it. */
+bool policy_judge_chain(const struct resolver *r, const uint8_t *msg, size_t len,
+                        struct policy_verdict *out, struct dns_name *name);
 
 /* The text that goes with EDE 15. */
 const char *policy_reason(const struct resolver *r, const struct policy_verdict *v);

@@ -1,6 +1,7 @@
 /*
- * One question on its way. It lives on the stack of the call that answers it; one that has to wait for an upstream is
- * kept as a waiter (pending.h) and becomes a query again when its answer is there.
+ * One question on its way. It lives on the stack of the call that answers it; one that has to wait
+ * for an upstream is kept as a waiter (pending.h) and becomes a query again when its answer is
+ * there.
  */
 #ifndef SINKHOLE_RESOLVER_QUERY_H
 #define SINKHOLE_RESOLVER_QUERY_H
@@ -23,7 +24,8 @@ struct query {
     bool is_error;     /* the answer counts against the limit for errors */
     bool again;        /* it goes on as a question for another name */
     uint8_t verdict;   /* enum verdict, policy.h */
-    uint32_t alias;    /* what the client asked, if that led to another name, alias.h; else ALIAS_NONE */
+    uint32_t
+        alias; /* what the client asked, if that led to another name, alias.h; else ALIAS_NONE */
 
     /* For the event and the answer's OPT. */
     uint8_t status; /* enum query_status */
@@ -32,9 +34,9 @@ struct query {
     uint16_t upstream;
     uint8_t match_labels;
     int16_t ede;
-    const char *ede_text;          /* borrowed until query_finish */
-    const struct dns_name *cname;  /* the blocked name of a chain */
-    char text[96];                 /* room for ede_text */
+    const char *ede_text;         /* borrowed until query_finish */
+    const struct dns_name *cname; /* the blocked name of a chain */
+    char text[96];                /* room for ede_text */
 
     struct dns_request req;
     struct dns_suffixes suffixes; /* of req.qname */

@@ -1,6 +1,6 @@
 /*
- * Judges a message from an upstream: does it answer the very question that was asked; is it sound from the first octet to the
- * last; what does it say. Which of its records are kept is scrub.c's.
+ * Judges a message from an upstream: does it answer the very question that was asked; is it sound
+ * from the first octet to the last; what does it say. Which of its records are kept is scrub.c's.
  */
 #include "resolver/reply.h"
 
@@ -23,13 +23,15 @@ static enum reply_kind match(const uint8_t *msg, size_t len, const struct reply_
         return RESPONSE_FOREIGN;
     }
     const uint8_t *question = msg + DNS_HEADER_OCTETS;
-    if (be16_read(question + name_len) != x->type || be16_read(question + name_len + 2) != x->klass) {
+    if (be16_read(question + name_len) != x->type ||
+        be16_read(question + name_len + 2) != x->klass) {
         return RESPONSE_FOREIGN;
     }
     if (memcmp(question, x->wire, name_len) == 0) {
         return RESPONSE_GOOD;
     }
-    return dns_name_matches(msg, len, DNS_HEADER_OCTETS, x->name) ? RESPONSE_CASE : RESPONSE_FOREIGN;
+    return dns_name_matches(msg, len, DNS_HEADER_OCTETS, x->name) ? RESPONSE_CASE
+                                                                  : RESPONSE_FOREIGN;
 }
 
 /* Reads the OPT record, if there is one; the message is known to be sound. */
@@ -42,7 +44,8 @@ static void read_opt(const uint8_t *msg, size_t len, struct dns_edns *edns)
         return;
     }
     while (dns_walk_next(&walk, &rr)) {
-        if (rr.type == DNS_OPT && dns_edns_read(rr.klass, rr.ttl, msg + rr.rdata, rr.rdlen, edns) != ERR_OK) {
+        if (rr.type == DNS_OPT &&
+            dns_edns_read(rr.klass, rr.ttl, msg + rr.rdata, rr.rdlen, edns) != ERR_OK) {
             dns_edns_none(edns);
         }
     }
@@ -65,7 +68,8 @@ enum reply_kind reply_read(const uint8_t *msg, size_t len, const struct reply_ex
     out->case_changed = kind == RESPONSE_CASE;
     out->edns = false;
     if (dns_msg_check(msg, len) != ERR_OK) {
-        return (rcode == DNS_FORMERR || rcode == DNS_NOTIMP) && expect->edns ? RESPONSE_NO_EDNS : RESPONSE_MALFORMED;
+        return (rcode == DNS_FORMERR || rcode == DNS_NOTIMP) && expect->edns ? RESPONSE_NO_EDNS
+                                                                             : RESPONSE_MALFORMED;
     }
     struct dns_edns edns;
     read_opt(msg, len, &edns);

@@ -1,7 +1,8 @@
 /*
- * What upstreams answer: does it belong to the question, what does it say, and which of its records are kept. Kept are the
- * CNAME chain from the asked name, what stands at its end, and for negative answers the SOA (with DO also the proofs);
- * everything is written anew, so that no octet of an upstream's message reaches a client or the cache unread.
+ * What upstreams answer: does it belong to the question, what does it say, and which of its records
+ * are kept. Kept are the CNAME chain from the asked name, what stands at its end, and for negative
+ * answers the SOA (with DO also the proofs); everything is written anew, so that no octet of an
+ * upstream's message reaches a client or the cache unread.
  */
 #ifndef SINKHOLE_RESOLVER_REPLY_H
 #define SINKHOLE_RESOLVER_REPLY_H
@@ -43,9 +44,11 @@ struct rewrite {
     struct writer w;
     const uint8_t *msg; /* the message that records come from */
     size_t len;
-    size_t quiet;       /* letters of msg before this offset are lowered: they are the question, in our random case */
-    uint32_t labels;    /* rewritten so far */
-    uint16_t from, to;  /* the last owner that was a pointer: where it pointed, and where that name stands now; 0: none */
+    size_t quiet;    /* letters of msg before this offset are lowered: they are the question, in our
+                        random case */
+    uint32_t labels; /* rewritten so far */
+    uint16_t from, to; /* the last owner that was a pointer: where it pointed, and where that name
+                          stands now; 0: none */
     uint16_t off[REPLY_NAMES];  /* by hash of the suffix: where it stands in w; 0: free */
     uint32_t hash[REPLY_NAMES]; /* more of the hash */
 };
@@ -66,23 +69,27 @@ struct reply {
     struct rewrite rewrite;
 };
 
-/* Judge a message; `out` is filled on RESPONSE_GOOD, and out->hit.rcode and .ede on RESPONSE_FAILURE. */
+/* Judge a message; `out` is filled on RESPONSE_GOOD, and out->hit.rcode and .ede on
+ * RESPONSE_FAILURE. */
 enum reply_kind reply_read(const uint8_t *msg, size_t len, const struct reply_expect *expect,
                            const struct reply_limits *limits, struct reply *out);
 
-/* scrub.c: keep what belongs to the answer of a sound message; RESPONSE_GOOD, _FAILURE (a referral) or _MALFORMED. */
+/* scrub.c: keep what belongs to the answer of a sound message; RESPONSE_GOOD, _FAILURE (a referral)
+ * or _MALFORMED. */
 enum reply_kind reply_scrub(const uint8_t *msg, size_t len, const struct reply_expect *expect,
                             const struct reply_limits *limits, struct reply *out);
 
 /* rewrite.c */
 
 /* Begin a message in out's room with the question (name, type, class). */
-void rewrite_begin(struct rewrite *rw, uint8_t *room, size_t cap, const struct dns_name *name, uint16_t type, uint16_t klass);
+void rewrite_begin(struct rewrite *rw, uint8_t *room, size_t cap, const struct dns_name *name,
+                   uint16_t type, uint16_t klass);
 
 /* Where records come from; letters of names before offset `quiet` are lowered. */
 void rewrite_from(struct rewrite *rw, const uint8_t *msg, size_t len, size_t quiet);
 
-/* Copy one record (its rdata must have been found good), with this TTL. Returns the offset of the TTL field. */
+/* Copy one record (its rdata must have been found good), with this TTL. Returns the offset of the
+ * TTL field. */
 size_t rewrite_record(struct rewrite *rw, const struct dns_record *rr, uint32_t ttl_s);
 
 #endif

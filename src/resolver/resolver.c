@@ -1,5 +1,6 @@
 /*
- * The resolver's outer side: start, events in, work out. What happens in between is told in pipeline.c and forward.c.
+ * The resolver's outer side: start, events in, work out. What happens in between is told in
+ * pipeline.c and forward.c.
  */
 #include "resolver/resolver.h"
 
@@ -12,9 +13,9 @@
 static bool config_is_valid(const struct resolver_config *cfg)
 {
     return cfg->pending_max >= 16 && cfg->pending_max <= PENDING_LIMIT && cfg->waiting_max >= 16 &&
-           cfg->waiting_max <= 1024 * 1024 && cfg->clients_max >= 16 && cfg->clients_max <= 1024 * 1024 &&
-           cfg->rate_limit <= 1000 * 1000 && cfg->workers >= 1 && cfg->worker < cfg->workers && cfg->cache != NULL &&
-           cfg->stats != NULL;
+           cfg->waiting_max <= 1024 * 1024 && cfg->clients_max >= 16 &&
+           cfg->clients_max <= 1024 * 1024 && cfg->rate_limit <= 1000 * 1000 && cfg->workers >= 1 &&
+           cfg->worker < cfg->workers && cfg->cache != NULL && cfg->stats != NULL;
 }
 
 size_t resolver_memory(const struct resolver_config *cfg)
@@ -36,8 +37,9 @@ static void set_snapshot(struct resolver *r, const struct snapshot *s)
     policy_load(r);
 }
 
-enum err resolver_init(struct resolver **out, void *mem, size_t len, const struct resolver_config *cfg,
-                       const struct snapshot *snapshot, const uint8_t seed[32], usec_t now)
+enum err resolver_init(struct resolver **out, void *mem, size_t len,
+                       const struct resolver_config *cfg, const struct snapshot *snapshot,
+                       const uint8_t seed[32], usec_t now)
 {
     if (!config_is_valid(cfg)) {
         return ERR_RANGE;
@@ -75,7 +77,8 @@ enum err resolver_init(struct resolver **out, void *mem, size_t len, const struc
     return ERR_OK;
 }
 
-static void query_begin(struct query *q, const struct peer *peer, struct packet *packet, usec_t arrived)
+static void query_begin(struct query *q, const struct peer *peer, struct packet *packet,
+                        usec_t arrived)
 {
     q->peer = peer;
     q->packet = packet;
@@ -96,8 +99,8 @@ static void query_begin(struct query *q, const struct peer *peer, struct packet 
     q->req.qtype = 0;
 }
 
-enum resolver_outcome resolver_query(struct resolver *r, usec_t now, const struct peer *peer, struct packet *packet,
-                                     uint16_t *owner)
+enum resolver_outcome resolver_query(struct resolver *r, usec_t now, const struct peer *peer,
+                                     struct packet *packet, uint16_t *owner)
 {
     struct query q;
     REQUIRE(packet->cap >= DNS_UDP_MIN && packet->len <= packet->cap);
@@ -108,8 +111,8 @@ enum resolver_outcome resolver_query(struct resolver *r, usec_t now, const struc
 }
 
 /* A waiter becomes a query again, its question written out in the resolver's own room. */
-static void restore(struct resolver *r, const struct waiter *w, const struct pending *p, struct packet *packet,
-                    struct query *q)
+static void restore(struct resolver *r, const struct waiter *w, const struct pending *p,
+                    struct packet *packet, struct query *q)
 {
     *packet = (struct packet){.data = r->room, .len = 0, .cap = DNS_TCP_MAX};
     query_begin(q, &w->peer, packet, w->arrived);
@@ -159,7 +162,8 @@ static bool answer_output(struct resolver *r, struct output *out)
         }
         restore(r, w, &t->slots[w->pending], &packet, &q);
         pipeline_waited(r, &q, w->result);
-        *out = (struct output){.kind = OUTPUT_ANSWER, .peer = w->peer, .data = packet.data, .len = packet.len};
+        *out = (struct output){
+            .kind = OUTPUT_ANSWER, .peer = w->peer, .data = packet.data, .len = packet.len};
         pending_told(r, w->pending);
         waiter_free(r, i);
         if (q.outcome == RESOLVER_ANSWER) {
@@ -182,8 +186,8 @@ static void send_output(struct resolver *r, uint32_t pending, struct attempt *a,
         .ticket = attempt_ticket(r, pending, a),
         .upstream = a->upstream,
         .data = r->room,
-        .len = dns_build_query(r->room, RESOLVER_MESSAGE_ROOM, a->id, flags, wire, p->name.len, p->type, p->klass,
-                               a->edns, p->dnssec_ok),
+        .len = dns_build_query(r->room, RESOLVER_MESSAGE_ROOM, a->id, flags, wire, p->name.len,
+                               p->type, p->klass, a->edns, p->dnssec_ok),
     };
 }
 

@@ -1,15 +1,17 @@
 /*
- * The resolver: (packet, peer, now) in, packets and deadlines out. It makes no system call, and a platform drives it:
+ * The resolver: (packet, peer, now) in, packets and deadlines out. It makes no system call, and a
+ * platform drives it:
  *
  *     outcome = resolver_query(r, now, &peer, &packet);      a client's question arrived
- *     resolver_response(r, now, ticket, &packet);            something arrived on a ticket's socket or stream
- *     resolver_failed(r, now, ticket, why);                  a ticket's socket or stream broke
- *     while (resolver_output(r, &out)) …                     after each of the above and after tick
- *     resolver_tick(r, now);                                 not later than resolver_deadline(r)
+ *     resolver_response(r, now, ticket, &packet);            something arrived on a ticket's socket
+ * or stream resolver_failed(r, now, ticket, why);                  a ticket's socket or stream
+ * broke while (resolver_output(r, &out)) …                     after each of the above and after
+ * tick resolver_tick(r, now);                                 not later than resolver_deadline(r)
  *
- * A resolver belongs to one thread (a worker). Workers share the cache (cache.h; one writer a question) and the
- * snapshot (snapshot.h; immutable). With several workers a question that is not in the cache belongs to one of them,
- * by hash, so that equal questions are asked once in the whole house; the platform carries it there (RESOLVER_HANDOFF).
+ * A resolver belongs to one thread (a worker). Workers share the cache (cache.h; one writer a
+ * question) and the snapshot (snapshot.h; immutable). With several workers a question that is not
+ * in the cache belongs to one of them, by hash, so that equal questions are asked once in the whole
+ * house; the platform carries it there (RESOLVER_HANDOFF).
  *
  * `now` is monotonic and enters once per event.
  */
@@ -31,19 +33,21 @@ struct snapshot;
 struct stats_worker;
 struct resolver;
 
-/* Where a question came from, and so where its answer goes. Opaque to the core but for addr, port and tcp. */
+/* Where a question came from, and so where its answer goes. Opaque to the core but for addr, port
+ * and tcp. */
 struct peer {
     struct ip_addr addr;  /* the client */
     struct ip_addr local; /* the address of ours that it asked; answers leave from it */
     uint32_t scope;       /* interface index for link-local clients */
     uint16_t port;
-    uint16_t listener;    /* the platform's listener */
-    uint32_t conn;        /* the platform's token of the TCP connection (with a generation); 0 for UDP */
-    uint16_t worker;      /* the worker that received it (owner of conn) */
+    uint16_t listener; /* the platform's listener */
+    uint32_t conn;   /* the platform's token of the TCP connection (with a generation); 0 for UDP */
+    uint16_t worker; /* the worker that received it (owner of conn) */
     bool tcp;
 };
 
-/* A message in a buffer of the platform's. The buffer has room for cap octets; answers are built in it. */
+/* A message in a buffer of the platform's. The buffer has room for cap octets; answers are built in
+ * it. */
 struct packet {
     uint8_t *data;
     size_t len;
@@ -58,19 +62,22 @@ enum resolver_outcome {
 };
 
 /* One client message. `owner` is written only with RESOLVER_HANDOFF. */
-enum resolver_outcome resolver_query(struct resolver *r, usec_t now, const struct peer *peer, struct packet *packet, uint16_t *owner);
+enum resolver_outcome resolver_query(struct resolver *r, usec_t now, const struct peer *peer,
+                                     struct packet *packet, uint16_t *owner);
 
 /*
- * Work that the resolver wants done. A ticket names one attempt at one upstream: the platform ties a socket with a fresh random source
- * port to it (or a message on a stream) and keeps it until OUTPUT_RELEASE of the same ticket. Tickets are never 0 and not reused soon.
- * OUTPUT_UDP with a ticket that is open already means: the same message once more from the same socket (so that guessing gets no easier
- * by retransmission). A ticket that failed (resolver_failed) is released like any other.
+ * Work that the resolver wants done. A ticket names one attempt at one upstream: the platform ties
+ * a socket with a fresh random source port to it (or a message on a stream) and keeps it until
+ * OUTPUT_RELEASE of the same ticket. Tickets are never 0 and not reused soon. OUTPUT_UDP with a
+ * ticket that is open already means: the same message once more from the same socket (so that
+ * guessing gets no easier by retransmission). A ticket that failed (resolver_failed) is released
+ * like any other.
  */
 enum output_kind {
-    OUTPUT_ANSWER,  /* send data to peer */
-    OUTPUT_UDP,     /* send data to the upstream from a port that nothing else uses now */
-    OUTPUT_STREAM,  /* send data over a stream (TCP, TLS, HTTPS: the upstream's transport) */
-    OUTPUT_RELEASE  /* the ticket is over: its socket may close or be used anew */
+    OUTPUT_ANSWER, /* send data to peer */
+    OUTPUT_UDP,    /* send data to the upstream from a port that nothing else uses now */
+    OUTPUT_STREAM, /* send data over a stream (TCP, TLS, HTTPS: the upstream's transport) */
+    OUTPUT_RELEASE /* the ticket is over: its socket may close or be used anew */
 };
 
 struct output {
@@ -82,14 +89,17 @@ struct output {
     size_t len;
 };
 
-/* The next piece of work; false when there is none. Take all of it before the next resolver_response. */
+/* The next piece of work; false when there is none. Take all of it before the next
+ * resolver_response. */
 bool resolver_output(struct resolver *r, struct output *out);
 
 /*
- * A message that arrived on a ticket's socket (the kernel or the unikernel's stack has matched the upstream's address and both ports) or stream.
- * Anything may arrive; what does not match the question exactly is ignored and waiting goes on.
+ * A message that arrived on a ticket's socket (the kernel or the unikernel's stack has matched the
+ * upstream's address and both ports) or stream. Anything may arrive; what does not match the
+ * question exactly is ignored and waiting goes on.
  */
-void resolver_response(struct resolver *r, usec_t now, uint32_t ticket, const uint8_t *data, size_t len);
+void resolver_response(struct resolver *r, usec_t now, uint32_t ticket, const uint8_t *data,
+                       size_t len);
 
 enum resolver_failure {
     RESOLVER_UNREACHABLE, /* ICMP error or no route */
@@ -108,26 +118,32 @@ usec_t resolver_deadline(const struct resolver *r);
 void resolver_tick(struct resolver *r, usec_t now);
 
 /*
- * Answer from this snapshot from now on. The old one is not touched after the call. Upstream health is carried over for upstreams
- * that are in both. NULL is not allowed. Questions in flight to an upstream that is gone are asked anew.
+ * Answer from this snapshot from now on. The old one is not touched after the call. Upstream health
+ * is carried over for upstreams that are in both. NULL is not allowed. Questions in flight to an
+ * upstream that is gone are asked anew.
  */
 void resolver_set_snapshot(struct resolver *r, usec_t now, const struct snapshot *snapshot);
 
 struct resolver_config {
-    uint32_t pending_max;        /* questions in flight at upstreams, 16 … 16000; 2048 by default */
-    uint32_t waiting_max;        /* clients waiting on them, all together; 4096 by default */
-    uint32_t clients_max;        /* clients tracked for rate limits; oldest goes when full; 4096 by default */
-    uint32_t rate_limit;         /* queries a second and client, 0: off */
-    uint16_t worker, workers;    /* this worker's number, how many there are */
-    struct cache *cache;         /* shared; may not be NULL */
-    struct stats_worker *stats;  /* this worker's; may not be NULL */
+    uint32_t pending_max; /* questions in flight at upstreams, 16 … 16000; 2048 by default */
+    uint32_t waiting_max; /* clients waiting on them, all together; 4096 by default */
+    uint32_t
+        clients_max; /* clients tracked for rate limits; oldest goes when full; 4096 by default */
+    uint32_t rate_limit;        /* queries a second and client, 0: off */
+    uint16_t worker, workers;   /* this worker's number, how many there are */
+    struct cache *cache;        /* shared; may not be NULL */
+    struct stats_worker *stats; /* this worker's; may not be NULL */
 };
 
 /* Octets that resolver_init wants, aligned to CACHE_LINE. */
 size_t resolver_memory(const struct resolver_config *cfg);
 
-/* ERR_SPACE: mem too small. ERR_RANGE: a field out of its range. `snapshot` as in resolver_set_snapshot. */
-MUST_CHECK enum err resolver_init(struct resolver **out, void *mem, size_t len, const struct resolver_config *cfg, const struct snapshot *snapshot, const uint8_t seed[32], usec_t now);
+/* ERR_SPACE: mem too small. ERR_RANGE: a field out of its range. `snapshot` as in
+ * resolver_set_snapshot. */
+MUST_CHECK enum err resolver_init(struct resolver **out, void *mem, size_t len,
+                                  const struct resolver_config *cfg,
+                                  const struct snapshot *snapshot, const uint8_t seed[32],
+                                  usec_t now);
 
 /* Figures that are the engine's own, for the status page; counted ones are in stats. */
 struct resolver_gauges {
@@ -138,14 +154,16 @@ void resolver_get_gauges(const struct resolver *r, struct resolver_gauges *out);
 
 #define UPSTREAM_MAX 16 /* upstreams in a snapshot */
 
-/* Health of one upstream as this worker sees it; safe to call from another thread (relaxed reads). */
+/* Health of one upstream as this worker sees it; safe to call from another thread (relaxed reads).
+ */
 struct upstream_health {
-    uint32_t rtt_us;       /* smoothed; 0 if never measured */
+    uint32_t rtt_us; /* smoothed; 0 if never measured */
     uint32_t rtt_var_us;
     uint32_t fails_in_row;
     bool up;
 };
-void resolver_get_upstream(const struct resolver *r, uint16_t upstream, struct upstream_health *out);
+void resolver_get_upstream(const struct resolver *r, uint16_t upstream,
+                           struct upstream_health *out);
 
 /* Who answers for a name before lists are asked: for people who want to know why; microseconds. */
 enum resolver_source { RESOLVER_SOURCE_LISTS, RESOLVER_SOURCE_LOCAL, RESOLVER_SOURCE_SPECIAL };

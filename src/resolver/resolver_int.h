@@ -35,18 +35,20 @@ struct resolver {
     struct pendings pendings;
     struct aliases aliases;
     struct upstream upstreams[UPSTREAM_MAX];
-    usec_t asked; /* last time a client's question went upstream */
+    usec_t asked;       /* last time a client's question went upstream */
     struct wheel wheel; /* items: pendings, then one an upstream for probes */
     struct rng rng;
-    struct reply reply;        /* the response at hand */
-    uint8_t *room;             /* RESOLVER_MESSAGE_ROOM octets: what resolver_output hands out */
+    struct reply reply; /* the response at hand */
+    uint8_t *room;      /* RESOLVER_MESSAGE_ROOM octets: what resolver_output hands out */
 };
 
 /* pipeline.c: the way of a query. */
 void pipeline_query(struct resolver *r, struct query *q, uint16_t *owner);
 
-/* An answer whose records stand behind the question in q's packet already (or are cut if they were too long). */
-void pipeline_records(struct resolver *r, struct query *q, const struct cache_hit *hit, const struct cache_key *key);
+/* An answer whose records stand behind the question in q's packet already (or are cut if they were
+ * too long). */
+void pipeline_records(struct resolver *r, struct query *q, const struct cache_hit *hit,
+                      const struct cache_key *key);
 
 /* Judge the chain of the response at hand, once for all who wait for it. */
 void pipeline_judge_reply(struct resolver *r);
@@ -64,11 +66,13 @@ void query_build(struct query *q, struct dns_build *b, unsigned rcode);
 void query_close(struct resolver *r, struct query *q, struct dns_build *b);
 
 /* An error answer without records. */
-void query_error(struct resolver *r, struct query *q, unsigned rcode, enum query_status status, int ede, const char *text);
+void query_error(struct resolver *r, struct query *q, unsigned rcode, enum query_status status,
+                 int ede, const char *text);
 
 /*
- * The end of every query: limits the answer if it has to be, counts, and sets the outcome. The only place that lets an answer
- * out and the only place that records. packet->len is the answer's length, 0: no answer.
+ * The end of every query: limits the answer if it has to be, counts, and sets the outcome. The only
+ * place that lets an answer out and the only place that records. packet->len is the answer's
+ * length, 0: no answer.
  */
 void query_finish(struct resolver *r, struct query *q, enum query_reply reply, unsigned rcode);
 
@@ -82,7 +86,8 @@ void blocked_answer(struct resolver *r, struct query *q);
 void blocked_rebind_answer(struct resolver *r, struct query *q);
 
 /* forward.c: questions on their way to upstreams. */
-void forward_query(struct resolver *r, struct query *q, const struct cache_key *key, bool has_stale);
+void forward_query(struct resolver *r, struct query *q, const struct cache_key *key,
+                   bool has_stale);
 void forward_refresh(struct resolver *r, const struct cache_key *key);
 void forward_probe(struct resolver *r, uint16_t upstream);
 void forward_timer(struct resolver *r, uint32_t p);
@@ -92,7 +97,8 @@ void forward_swap(struct resolver *r, const uint16_t to[UPSTREAM_MAX]);
 /* The name in the case in which this attempt sends it; out has room for DNS_NAME_MAX octets. */
 void forward_spell(const struct pending *p, const struct attempt *a, uint8_t *out);
 
-/* The number of the upstreams that are asked about this name: of the longest conditional domain that holds it, else 0. */
+/* The number of the upstreams that are asked about this name: of the longest conditional domain
+ * that holds it, else 0. */
 uint16_t forward_route(const struct resolver *r, const struct dns_name *name);
 
 #endif

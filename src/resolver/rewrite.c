@@ -1,7 +1,8 @@
 /*
- * Writes records of a message into another one: owners and the names in the rdata of old types are expanded and compressed
- * anew, everything else is copied octet by octet. Compression is against the names written before, which begin with the
- * question's, so an answer can later stand behind any client's question for that name.
+ * Writes records of a message into another one: owners and the names in the rdata of old types are
+ * expanded and compressed anew, everything else is copied octet by octet. Compression is against
+ * the names written before, which begin with the question's, so an answer can later stand behind
+ * any client's question for that name.
  *
  * Names keep the case that they came in, but for what they share with the question.
  */
@@ -19,7 +20,8 @@ struct raw_name {
     uint8_t wire[DNS_NAME_MAX];
 };
 
-/* Expand the name at *pos. The message was checked before, so this only fails on a caller's mistake. */
+/* Expand the name at *pos. The message was checked before, so this only fails on a caller's
+ * mistake. */
 static bool read_raw(struct rewrite *rw, size_t *pos, struct raw_name *out)
 {
     size_t at = *pos;
@@ -56,7 +58,8 @@ static void remember(struct rewrite *rw, uint64_t hash, size_t off)
     }
 }
 
-/* Does the suffix from label i on stand at `off` of what was written? Hashes say so already; this makes it certain. */
+/* Does the suffix from label i on stand at `off` of what was written? Hashes say so already; this
+ * makes it certain. */
 static bool stands_at(const struct rewrite *rw, size_t off, const struct dns_name *name, unsigned i)
 {
     struct dns_name suffix;
@@ -103,7 +106,8 @@ static void write_name(struct rewrite *rw, const struct raw_name *name, bool com
     writer_bytes(&rw->w, name->wire, name->lower.len);
 }
 
-void rewrite_begin(struct rewrite *rw, uint8_t *room, size_t cap, const struct dns_name *name, uint16_t type, uint16_t klass)
+void rewrite_begin(struct rewrite *rw, uint8_t *room, size_t cap, const struct dns_name *name,
+                   uint16_t type, uint16_t klass)
 {
     rw->w = writer_of(room, cap);
     rw->labels = 0;
@@ -131,9 +135,9 @@ void rewrite_from(struct rewrite *rw, const uint8_t *msg, size_t len, size_t qui
 }
 
 /*
- * Where names lie in rdata that may hold compressed ones (RFC 3597 4): octets before the first, how many there are, whether they
- * may be written compressed again (only types of RFC 1035). All behind them is copied. Types that are not here
- * hold no compressed names.
+ * Where names lie in rdata that may hold compressed ones (RFC 3597 4): octets before the first, how
+ * many there are, whether they may be written compressed again (only types of RFC 1035). All behind
+ * them is copied. Types that are not here hold no compressed names.
  */
 struct layout {
     uint16_t type;
@@ -143,11 +147,13 @@ struct layout {
 };
 
 static const struct layout layouts[] = {
-    {DNS_NS, 0, 1, true},     {3, 0, 1, true} /* MD */, {4, 0, 1, true} /* MF */, {DNS_CNAME, 0, 1, true},
-    {DNS_SOA, 0, 2, true},    {DNS_MB, 0, 1, true},     {DNS_MG, 0, 1, true},     {DNS_MR, 0, 1, true},
-    {DNS_PTR, 0, 1, true},    {DNS_MINFO, 0, 2, true},  {DNS_MX, 2, 1, true},     {DNS_RP, 0, 2, false},
-    {DNS_AFSDB, 2, 1, false}, {21, 2, 1, false} /* RT */, {DNS_SIG, 18, 1, false}, {DNS_PX, 2, 2, false},
-    {DNS_NXT, 0, 1, false},   {DNS_SRV, 6, 1, false},   {DNS_KX, 2, 1, false},    {DNS_DNAME, 0, 1, false},
+    {DNS_NS, 0, 1, true},     {3, 0, 1, true} /* MD */,   {4, 0, 1, true} /* MF */,
+    {DNS_CNAME, 0, 1, true},  {DNS_SOA, 0, 2, true},      {DNS_MB, 0, 1, true},
+    {DNS_MG, 0, 1, true},     {DNS_MR, 0, 1, true},       {DNS_PTR, 0, 1, true},
+    {DNS_MINFO, 0, 2, true},  {DNS_MX, 2, 1, true},       {DNS_RP, 0, 2, false},
+    {DNS_AFSDB, 2, 1, false}, {21, 2, 1, false} /* RT */, {DNS_SIG, 18, 1, false},
+    {DNS_PX, 2, 2, false},    {DNS_NXT, 0, 1, false},     {DNS_SRV, 6, 1, false},
+    {DNS_KX, 2, 1, false},    {DNS_DNAME, 0, 1, false},
 };
 
 static const struct layout *layout_of(uint16_t type)
@@ -160,7 +166,8 @@ static const struct layout *layout_of(uint16_t type)
     return NULL;
 }
 
-/* NAPTR alone has strings before its name: order, preference, three character-strings, RFC 3403 4. */
+/* NAPTR alone has strings before its name: order, preference, three character-strings, RFC 3403 4.
+ */
 static size_t naptr_before(const uint8_t *rdata, size_t rdlen)
 {
     size_t at = 4;
@@ -179,7 +186,8 @@ static void write_rdata(struct rewrite *rw, const struct dns_record *rr)
         layout = *layout_of(rr->type);
     }
     size_t end = rr->rdata + rr->rdlen;
-    size_t before = rr->type == DNS_NAPTR ? naptr_before(rw->msg + rr->rdata, rr->rdlen) : layout.before;
+    size_t before =
+        rr->type == DNS_NAPTR ? naptr_before(rw->msg + rr->rdata, rr->rdlen) : layout.before;
     size_t pos = rr->rdata;
     if (layout.names > 0 && before < rr->rdlen) {
         writer_bytes(&rw->w, rw->msg + pos, before);
@@ -196,7 +204,8 @@ static void write_rdata(struct rewrite *rw, const struct dns_record *rr)
     writer_bytes(&rw->w, rw->msg + pos, end - pos);
 }
 
-/* The owner. Many records in a row have the same one, as a pointer to the same place: then it need not be read again. */
+/* The owner. Many records in a row have the same one, as a pointer to the same place: then it need
+ * not be read again. */
 static void write_owner(struct rewrite *rw, size_t pos)
 {
     struct raw_name owner;

@@ -1,9 +1,11 @@
 /*
- * Which records of an upstream's answer are kept: the CNAME chain from the asked name, whatever order its records stand in, what
- * was asked for at its end, and for negative answers the SOA. With DO also signatures and proofs. Everything else is left behind.
+ * Which records of an upstream's answer are kept: the CNAME chain from the asked name, whatever
+ * order its records stand in, what was asked for at its end, and for negative answers the SOA. With
+ * DO also signatures and proofs. Everything else is left behind.
  *
- * The answer section is read twice: once for the few records that chains are made of, once for those at the end. What a hostile
- * message can cost is bounded by the number of such records and by the labels that may be compared.
+ * The answer section is read twice: once for the few records that chains are made of, once for
+ * those at the end. What a hostile message can cost is bounded by the number of such records and by
+ * the labels that may be compared.
  */
 #include <string.h>
 
@@ -12,8 +14,8 @@
 #include "resolver/reply.h"
 
 enum {
-    CHAIN_MAX = 12,         /* names on a chain, the asked one included: 11 CNAMEs */
-    LINKS_MAX = 48,         /* CNAMEs, DNAMEs and their signatures; more are a sign of ill will */
+    CHAIN_MAX = 12, /* names on a chain, the asked one included: 11 CNAMEs */
+    LINKS_MAX = 48, /* CNAMEs, DNAMEs and their signatures; more are a sign of ill will */
     COMPARED_LABELS = 32768
 };
 
@@ -27,7 +29,7 @@ struct scrub {
     struct dns_name at; /* the name of the chain that records are looked for */
     size_t hit, miss;   /* offsets of owners that are known to be `at`, and not to be; 0: none */
     unsigned compared;
-    uint32_t ttl_s;     /* least so far */
+    uint32_t ttl_s; /* least so far */
     unsigned link_count;
     struct dns_record links[LINKS_MAX];
 };
@@ -96,7 +98,8 @@ static void move_to(struct scrub *s, const struct dns_name *name, size_t known)
     s->miss = 0;
 }
 
-/* Does the record stand at the chain's present name? Most owners are pointers to one of two places. */
+/* Does the record stand at the chain's present name? Most owners are pointers to one of two places.
+ */
 static bool stands_here(struct scrub *s, const struct dns_record *rr)
 {
     size_t off = rr->owner;
@@ -116,7 +119,8 @@ static bool is_link(const struct scrub *s, const struct dns_record *rr)
 {
     uint16_t type = type_about(s, rr);
     bool link = type == DNS_CNAME || type == DNS_DNAME;
-    return link && rr->klass == s->x->klass && s->x->type != DNS_CNAME && (rr->type != DNS_RRSIG || s->x->dnssec_ok);
+    return link && rr->klass == s->x->klass && s->x->type != DNS_CNAME &&
+           (rr->type != DNS_RRSIG || s->x->dnssec_ok);
 }
 
 /* Note the records that chains are made of. */
@@ -210,10 +214,12 @@ static bool keep_answers(struct scrub *s, bool *any)
     if (dns_walk_begin(s->msg, s->len, &walk) != ERR_OK) {
         return false;
     }
-    while (s->compared <= COMPARED_LABELS && dns_walk_next(&walk, &rr) && rr.section == DNS_SECTION_ANSWER) {
+    while (s->compared <= COMPARED_LABELS && dns_walk_next(&walk, &rr) &&
+           rr.section == DNS_SECTION_ANSWER) {
         bool signature = rr.type == DNS_RRSIG && s->x->type != DNS_RRSIG;
         uint16_t type = signature ? type_about(s, &rr) : rr.type;
-        if (type != s->x->type || rr.klass != s->x->klass || (signature && !s->x->dnssec_ok) || !stands_here(s, &rr)) {
+        if (type != s->x->type || rr.klass != s->x->klass || (signature && !s->x->dnssec_ok) ||
+            !stands_here(s, &rr)) {
             continue;
         }
         keep(s, &rr, ttl_clamp(rr.ttl, s->limits));
@@ -253,7 +259,8 @@ static bool is_zone_soa(const struct scrub *s, const struct dns_record *rr, stru
     struct dns_name owner;
     size_t pos = rr->owner;
     return rr->type == DNS_SOA && !found->has_soa && found->seen++ < 4 &&
-           dns_name_read(s->msg, s->len, &pos, &owner) == ERR_OK && dns_name_within(&s->out->end, &owner);
+           dns_name_read(s->msg, s->len, &pos, &owner) == ERR_OK &&
+           dns_name_within(&s->out->end, &owner);
 }
 
 /* The SOA of a negative answer; with DO also proofs. */
@@ -293,7 +300,8 @@ static enum reply_kind finish(struct scrub *s, bool negative, const struct autho
     }
     out->nxdomain = out->hit.rcode == DNS_NXDOMAIN && out->hit.answers == 0;
     bool keepable = !negative || authority->has_soa || (out->hit.flags & CACHE_DANGLING) != 0;
-    out->ttl_s = keepable && out->ttl_count > 0 && out->ttl_count <= CACHE_RECORDS_MAX ? s->ttl_s : 0;
+    out->ttl_s =
+        keepable && out->ttl_count > 0 && out->ttl_count <= CACHE_RECORDS_MAX ? s->ttl_s : 0;
     out->hit.len = (uint32_t)(out->rewrite.w.len - out->records);
     out->hit.ttl_s = out->ttl_s;
     return RESPONSE_GOOD;
@@ -315,8 +323,8 @@ enum reply_kind reply_scrub(const uint8_t *msg, size_t len, const struct reply_e
     out->records = out->rewrite.w.len;
     bool any;
     struct authority authority;
-    if (!collect_links(&s) || !keep_chain(&s) || !keep_answers(&s, &any) || !keep_authority(&s, !any, &authority) ||
-        out->rewrite.w.bad) {
+    if (!collect_links(&s) || !keep_chain(&s) || !keep_answers(&s, &any) ||
+        !keep_authority(&s, !any, &authority) || out->rewrite.w.bad) {
         return RESPONSE_MALFORMED;
     }
     return finish(&s, !any, &authority);

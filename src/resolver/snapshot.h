@@ -1,7 +1,8 @@
 /*
- * Everything that decides a verdict or a route, immutable once published. The owner (the daemon's control thread, the unikernel's loop)
- * builds a new one aside for each change, gives it to every worker, and frees the old one when the last worker has taken the new one.
- * The parts are borrowed, so a change of one setting shares the rest.
+ * Everything that decides a verdict or a route, immutable once published. The owner (the daemon's
+ * control thread, the unikernel's loop) builds a new one aside for each change, gives it to every
+ * worker, and frees the old one when the last worker has taken the new one. The parts are borrowed,
+ * so a change of one setting shares the rest.
  */
 #ifndef SINKHOLE_RESOLVER_SNAPSHOT_H
 #define SINKHOLE_RESOLVER_SNAPSHOT_H
@@ -26,28 +27,29 @@ enum upstream_transport { UPSTREAM_UDP, UPSTREAM_TCP, UPSTREAM_TLS, UPSTREAM_HTT
 
 /* One upstream. Equal `id`s are the same upstream across snapshots. */
 struct upstream_spec {
-    uint64_t id;                    /* hash of transport, address, port and name; made by the owner */
+    uint64_t id; /* hash of transport, address, port and name; made by the owner */
     enum upstream_transport transport;
     struct ip_endpoint endpoint;
-    char name[UPSTREAM_NAME_MAX];   /* TLS server name, or the HTTPS URL; "" for UDP and TCP */
-    uint16_t route;                 /* 0: for all names; else only for route_names with this number */
+    char name[UPSTREAM_NAME_MAX]; /* TLS server name, or the HTTPS URL; "" for UDP and TCP */
+    uint16_t route;               /* 0: for all names; else only for route_names with this number */
 };
 
 /* Conditional forwarding: names within `domain` go only to the upstreams with this route number. */
 struct route {
     struct dns_name domain;
-    uint16_t route;                 /* >= 1; several domains may share one */
+    uint16_t route; /* >= 1; several domains may share one */
 };
 
 struct snapshot {
-    uint64_t generation;            /* grows with each publication */
+    uint64_t generation; /* grows with each publication */
 
-    const struct bl_image *image;   /* NULL: no list yet */
-    const struct bl_overlay *rules; /* a person's own allow and deny; NULL: none */
+    const struct bl_image *image;      /* NULL: no list yet */
+    const struct bl_overlay *rules;    /* a person's own allow and deny; NULL: none */
     const struct local_records *local; /* NULL: only the built-in special-use names */
 
-    const struct ip_prefix *allow_from; /* who may ask; the first match in order decides, none: refused */
-    const bool *allow_from_negated;     /* per entry: "!CIDR" refuses */
+    const struct ip_prefix
+        *allow_from; /* who may ask; the first match in order decides, none: refused */
+    const bool *allow_from_negated; /* per entry: "!CIDR" refuses */
     uint32_t allow_from_count;
 
     struct upstream_spec upstreams[UPSTREAM_MAX];
@@ -56,24 +58,25 @@ struct snapshot {
     uint32_t route_count;
 
     enum block_mode block_mode;
-    struct ip_addr block_v4, block_v6;  /* for BLOCK_ADDRESS */
+    struct ip_addr block_v4, block_v6; /* for BLOCK_ADDRESS */
     uint32_t block_ttl_s;
-    usec_t pause_until;                 /* monotonic; blocking is off before it; 0: not paused, USEC_NEVER: until resumed */
+    usec_t pause_until; /* monotonic; blocking is off before it; 0: not paused, USEC_NEVER: until
+                           resumed */
 
     uint32_t ttl_min_s, ttl_max_s, ttl_negative_max_s;
-    uint32_t stale_s;                   /* how long expired answers may stand in, 0: off */
+    uint32_t stale_s; /* how long expired answers may stand in, 0: off */
     bool prefetch;
     bool rebind_protection;
     const struct dns_name *rebind_allow; /* names (and all below) that may have private addresses */
     uint32_t rebind_allow_count;
-    bool block_icloud_relay;            /* mask.icloud.com, mask-h2.icloud.com: NXDOMAIN */
-    bool block_canary;                  /* use-application-dns.net: NXDOMAIN, so that browsers keep using us */
-    bool cname_check;                   /* judge CNAME chains in answers */
-    bool case_random;                   /* 0x20 in queries to upstreams */
+    bool block_icloud_relay; /* mask.icloud.com, mask-h2.icloud.com: NXDOMAIN */
+    bool block_canary;       /* use-application-dns.net: NXDOMAIN, so that browsers keep using us */
+    bool cname_check;        /* judge CNAME chains in answers */
+    bool case_random;        /* 0x20 in queries to upstreams */
 
-    uint8_t cookie_key[16];             /* of server cookies; lives as long as the process */
-    char version[32];                   /* for CH TXT version.bind when allowed; "" refuses */
-    char api_url[128];                  /* for CH TXT local.api.ftl: "http://ADDR:PORT/api/"; "" refuses */
+    uint8_t cookie_key[16]; /* of server cookies; lives as long as the process */
+    char version[32];       /* for CH TXT version.bind when allowed; "" refuses */
+    char api_url[128];      /* for CH TXT local.api.ftl: "http://ADDR:PORT/api/"; "" refuses */
 };
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * Questions that people have about names, and packets do not: who answers for one, and what an address is called.
+ * Questions that people have about names, and packets do not: who answers for one, and what an
+ * address is called.
  */
 #include "resolver/local_int.h"
 #include "resolver/resolver_int.h"

@@ -1,7 +1,8 @@
 /*
- * Names that never leave the house, and questions that are answered by rule: special-use names (RFC 6761 and the IANA registry that
- * it began), private reverse zones (RFC 6303, 7793), CHAOS, ANY (RFC 8482) and types that are no question to a resolver.
- * Local records and conditional routes come before the names here; the pipeline sees to that.
+ * Names that never leave the house, and questions that are answered by rule: special-use names (RFC
+ * 6761 and the IANA registry that it began), private reverse zones (RFC 6303, 7793), CHAOS, ANY
+ * (RFC 8482) and types that are no question to a resolver. Local records and conditional routes
+ * come before the names here; the pipeline sees to that.
  */
 #include <string.h>
 
@@ -24,24 +25,60 @@ struct row {
     bool below; /* names below it too */
 };
 
-#define ROW(wire, act, below) {wire, act, below}
+#define ROW(wire, act, below) \
+    {                         \
+        wire, act, below      \
+    }
 
 static const struct row tops[] = {
-    ROW("\x09" "localhost", ACT_LOCALHOST, true),                  /* RFC 6761 6.3 */
-    ROW("\x07" "invalid", ACT_NXDOMAIN, true),                     /* RFC 6761 6.4 */
-    ROW("\x04" "test", ACT_NXDOMAIN, true),                        /* RFC 6761 6.2 */
-    ROW("\x05" "onion", ACT_NXDOMAIN, true),                       /* RFC 7686 */
-    ROW("\x05" "local", ACT_NXDOMAIN, true),                       /* RFC 6762 22.1: mDNS only */
-    ROW("\x03" "alt", ACT_NXDOMAIN, true),                         /* RFC 9476 */
-    ROW("\x04" "home\x04" "arpa", ACT_ZONE, true),                 /* RFC 8375 */
-    ROW("\x08" "resolver\x04" "arpa", ACT_NODATA, true),           /* RFC 9462 4 */
-    ROW("\x08" "ipv4only\x04" "arpa", ACT_IPV4ONLY, false),        /* RFC 8880 7.1 */
-    ROW("\x13" "use-application-dns\x03" "net", ACT_CANARY, true),
-    ROW("\x04" "mask\x06" "icloud\x03" "com", ACT_RELAY, false),
-    ROW("\x07" "mask-h2\x06" "icloud\x03" "com", ACT_RELAY, false),
+    ROW("\x09"
+        "localhost",
+        ACT_LOCALHOST, true), /* RFC 6761 6.3 */
+    ROW("\x07"
+        "invalid",
+        ACT_NXDOMAIN, true), /* RFC 6761 6.4 */
+    ROW("\x04"
+        "test",
+        ACT_NXDOMAIN, true), /* RFC 6761 6.2 */
+    ROW("\x05"
+        "onion",
+        ACT_NXDOMAIN, true), /* RFC 7686 */
+    ROW("\x05"
+        "local",
+        ACT_NXDOMAIN, true), /* RFC 6762 22.1: mDNS only */
+    ROW("\x03"
+        "alt",
+        ACT_NXDOMAIN, true), /* RFC 9476 */
+    ROW("\x04"
+        "home\x04"
+        "arpa",
+        ACT_ZONE, true), /* RFC 8375 */
+    ROW("\x08"
+        "resolver\x04"
+        "arpa",
+        ACT_NODATA, true), /* RFC 9462 4 */
+    ROW("\x08"
+        "ipv4only\x04"
+        "arpa",
+        ACT_IPV4ONLY, false), /* RFC 8880 7.1 */
+    ROW("\x13"
+        "use-application-dns\x03"
+        "net",
+        ACT_CANARY, true),
+    ROW("\x04"
+        "mask\x06"
+        "icloud\x03"
+        "com",
+        ACT_RELAY, false),
+    ROW("\x07"
+        "mask-h2\x06"
+        "icloud\x03"
+        "com",
+        ACT_RELAY, false),
 };
 
-/* Octets of IPv4 reverse zones from the right: the first is in 'a', the second from lo to hi (or any). */
+/* Octets of IPv4 reverse zones from the right: the first is in 'a', the second from lo to hi (or
+ * any). */
 struct reverse4 {
     uint8_t a;
     bool whole; /* all of a.0.0.0/8 */
@@ -49,7 +86,7 @@ struct reverse4 {
 };
 
 static const struct reverse4 reverse4_rows[] = {
-    {0, true, 0, 0},      {10, true, 0, 0},     {127, true, 0, 0},    {100, false, 64, 127},
+    {0, true, 0, 0},        {10, true, 0, 0},     {127, true, 0, 0},      {100, false, 64, 127},
     {169, false, 254, 254}, {172, false, 16, 31}, {192, false, 168, 168},
 };
 
@@ -115,7 +152,9 @@ static int nibble(const struct dns_name *n, unsigned from_top)
     if (p[0] != 1) {
         return -1;
     }
-    return p[1] >= '0' && p[1] <= '9' ? p[1] - '0' : p[1] >= 'a' && p[1] <= 'f' ? p[1] - 'a' + 10 : -1;
+    return p[1] >= '0' && p[1] <= '9'   ? p[1] - '0'
+           : p[1] >= 'a' && p[1] <= 'f' ? p[1] - 'a' + 10
+                                        : -1;
 }
 
 static unsigned private6(const struct dns_name *n)
@@ -147,16 +186,32 @@ static unsigned private6(const struct dns_name *n)
 /* Is it the reverse name of a loopback address? */
 static bool is_loopback(const struct dns_name *n)
 {
-    return ends_with(n, "\x01" "1\x01" "0\x01" "0\x03" "127\x07" "in-addr\x04" "arpa", 6) ||
+    return ends_with(n,
+                     "\x01"
+                     "1\x01"
+                     "0\x01"
+                     "0\x03"
+                     "127\x07"
+                     "in-addr\x04"
+                     "arpa",
+                     6) ||
            (n->labels == 34 && nibble(n, 31) == 1 && private6(n) == 34);
 }
 
 static unsigned private_zone(const struct dns_name *n)
 {
-    if (n->labels >= 3 && ends_with(n, "\x07" "in-addr\x04" "arpa", 2)) {
+    if (n->labels >= 3 && ends_with(n,
+                                    "\x07"
+                                    "in-addr\x04"
+                                    "arpa",
+                                    2)) {
         return private4(n);
     }
-    if (n->labels >= 3 && ends_with(n, "\x03" "ip6\x04" "arpa", 2)) {
+    if (n->labels >= 3 && ends_with(n,
+                                    "\x03"
+                                    "ip6\x04"
+                                    "arpa",
+                                    2)) {
         return private6(n);
     }
     return 0;
@@ -191,7 +246,8 @@ static bool may_be_special(const struct dns_name *n)
     const uint8_t *top = n->wire + n->off[n->labels - 1];
     switch (top[0]) {
     case 3: /* alt, and the two second-level names of com and net */
-        return top[1] == 'a' || (top[1] == 'n' && n->labels >= 2 && n->wire[n->off[n->labels - 2]] == 19) ||
+        return top[1] == 'a' ||
+               (top[1] == 'n' && n->labels >= 2 && n->wire[n->off[n->labels - 2]] == 19) ||
                (top[1] == 'c' && n->labels == 3 && n->wire[n->off[1]] == 6);
     case 4: /* arpa, test */
         return top[1] == 'a' || top[1] == 't';
@@ -253,11 +309,13 @@ static void answer_ipv4only(struct resolver *r, struct query *q)
 
 static void answer_loopback_name(struct resolver *r, struct query *q)
 {
-    static const uint8_t localhost[] = "\x09" "localhost";
+    static const uint8_t localhost[] = "\x09"
+                                       "localhost";
     struct dns_build b;
     q->status = QUERY_SPECIAL;
     query_build(q, &b, DNS_NOERROR);
-    dns_build_record(&b, DNS_SECTION_ANSWER, NULL, DNS_PTR, SPECIAL_TTL_S, localhost, sizeof localhost);
+    dns_build_record(&b, DNS_SECTION_ANSWER, NULL, DNS_PTR, SPECIAL_TTL_S, localhost,
+                     sizeof localhost);
     query_close(r, q, &b);
 }
 
@@ -344,17 +402,33 @@ static void answer_text(struct resolver *r, struct query *q, const char *text)
 
 static bool is_name(const struct query *q, const char *wire)
 {
-    return ends_with(&q->req.qname, wire, labels_of(wire)) && q->req.qname.labels == labels_of(wire);
+    return ends_with(&q->req.qname, wire, labels_of(wire)) &&
+           q->req.qname.labels == labels_of(wire);
 }
 
-/* What CHAOS names say, "" if nothing: who runs where is told only where it helps (Pi-hole's clients look for the API so). */
+/* What CHAOS names say, "" if nothing: who runs where is told only where it helps (Pi-hole's
+ * clients look for the API so). */
 static const char *chaos_text(const struct resolver *r, const struct query *q)
 {
-    if (is_name(q, "\x07" "version\x04" "bind") || is_name(q, "\x07" "version\x06" "server")) {
+    if (is_name(q, "\x07"
+                   "version\x04"
+                   "bind") ||
+        is_name(q, "\x07"
+                   "version\x06"
+                   "server")) {
         return r->snap->version;
     }
-    if (is_name(q, "\x05" "local\x03" "api\x03" "ftl") || is_name(q, "\x06" "domain\x03" "api\x03" "ftl") ||
-        is_name(q, "\x03" "api\x03" "ftl")) {
+    if (is_name(q, "\x05"
+                   "local\x03"
+                   "api\x03"
+                   "ftl") ||
+        is_name(q, "\x06"
+                   "domain\x03"
+                   "api\x03"
+                   "ftl") ||
+        is_name(q, "\x03"
+                   "api\x03"
+                   "ftl")) {
         return r->snap->api_url;
     }
     return "";
@@ -377,7 +451,8 @@ bool special_class_answer(struct resolver *r, struct query *q)
 /* RFC 8482 4.2: a made-up HINFO instead of all there is. */
 static void answer_any(struct resolver *r, struct query *q)
 {
-    static const uint8_t hinfo[] = "\x07" "RFC8482";
+    static const uint8_t hinfo[] = "\x07"
+                                   "RFC8482";
     struct dns_build b;
     q->status = QUERY_SPECIAL;
     query_build(q, &b, DNS_NOERROR);

@@ -1,5 +1,6 @@
 /*
- * Framing for streams. There is no state but the platform's buffer, so there is nothing to get out of step.
+ * Framing for streams. There is no state but the platform's buffer, so there is nothing to get out
+ * of step.
  */
 #include "resolver/stream.h"
 

@@ -1,6 +1,7 @@
 /*
- * DNS over a stream: each message stands behind its length in two octets (RFC 1035 4.2.2). Pure functions over a buffer of the
- * platform's, for both directions; octets may come one by one, and many messages at once.
+ * DNS over a stream: each message stands behind its length in two octets (RFC 1035 4.2.2). Pure
+ * functions over a buffer of the platform's, for both directions; octets may come one by one, and
+ * many messages at once.
  */
 #ifndef SINKHOLE_RESOLVER_STREAM_H
 #define SINKHOLE_RESOLVER_STREAM_H
@@ -17,13 +18,15 @@ enum stream_state {
 };
 
 /*
- * Look at the octets that have come and were not consumed. On STREAM_MESSAGE the message is buf[*off .. *off + *len), and
- * *off + *len octets are used up when it has been dealt with. On STREAM_MORE *len is how many octets are wanted in all, prefix
- * included (at least have + 1), so that the platform knows what room to give.
+ * Look at the octets that have come and were not consumed. On STREAM_MESSAGE the message is
+ * buf[*off .. *off + *len), and *off + *len octets are used up when it has been dealt with. On
+ * STREAM_MORE *len is how many octets are wanted in all, prefix included (at least have + 1), so
+ * that the platform knows what room to give.
  *
  * min  the least a message may have: DNS_HEADER_OCTETS; a shorter one is STREAM_BAD
  */
-enum stream_state stream_next(const uint8_t *buf, size_t have, size_t min, size_t *off, size_t *len);
+enum stream_state stream_next(const uint8_t *buf, size_t have, size_t min, size_t *off,
+                              size_t *len);
 
 /* Write the length in front of a message. */
 void stream_prefix(uint8_t out[STREAM_PREFIX], size_t len);

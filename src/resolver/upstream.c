@@ -1,7 +1,8 @@
 /*
- * Health of upstreams. The fastest that is up gets the questions. Three silent attempts in a row mark an upstream as down: it then is
- * the last choice, and a question of our own (the name servers of the root, which tells nobody anything) is sent to it each second
- * until it answers. Nothing here is for ever: what an upstream does not bear is forgotten after a while.
+ * Health of upstreams. The fastest that is up gets the questions. Three silent attempts in a row
+ * mark an upstream as down: it then is the last choice, and a question of our own (the name servers
+ * of the root, which tells nobody anything) is sent to it each second until it answers. Nothing
+ * here is for ever: what an upstream does not bear is forgotten after a while.
  */
 #include "resolver/upstream.h"
 
@@ -12,18 +13,18 @@
 enum {
     FAILS_DOWN = 3,
     ERRORS_DOWN = 10,
-    TRIES_DOWN = 2,        /* how many tries at others an upstream that is down comes after */
-    STRIKES = 3,           /* at three different names, or letters changed three times in a row */
+    TRIES_DOWN = 2, /* how many tries at others an upstream that is down comes after */
+    STRIKES = 3,    /* at three different names, or letters changed three times in a row */
     PATIENCE_MIN_MS = 150,
     PATIENCE_MAX_MS = 800,
     PATIENCE_NEW_MS = 400, /* for one that was never measured */
     PATIENCE_STREAM_MS = 1500
 };
 
-#define PROBE_EVERY   USEC_PER_SEC        /* a dead one is asked each second */
-#define PROBE_IDLE    (30 * USEC_PER_SEC) /* one that gets no questions is measured this often */
+#define PROBE_EVERY    USEC_PER_SEC        /* a dead one is asked each second */
+#define PROBE_IDLE     (30 * USEC_PER_SEC) /* one that gets no questions is measured this often */
 #define CLIENTS_LATELY (60 * USEC_PER_SEC) /* without clients for so long nothing is probed */
-#define FORGET        (600 * USEC_PER_SEC)
+#define FORGET         (600 * USEC_PER_SEC)
 
 static struct upstream *at(struct resolver *r, uint16_t i)
 {
@@ -127,12 +128,14 @@ void upstreams_swap(struct resolver *r, const struct snapshot *old, const struct
     }
 }
 
-/* Lower is better. A silence weighs as much as an answer that takes as long as we are ready to wait. */
+/* Lower is better. A silence weighs as much as an answer that takes as long as we are ready to
+ * wait. */
 static uint64_t rank(const struct resolver *r, const struct pending *p, uint16_t i)
 {
     const struct upstream *u = &r->upstreams[i];
     unsigned tries = p->tries[i] + (is_up(u) ? 0U : TRIES_DOWN);
-    return ((uint64_t)tries << 48) + get(&u->srtt_us) + get(&u->fails) * PATIENCE_NEW_MS * USEC_PER_MSEC;
+    return ((uint64_t)tries << 48) + get(&u->srtt_us) +
+           get(&u->fails) * PATIENCE_NEW_MS * USEC_PER_MSEC;
 }
 
 uint16_t upstream_choose(const struct resolver *r, const struct pending *p)
@@ -298,7 +301,9 @@ void upstream_probe_idle(struct resolver *r)
         struct upstream *u = at(r, i);
         /* One that has no rival need not be measured to be chosen. */
         bool doubtful = !is_up(u) || get(&u->fails) > 0;
-        usec_t wait = doubtful ? PROBE_EVERY : r->snap->upstream_count > 1 ? PROBE_IDLE : USEC_NEVER;
+        usec_t wait = doubtful                      ? PROBE_EVERY
+                      : r->snap->upstream_count > 1 ? PROBE_IDLE
+                                                    : USEC_NEVER;
         if (UNLIKELY(r->now - u->sampled >= wait)) {
             probe(r, i);
         }

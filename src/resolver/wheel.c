@@ -1,6 +1,6 @@
 /*
- * Slots are rings of items; a bitmap of used slots finds the next one in a few words. The wheel turns only as far as `now`
- * tells, so an idle resolver costs nothing.
+ * Slots are rings of items; a bitmap of used slots finds the next one in a few words. The wheel
+ * turns only as far as `now` tells, so an idle resolver costs nothing.
  */
 #include "resolver/wheel.h"
 

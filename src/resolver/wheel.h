@@ -1,6 +1,7 @@
 /*
- * A timer wheel: one deadline an item, items known by index. Setting, cancelling and firing cost a few instructions, whatever the
- * number of items. Deadlines are rounded up to the next step, so nothing fires early, and at most WHEEL_STEP_US late.
+ * A timer wheel: one deadline an item, items known by index. Setting, cancelling and firing cost a
+ * few instructions, whatever the number of items. Deadlines are rounded up to the next step, so
+ * nothing fires early, and at most WHEEL_STEP_US late.
  */
 #ifndef SINKHOLE_RESOLVER_WHEEL_H
 #define SINKHOLE_RESOLVER_WHEEL_H
@@ -31,11 +32,13 @@ struct wheel {
 
 void wheel_init(struct wheel *w, struct wheel_item *items, uint32_t cap, usec_t now);
 
-/* Set or move item's deadline. One beyond the wheel's end waits in the last slot and is set again when that comes. */
+/* Set or move item's deadline. One beyond the wheel's end waits in the last slot and is set again
+ * when that comes. */
 void wheel_set(struct wheel *w, uint32_t item, usec_t when);
 void wheel_cancel(struct wheel *w, uint32_t item);
 
-/* The next item whose deadline is past, taken out; WHEEL_NONE when there is none. Call until then. */
+/* The next item whose deadline is past, taken out; WHEEL_NONE when there is none. Call until then.
+ */
 uint32_t wheel_expire(struct wheel *w, usec_t now);
 
 /* The earliest time at which wheel_expire may give something; USEC_NEVER if nothing is set. */

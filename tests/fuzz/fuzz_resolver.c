@@ -1,7 +1,8 @@
 /*
- * The whole engine between hostile clients and hostile upstreams. The input is a little program: each step is an octet and what it takes
- * from the octets behind it. Whatever it does, every packet that comes out parses strictly and keeps its size limits (world.c checks
- * the first), and in the end all places are free again.
+ * The whole engine between hostile clients and hostile upstreams. The input is a little program:
+ * each step is an octet and what it takes from the octets behind it. Whatever it does, every packet
+ * that comes out parses strictly and keeps its size limits (world.c checks the first), and in the
+ * end all places are free again.
  */
 #include <string.h>
 
@@ -38,8 +39,12 @@ static size_t take_octets(struct input *in, uint8_t *out, size_t cap)
 }
 
 static const char *const texts[] = {
-    "www.example", "a.example", "b.example", "ads.example", "x.tracker.example", "alias.lan", "loop.lan", "nas.lan",
-    "localhost",   "1.0.0.10.in-addr.arpa", "UPPER.Case.Example", "very-long-label-of-a-name.with.many.labels.in.it.example",
+    "www.example",        "a.example",
+    "b.example",          "ads.example",
+    "x.tracker.example",  "alias.lan",
+    "loop.lan",           "nas.lan",
+    "localhost",          "1.0.0.10.in-addr.arpa",
+    "UPPER.Case.Example", "very-long-label-of-a-name.with.many.labels.in.it.example",
 };
 
 static struct dns_name name_at(unsigned i)
@@ -63,16 +68,20 @@ static struct peer take_peer(struct input *in)
 
 static void ask(struct world *w, struct input *in)
 {
-    static const uint16_t types[] = {DNS_A, DNS_AAAA, DNS_CNAME, DNS_HTTPS, DNS_TXT, DNS_ANY, DNS_PTR, DNS_MX};
+    static const uint16_t types[] = {DNS_A,   DNS_AAAA, DNS_CNAME, DNS_HTTPS,
+                                     DNS_TXT, DNS_ANY,  DNS_PTR,   DNS_MX};
     uint8_t msg[600];
     struct peer p = take_peer(in);
     struct dns_name n = name_at(take(in));
     unsigned v = take(in);
     for (unsigned i = 1; i < n.len; i++) { /* some capitals */
-        n.wire[i] = (uint8_t)(v & 1 && n.wire[i] >= 'a' && n.wire[i] <= 'z' && i % 3 == 0 ? n.wire[i] - 32 : n.wire[i]);
+        n.wire[i] =
+            (uint8_t)(v & 1 && n.wire[i] >= 'a' && n.wire[i] <= 'z' && i % 3 == 0 ? n.wire[i] - 32
+                                                                                  : n.wire[i]);
     }
-    size_t len = dns_build_query(msg, sizeof msg, (uint16_t)v, (uint16_t)(DNS_RD | (v & 2 ? DNS_CD : 0)), n.wire, n.len,
-                                 types[v >> 3 & 7], DNS_IN, (v & 64) != 0, (v & 128) != 0);
+    size_t len =
+        dns_build_query(msg, sizeof msg, (uint16_t)v, (uint16_t)(DNS_RD | (v & 2 ? DNS_CD : 0)),
+                        n.wire, n.len, types[v >> 3 & 7], DNS_IN, (v & 64) != 0, (v & 128) != 0);
     world_ask(w, v & 4 ? 1 : 0, &p, msg, len);
 }
 
@@ -83,7 +92,8 @@ static void ask_raw(struct world *w, struct input *in)
     world_ask(w, 0, &p, msg, take_octets(in, msg, sizeof msg));
 }
 
-/* An answer with the right header and question, and records out of the input or out of a few names. */
+/* An answer with the right header and question, and records out of the input or out of a few names.
+ */
 static size_t make_answer(struct input *in, const struct world_sent *s, uint8_t *out, size_t cap)
 {
     size_t end = 12;
@@ -119,7 +129,8 @@ static size_t make_answer(struct input *in, const struct world_sent *s, uint8_t 
         writer_be16(&w, DNS_IN);
         writer_be32(&w, take(in));
         if (type == DNS_A) {
-            static const uint8_t addresses[4][4] = {{198, 51, 100, 1}, {10, 0, 0, 1}, {0, 0, 0, 0}, {127, 0, 0, 1}};
+            static const uint8_t addresses[4][4] = {
+                {198, 51, 100, 1}, {10, 0, 0, 1}, {0, 0, 0, 0}, {127, 0, 0, 1}};
             writer_be16(&w, 4);
             writer_bytes(&w, addresses[kind >> 3 & 3], 4);
         } else {
@@ -156,7 +167,8 @@ static void check_answers(struct world *w)
 {
     struct world_answer *a;
     while ((a = world_take_answer(w)) != NULL) {
-        FUZZ_CHECK(a->len >= DNS_HEADER_OCTETS && a->len <= (a->peer.tcp ? DNS_TCP_MAX : DNS_UDP_MAX));
+        FUZZ_CHECK(a->len >= DNS_HEADER_OCTETS &&
+                   a->len <= (a->peer.tcp ? DNS_TCP_MAX : DNS_UDP_MAX));
         FUZZ_CHECK((a->data[2] & DNS_QR >> 8) != 0);
         free(a);
     }
@@ -233,8 +245,10 @@ static void check_end(struct world *w)
     }
     for (unsigned i = 0; i < w->workers; i++) {
         struct resolver *r = w->resolver[i];
-        FUZZ_CHECK(r->pendings.slot_pool.used == 0 && r->pendings.waiter_pool.used == 0 && r->aliases.pool.used == 0);
-        FUZZ_CHECK(r->pendings.waiting == 0 && r->pendings.active == 0 && r->pendings.tcp_waiters == 0);
+        FUZZ_CHECK(r->pendings.slot_pool.used == 0 && r->pendings.waiter_pool.used == 0 &&
+                   r->aliases.pool.used == 0);
+        FUZZ_CHECK(r->pendings.waiting == 0 && r->pendings.active == 0 &&
+                   r->pendings.tcp_waiters == 0);
         FUZZ_CHECK(r->wheel.count == 0);
     }
 }

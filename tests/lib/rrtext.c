@@ -84,7 +84,9 @@ size_t rrtext_question(const struct rrtext_question *q, uint8_t *out, size_t cap
     writer_be16(&w, q->edns ? 1 : 0);
     writer_bytes(&w, ldns_rdf_data(name), ldns_rdf_size(name));
     writer_be16(&w, type);
-    writer_be16(&w, strcmp(q->klass, "CH") == 0 ? DNS_CH : strcmp(q->klass, "ANY") == 0 ? DNS_CLASS_ANY : DNS_IN);
+    writer_be16(&w, strcmp(q->klass, "CH") == 0    ? DNS_CH
+                    : strcmp(q->klass, "ANY") == 0 ? DNS_CLASS_ANY
+                                                   : DNS_IN);
     if (q->edns) {
         writer_u8(&w, 0);
         writer_be16(&w, DNS_OPT);
@@ -105,7 +107,8 @@ static void push(ldns_pkt *pkt, ldns_pkt_section section, const ldns_rr_list *li
 }
 
 size_t rrtext_reply(const uint8_t *msg, size_t len, unsigned rcode, const ldns_rr_list *answer,
-                    const ldns_rr_list *authority, const ldns_rr_list *additional, uint8_t *out, size_t cap)
+                    const ldns_rr_list *authority, const ldns_rr_list *additional, uint8_t *out,
+                    size_t cap)
 {
     ldns_pkt *pkt = NULL;
     if (ldns_wire2pkt(&pkt, msg, len) != LDNS_STATUS_OK) {

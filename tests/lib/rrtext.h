@@ -1,6 +1,6 @@
 /*
- * Messages out of text and back, by ldns: what tests say to the resolver and what they expect of it passes through code that is
- * not ours.
+ * Messages out of text and back, by ldns: what tests say to the resolver and what they expect of it
+ * passes through code that is not ours.
  */
 #ifndef SINKHOLE_TESTS_RRTEXT_H
 #define SINKHOLE_TESTS_RRTEXT_H
@@ -14,8 +14,8 @@
 #include <ldns/ldns.h>
 #undef ERR_STATE
 
-/* "TYPE rdata …" or "OWNER TYPE rdata …", with "ttl N" anywhere behind; owner and TTL as given where the text has none. NULL if it
- * cannot be read. */
+/* "TYPE rdata …" or "OWNER TYPE rdata …", with "ttl N" anywhere behind; owner and TTL as given
+ * where the text has none. NULL if it cannot be read. */
 ldns_rr *rrtext_parse(const char *text, const char *owner, uint32_t ttl_s);
 
 /* A question as a client asks it. Returns the octets of it. */
@@ -29,9 +29,11 @@ struct rrtext_question {
 };
 size_t rrtext_question(const struct rrtext_question *q, uint8_t *out, size_t cap);
 
-/* An answer to the question in msg: its ID, question and OPT, with rcode and records. Sections may be NULL. */
+/* An answer to the question in msg: its ID, question and OPT, with rcode and records. Sections may
+ * be NULL. */
 size_t rrtext_reply(const uint8_t *msg, size_t len, unsigned rcode, const ldns_rr_list *answer,
-                    const ldns_rr_list *authority, const ldns_rr_list *additional, uint8_t *out, size_t cap);
+                    const ldns_rr_list *authority, const ldns_rr_list *additional, uint8_t *out,
+                    size_t cap);
 
 /* First EDE of a message: its code and text; -1 if there is none. */
 int rrtext_ede(const uint8_t *msg, size_t len, char text[256]);

@@ -45,7 +45,8 @@ void story_split(struct story *s, const char *line)
         } else if (*p == ',' || *p == ';') {
             *to++ = *p++;
         } else {
-            while (*p != '\0' && strchr(" \t", *p) == NULL && !(strchr(",;", *p) != NULL && strchr(" \t", p[1]) != NULL)) {
+            while (*p != '\0' && strchr(" \t", *p) == NULL &&
+                   !(strchr(",;", *p) != NULL && strchr(" \t", p[1]) != NULL)) {
                 *to++ = *p++;
             }
         }
@@ -58,7 +59,8 @@ usec_t story_time(const char *word)
     static const struct {
         const char *unit;
         usec_t us;
-    } units[] = {{"us", 1}, {"ms", 1000}, {"s", 1000000}, {"m", 60000000}, {"h", 3600000000}, {"d", 86400000000}};
+    } units[] = {{"us", 1},       {"ms", 1000},      {"s", 1000000},
+                 {"m", 60000000}, {"h", 3600000000}, {"d", 86400000000}};
     char *end;
     double v = strtod(word, &end);
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
@@ -91,7 +93,8 @@ static bool is_probe(const struct world_sent *m)
 static void respond(struct story *s, const struct world_sent *m, unsigned rcode)
 {
     uint8_t out[4096];
-    world_respond(&s->world, m, out, rrtext_reply(m->data, m->len, rcode, NULL, NULL, NULL, out, sizeof out));
+    world_respond(&s->world, m, out,
+                  rrtext_reply(m->data, m->len, rcode, NULL, NULL, NULL, out, sizeof out));
 }
 
 /* What an upstream does by itself; false if the story has to say it. */
@@ -207,8 +210,8 @@ static bool is_any(const char *word, const char *const *words)
     return false;
 }
 
-struct ldns_struct_rr_list *story_records(struct story *s, unsigned *i, const char *owner, uint32_t ttl_s,
-                                          const char *const *stop)
+struct ldns_struct_rr_list *story_records(struct story *s, unsigned *i, const char *owner,
+                                          uint32_t ttl_s, const char *const *stop)
 {
     ldns_rr_list *list = ldns_rr_list_new();
     char text[4096] = "";

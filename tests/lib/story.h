@@ -9,7 +9,15 @@
 #define STORY_WORDS 256
 
 /* How an upstream behaves by itself. */
-enum story_mode { STORY_TOLD, STORY_SILENT, STORY_DEAD, STORY_REFUSING, STORY_FAILING, STORY_FORMERR, STORY_MALFORMED };
+enum story_mode {
+    STORY_TOLD,
+    STORY_SILENT,
+    STORY_DEAD,
+    STORY_REFUSING,
+    STORY_FAILING,
+    STORY_FORMERR,
+    STORY_MALFORMED
+};
 
 struct story {
     struct world world;
@@ -21,7 +29,7 @@ struct story {
     bool own_acl;
     uint16_t id;
     unsigned last_rcode; /* of the last answer that was expected */
-    char cookie[128]; /* hex of the last cookie that a client got */
+    char cookie[128];    /* hex of the last cookie that a client got */
 
     char text[8192]; /* the line, cut into words */
     const char *word[STORY_WORDS];
@@ -61,8 +69,9 @@ bool story_step(struct story *s, const char *line);
 bool story_upstream(struct story *s);
 bool story_expect(struct story *s);
 
-/* Words from i on that are records, up to the first of the stop words, as a list (caller frees deeply); NULL after a failure. Moves i. */
-struct ldns_struct_rr_list *story_records(struct story *s, unsigned *i, const char *owner, uint32_t ttl_s,
-                                          const char *const *stop);
+/* Words from i on that are records, up to the first of the stop words, as a list (caller frees
+ * deeply); NULL after a failure. Moves i. */
+struct ldns_struct_rr_list *story_records(struct story *s, unsigned *i, const char *owner,
+                                          uint32_t ttl_s, const char *const *stop);
 
 #endif

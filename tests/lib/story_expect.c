@@ -1,5 +1,6 @@
 /*
- * What a story expects: answers by their records and flags, silence, statistics. Records are compared by ldns.
+ * What a story expects: answers by their records and flags, silence, statistics. Records are
+ * compared by ldns.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +11,17 @@
 #include "stats/names.h"
 #include "story.h"
 
-static const char *const stops[] = {"for",     "ttl",       "ede",       "no-ede", "flags", "case", "soa",    "saying",
-                                    "no-edns", "with-edns", "authority", "cookie", "size",  "within", "nothing-else", NULL};
+static const char *const stops[] = {
+    "for",     "ttl",       "ede",       "no-ede", "flags", "case",   "soa",          "saying",
+    "no-edns", "with-edns", "authority", "cookie", "size",  "within", "nothing-else", NULL};
 
 static struct world_answer *take_answer(struct story *s, const struct ip_addr *from)
 {
     for (unsigned k = 0; k < s->answer_count; k++) {
         struct world_answer *a = s->answer[k];
         if (from == NULL || ip_equal(&a->peer.addr, from)) {
-            memmove(&s->answer[k], &s->answer[k + 1], (s->answer_count - k - 1) * sizeof s->answer[0]);
+            memmove(&s->answer[k], &s->answer[k + 1],
+                    (s->answer_count - k - 1) * sizeof s->answer[0]);
             s->answer_count--;
             return a;
         }
@@ -26,7 +29,8 @@ static struct world_answer *take_answer(struct story *s, const struct ip_addr *f
     return NULL;
 }
 
-static bool same_records(struct story *s, const ldns_rr_list *got, const ldns_rr_list *want, const char *where)
+static bool same_records(struct story *s, const ldns_rr_list *got, const ldns_rr_list *want,
+                         const char *where)
 {
     size_t n = ldns_rr_list_rr_count(want);
     bool same = ldns_rr_list_rr_count(got) == n;
@@ -62,7 +66,8 @@ static bool check_flags(struct story *s, unsigned *i, uint16_t flags)
     static const struct {
         const char *name;
         uint16_t bit;
-    } rows[] = {{"qr", DNS_QR}, {"aa", DNS_AA}, {"tc", DNS_TC}, {"rd", DNS_RD}, {"ra", DNS_RA}, {"ad", DNS_AD}, {"cd", DNS_CD}};
+    } rows[] = {{"qr", DNS_QR}, {"aa", DNS_AA}, {"tc", DNS_TC}, {"rd", DNS_RD},
+                {"ra", DNS_RA}, {"ad", DNS_AD}, {"cd", DNS_CD}};
     uint16_t want = DNS_QR | DNS_RA;
     for (bool more = true; more && *i < s->count;) {
         more = false;
@@ -110,8 +115,8 @@ static bool read_edns(const struct world_answer *a, struct dns_edns *out)
     return true;
 }
 
-static bool check_one(struct story *s, unsigned *i, const struct world_answer *a, const ldns_pkt *pkt,
-                      const struct dns_edns *edns, const char *owner)
+static bool check_one(struct story *s, unsigned *i, const struct world_answer *a,
+                      const ldns_pkt *pkt, const struct dns_edns *edns, const char *owner)
 {
     const char *w = s->word[(*i)++];
     const char *v = *i < s->count ? s->word[*i] : "";
@@ -147,7 +152,8 @@ static bool check_one(struct story *s, unsigned *i, const struct world_answer *a
     }
     if (strcmp(w, "soa") == 0) {
         const ldns_rr_list *l = ldns_pkt_authority(pkt);
-        return (ldns_rr_list_rr_count(l) > 0 && ldns_rr_get_type(ldns_rr_list_rr(l, 0)) == LDNS_RR_TYPE_SOA) ||
+        return (ldns_rr_list_rr_count(l) > 0 &&
+                ldns_rr_get_type(ldns_rr_list_rr(l, 0)) == LDNS_RR_TYPE_SOA) ||
                story_fail(s, "expected an SOA");
     }
     if (strcmp(w, "no-edns") == 0 || strcmp(w, "with-edns") == 0) {
@@ -155,11 +161,13 @@ static bool check_one(struct story *s, unsigned *i, const struct world_answer *a
     }
     if (strcmp(w, "cookie") == 0) {
         keep_cookie(s, edns);
-        return edns->cookie_len == 24 || story_fail(s, "expected a server cookie, found %u octets", edns->cookie_len);
+        return edns->cookie_len == 24 ||
+               story_fail(s, "expected a server cookie, found %u octets", edns->cookie_len);
     }
     if (strcmp(w, "size") == 0) {
         ++*i;
-        return a->len <= (size_t)atoi(v) || story_fail(s, "expected at most %s octets, found %zu", v, a->len);
+        return a->len <= (size_t)atoi(v) ||
+               story_fail(s, "expected at most %s octets, found %zu", v, a->len);
     }
     if (strcmp(w, "within") == 0) {
         ++*i;
@@ -184,7 +192,8 @@ static const char *word_after(const struct story *s, const char *word)
     return NULL;
 }
 
-static bool check_answer(struct story *s, const struct world_answer *a, unsigned rcode, bool records, bool truncated)
+static bool check_answer(struct story *s, const struct world_answer *a, unsigned rcode,
+                         bool records, bool truncated)
 {
     ldns_pkt *pkt = NULL;
     struct dns_edns edns;
@@ -199,7 +208,8 @@ static bool check_answer(struct story *s, const struct world_answer *a, unsigned
         dns_name_format(&name, owner);
     }
     s->last_rcode = be16_read(a->data + 2) & DNS_RCODE_MASK;
-    unsigned got = (unsigned)(be16_read(a->data + 2) & DNS_RCODE_MASK) | (unsigned)edns.ext_rcode << 4;
+    unsigned got = (unsigned)(be16_read(a->data + 2) & DNS_RCODE_MASK) | (unsigned)edns.ext_rcode
+                                                                             << 4;
     bool good = true;
     if (got != rcode) {
         char *text = ldns_pkt2str(pkt);
@@ -269,7 +279,8 @@ static bool expect_count(struct story *s, bool status)
         return story_fail(s, "nothing is counted as '%s'", s->word[2]);
     }
     return got == strtoull(s->word[3], NULL, 10) ||
-           story_fail(s, "expected %s %s, found %llu", s->word[2], s->word[3], (unsigned long long)got);
+           story_fail(s, "expected %s %s, found %llu", s->word[2], s->word[3],
+                      (unsigned long long)got);
 }
 
 static bool expect_health(struct story *s, bool up)
@@ -308,9 +319,11 @@ bool story_expect(struct story *s)
         unsigned rcode;
         bool records, truncated;
     } rows[] = {
-        {"answer", DNS_NOERROR, true, false},    {"nodata", DNS_NOERROR, false, false},   {"nxdomain", DNS_NXDOMAIN, true, false},
-        {"servfail", DNS_SERVFAIL, false, false}, {"refused", DNS_REFUSED, false, false}, {"formerr", DNS_FORMERR, false, false},
-        {"notimp", DNS_NOTIMP, false, false},    {"badvers", DNS_BADVERS, false, false},  {"truncated", DNS_NOERROR, false, true},
+        {"answer", DNS_NOERROR, true, false},    {"nodata", DNS_NOERROR, false, false},
+        {"nxdomain", DNS_NXDOMAIN, true, false}, {"servfail", DNS_SERVFAIL, false, false},
+        {"refused", DNS_REFUSED, false, false},  {"formerr", DNS_FORMERR, false, false},
+        {"notimp", DNS_NOTIMP, false, false},    {"badvers", DNS_BADVERS, false, false},
+        {"truncated", DNS_NOERROR, false, true},
     };
     const char *w = s->count > 1 ? s->word[1] : "";
     const char *v = s->count > 2 ? s->word[2] : "";

@@ -11,7 +11,8 @@
 #include "rrtext.h"
 #include "story.h"
 
-static const char *const stops[] = {"authority", "additional", "wrong", "times", "ede", "without", ",", NULL};
+static const char *const stops[] = {"authority", "additional", "wrong", "times",
+                                    "ede",       "without",    ",",     NULL};
 
 static int find_upstream(const struct story *s, const char *name)
 {
@@ -44,7 +45,8 @@ static bool define(struct story *s, enum upstream_transport transport)
     if (s->count > 4 && strcmp(s->word[3], "for") == 0) {
         route = (uint16_t)(d->route_count + 1);
         s->world.routes[d->route_count].route = route;
-        if (dns_name_parse(span_str(s->word[4]), &s->world.routes[d->route_count++].domain) != ERR_OK) {
+        if (dns_name_parse(span_str(s->word[4]), &s->world.routes[d->route_count++].domain) !=
+            ERR_OK) {
             return story_fail(s, "not a name: %s", s->word[4]);
         }
     }
@@ -59,7 +61,8 @@ static bool define(struct story *s, enum upstream_transport transport)
 
 static bool set_mode(struct story *s, int only, const char *word)
 {
-    static const char *const names[] = {"alive", "silent", "dead", "refusing", "failing", "formerr", "malformed"};
+    static const char *const names[] = {"alive",   "silent",  "dead",     "refusing",
+                                        "failing", "formerr", "malformed"};
     for (unsigned m = 0; m < ARRAY_LEN(names); m++) {
         for (unsigned i = 0; strcmp(word, names[m]) == 0 && i < s->upstream_count; i++) {
             if (only < 0 || (unsigned)only == i) {
@@ -129,7 +132,8 @@ static bool gets(struct story *s, int *upstream, unsigned *i)
     char want[DNS_NAME_TEXT + 32], found[DNS_NAME_TEXT + 32] = "nothing";
     struct dns_name name;
     char text[DNS_NAME_TEXT];
-    if (*i + 2 >= s->count + 0U + 1U || dns_name_parse(span_str(s->word[*i + 1]), &name) != ERR_OK) {
+    if (*i + 2 >= s->count + 0U + 1U ||
+        dns_name_parse(span_str(s->word[*i + 1]), &name) != ERR_OK) {
         return story_fail(s, "gets what?");
     }
     dns_name_format(&name, text);
@@ -151,7 +155,8 @@ static bool gets(struct story *s, int *upstream, unsigned *i)
         *i += 3;
         return check_options(s, i, m);
     }
-    return story_fail(s, "expected a question '%s', found %s%s", want, found, s->sent_count == 0 ? "" : " (among others)");
+    return story_fail(s, "expected a question '%s', found %s%s", want, found,
+                      s->sent_count == 0 ? "" : " (among others)");
 }
 
 /* ignores NAME TYPE */
@@ -163,7 +168,8 @@ static bool ignores(struct story *s, int upstream, unsigned i)
     snprintf(want, sizeof want, "%s %s", s->word[i + 1], i + 2 < s->count ? s->word[i + 2] : "");
     for (unsigned k = 0; k < s->sent_count; k++) {
         question_text(s->sent[k], found);
-        if ((all || strcmp(found, want) == 0) && (upstream < 0 || s->sent[k]->upstream == (unsigned)upstream)) {
+        if ((all || strcmp(found, want) == 0) &&
+            (upstream < 0 || s->sent[k]->upstream == (unsigned)upstream)) {
             free(s->sent[k]);
         } else {
             s->sent[kept++] = s->sent[k];
@@ -181,7 +187,8 @@ static bool spoil(uint8_t *msg, const char *what)
         const char *what;
         unsigned at;
         uint8_t flip;
-    } rows[] = {{"id", 1, 0x5a}, {"qr", 2, 0x80}, {"opcode", 2, 0x20}, {"name", 13, 1}, {"question", 5, 1}};
+    } rows[] = {
+        {"id", 1, 0x5a}, {"qr", 2, 0x80}, {"opcode", 2, 0x20}, {"name", 13, 1}, {"question", 5, 1}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (strcmp(what, rows[i].what) == 0) {
             msg[rows[i].at] ^= rows[i].flip;
@@ -261,7 +268,8 @@ static size_t append_ede(uint8_t *msg, size_t len, int ede)
 static bool say(struct story *s, const struct world_sent *m, struct saying *what)
 {
     static uint8_t out[65536];
-    size_t n = rrtext_reply(m->data, m->len, what->rcode, what->answer, what->authority, what->additional, out, sizeof out);
+    size_t n = rrtext_reply(m->data, m->len, what->rcode, what->answer, what->authority,
+                            what->additional, out, sizeof out);
     if (what->truncated) {
         out[2] |= DNS_TC >> 8;
     }
@@ -329,8 +337,10 @@ static bool says(struct story *s, int upstream, unsigned i)
     static const struct {
         const char *word;
         unsigned rcode;
-    } rcodes[] = {{"answers", DNS_NOERROR},  {"nodata", DNS_NOERROR},   {"truncated", DNS_NOERROR}, {"nxdomain", DNS_NXDOMAIN},
-                  {"servfail", DNS_SERVFAIL}, {"refused", DNS_REFUSED}, {"formerr", DNS_FORMERR},   {"notimp", DNS_NOTIMP}};
+    } rcodes[] = {{"answers", DNS_NOERROR},   {"nodata", DNS_NOERROR},
+                  {"truncated", DNS_NOERROR}, {"nxdomain", DNS_NXDOMAIN},
+                  {"servfail", DNS_SERVFAIL}, {"refused", DNS_REFUSED},
+                  {"formerr", DNS_FORMERR},   {"notimp", DNS_NOTIMP}};
     struct world_sent *m = s->upstream[upstream < 0 ? 0 : upstream].got;
     if (m == NULL) {
         return story_fail(s, "it has got no question");

@@ -1,6 +1,7 @@
 /*
- * The world's machinery: memory, snapshots, and the pump that takes the resolvers' output after every event. It checks
- * what must always hold: each answer and each question to an upstream parses strictly, and no ticket is used after its release.
+ * The world's machinery: memory, snapshots, and the pump that takes the resolvers' output after
+ * every event. It checks what must always hold: each answer and each question to an upstream parses
+ * strictly, and no ticket is used after its release.
  */
 #include "world.h"
 
@@ -149,8 +150,8 @@ void world_add_own(struct world *w, const char *rule, uint8_t action)
         die(rule);
     }
     w->own_name[w->own_count] = parsed.name;
-    w->own[w->own_count++] =
-        (struct bl_own){.groups = BL_GROUPS_ALL, .kind = parsed.kind, .action = action, .id = w->own_count};
+    w->own[w->own_count++] = (struct bl_own){
+        .groups = BL_GROUPS_ALL, .kind = parsed.kind, .action = action, .id = w->own_count};
 }
 
 uint16_t world_add_upstream(struct world *w, enum upstream_transport transport, uint16_t route)
@@ -198,8 +199,9 @@ static const struct bl_image *build_image(struct world *w)
     }
     struct bl_sink_memory sink = {.cap = 16384 + 16 * octets};
     sink.mem = keep(w, get_memory(sink.cap));
-    struct bl_compile_config cfg = {
-        .rules_max = (uint32_t)(64 + octets), .passes = 1, .sink = {.write = bl_sink_memory_write, .ctx = &sink}};
+    struct bl_compile_config cfg = {.rules_max = (uint32_t)(64 + octets),
+                                    .passes = 1,
+                                    .sink = {.write = bl_sink_memory_write, .ctx = &sink}};
     size_t len = bl_compile_memory(&cfg);
     void *scratch = get_block(len);
     struct bl_compile *c;
@@ -216,7 +218,8 @@ static const struct bl_image *build_image(struct world *w)
     } while (bl_compile_pass(c));
     uint64_t size;
     struct bl_image *image = keep(w, get_memory(sizeof *image));
-    if (bl_compile_finish(c, &size) != ERR_OK || bl_image_open(sink.mem, (size_t)size, image) != ERR_OK) {
+    if (bl_compile_finish(c, &size) != ERR_OK ||
+        bl_image_open(sink.mem, (size_t)size, image) != ERR_OK) {
         die("lists do not compile");
     }
     put_block(scratch, len);
@@ -262,7 +265,9 @@ static const struct local_records *build_local(struct world *w)
         uint32_t rejected, first;
         struct dns_name domain;
         if (dns_name_parse(span_str("lan"), &domain) != ERR_OK ||
-            local_add_hosts(b, span_str(w->hosts_text), &domain, 300, &rejected, &first) != ERR_OK || rejected != 0) {
+            local_add_hosts(b, span_str(w->hosts_text), &domain, 300, &rejected, &first) !=
+                ERR_OK ||
+            rejected != 0) {
             die("hosts lines were rejected");
         }
     }
@@ -285,7 +290,8 @@ static void start(struct world *w)
     for (unsigned i = 0; i < w->workers; i++) {
         struct stats_worker_config sc = {.ring_octets = STATS_RING};
         w->stats_mem[i] = get_block(stats_worker_memory(&sc));
-        if (stats_worker_init(&w->stats[i], w->stats_mem[i], stats_worker_memory(&sc), &sc) != ERR_OK) {
+        if (stats_worker_init(&w->stats[i], w->stats_mem[i], stats_worker_memory(&sc), &sc) !=
+            ERR_OK) {
             die("stats_worker_init");
         }
         w->rc.cache = w->cache;
@@ -293,8 +299,8 @@ static void start(struct world *w)
         w->rc.worker = (uint16_t)i;
         w->resolver_mem[i] = get_block(resolver_memory(&w->rc));
         uint8_t seed[32] = {[0] = w->seed, [31] = (uint8_t)i};
-        if (resolver_init(&w->resolver[i], w->resolver_mem[i], resolver_memory(&w->rc), &w->rc, w->snap, seed,
-                          w->now) != ERR_OK) {
+        if (resolver_init(&w->resolver[i], w->resolver_mem[i], resolver_memory(&w->rc), &w->rc,
+                          w->snap, seed, w->now) != ERR_OK) {
             die("resolver_init");
         }
     }
@@ -356,7 +362,8 @@ static void note_answer(struct world *w, const struct peer *peer, const uint8_t 
 static size_t find_ticket(const struct world *w, unsigned worker, uint32_t ticket)
 {
     size_t i = 0;
-    while (i < w->ticket_count && (w->tickets[2 * i] != worker || w->tickets[2 * i + 1] != ticket)) {
+    while (i < w->ticket_count &&
+           (w->tickets[2 * i] != worker || w->tickets[2 * i + 1] != ticket)) {
         i++;
     }
     return i;
@@ -364,7 +371,8 @@ static size_t find_ticket(const struct world *w, unsigned worker, uint32_t ticke
 
 static void note_sent(struct world *w, unsigned worker, const struct output *out)
 {
-    if (out->ticket == 0 || out->upstream >= w->snap->upstream_count || dns_msg_check(out->data, out->len) != ERR_OK) {
+    if (out->ticket == 0 || out->upstream >= w->snap->upstream_count ||
+        dns_msg_check(out->data, out->len) != ERR_OK) {
         die("a question that no upstream can be sent");
     }
     if (find_ticket(w, worker, out->ticket) == w->ticket_count) {
@@ -425,7 +433,8 @@ static void pump(struct world *w)
     }
 }
 
-bool world_ask(struct world *w, unsigned worker, const struct peer *peer, const uint8_t *data, size_t len)
+bool world_ask(struct world *w, unsigned worker, const struct peer *peer, const uint8_t *data,
+               size_t len)
 {
     size_t cap = peer->tcp ? 65535 : 4096;
     uint8_t *room = malloc(cap);
@@ -437,9 +446,11 @@ bool world_ask(struct world *w, unsigned worker, const struct peer *peer, const 
     memcpy(room, data, len);
     struct packet packet = {.data = room, .len = len, .cap = cap};
     uint16_t owner = 0;
-    enum resolver_outcome outcome = resolver_query(w->resolver[worker], w->now, &p, &packet, &owner);
+    enum resolver_outcome outcome =
+        resolver_query(w->resolver[worker], w->now, &p, &packet, &owner);
     if (outcome == RESOLVER_HANDOFF) {
-        if (owner >= w->workers || owner == worker || packet.len != len || memcmp(room, data, len) != 0) {
+        if (owner >= w->workers || owner == worker || packet.len != len ||
+            memcmp(room, data, len) != 0) {
             die("a handed over packet was changed");
         }
         outcome = resolver_query(w->resolver[owner], w->now, &p, &packet, &owner);
@@ -514,7 +525,9 @@ struct world_sent *world_take_sent(struct world *w)
 
 bool world_is_idle(struct world *w, const char **why)
 {
-    world_advance(w, w->now + 70 * USEC_PER_SEC); /* probes of dead upstreams end a minute after the last client */
+    world_advance(
+        w, w->now +
+               70 * USEC_PER_SEC); /* probes of dead upstreams end a minute after the last client */
     for (unsigned i = 0; i < w->workers; i++) {
         struct resolver_gauges g;
         resolver_get_gauges(w->resolver[i], &g);

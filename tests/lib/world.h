@@ -1,6 +1,7 @@
 /*
- * A house in virtual time for tests: workers with real resolvers, one cache, lists that are parsed and compiled, upstreams that
- * are whatever the test says. Packets out are kept until the test takes them.
+ * A house in virtual time for tests: workers with real resolvers, one cache, lists that are parsed
+ * and compiled, upstreams that are whatever the test says. Packets out are kept until the test
+ * takes them.
  */
 #ifndef SINKHOLE_TESTS_WORLD_H
 #define SINKHOLE_TESTS_WORLD_H
@@ -13,12 +14,12 @@
 #include "resolver/snapshot.h"
 #include "stats/worker.h"
 
-#define WORLD_START      (1000 * USEC_PER_SEC) /* "0 s" of a test */
-#define WORLD_WORKERS    4
-#define WORLD_LISTS      8
-#define WORLD_RULES      64
-#define WORLD_PREFIXES   16
-#define WORLD_ROUTES     8
+#define WORLD_START    (1000 * USEC_PER_SEC) /* "0 s" of a test */
+#define WORLD_WORKERS  4
+#define WORLD_LISTS    8
+#define WORLD_RULES    64
+#define WORLD_PREFIXES 16
+#define WORLD_ROUTES   8
 
 /* An answer that a client got. */
 struct world_answer {
@@ -48,7 +49,8 @@ struct world {
     struct cache_config cc;
     uint8_t seed;
 
-    /* What goes into the next snapshot; change it, then world_apply. draft.image is built from the lists if it is NULL. */
+    /* What goes into the next snapshot; change it, then world_apply. draft.image is built from the
+     * lists if it is NULL. */
     struct snapshot draft;
     char *list_text[WORLD_LISTS];
     const char *list_name[WORLD_LISTS];
@@ -78,7 +80,8 @@ struct world {
     size_t garbage_count;
 };
 
-/* Defaults as the daemon has them, but for one upstream "up", no list, and clients of 192.0.2.0/24 and 10/8 and 2001:db8::/32 allowed. */
+/* Defaults as the daemon has them, but for one upstream "up", no list, and clients of 192.0.2.0/24
+ * and 10/8 and 2001:db8::/32 allowed. */
 void world_open(struct world *w);
 
 /* Build what was drafted into a snapshot and give it to all workers; the first call starts them. */
@@ -95,7 +98,8 @@ void world_add_hosts(struct world *w, const char *line);
 uint16_t world_add_upstream(struct world *w, enum upstream_transport transport, uint16_t route);
 
 /* A client's packet; false if it was dropped. It may arrive at any worker. */
-bool world_ask(struct world *w, unsigned worker, const struct peer *peer, const uint8_t *data, size_t len);
+bool world_ask(struct world *w, unsigned worker, const struct peer *peer, const uint8_t *data,
+               size_t len);
 
 /* Let time pass; timers fire when they are due. */
 void world_advance(struct world *w, usec_t to);

@@ -1,6 +1,7 @@
 /*
- * Plays stories: README.md tells the language. A line is cut into words, the first of which chooses a verb; verbs act on the world of
- * tests/lib/world.c. The first thing that is not as told ends the story with FILE:LINE.
+ * Plays stories: README.md tells the language. A line is cut into words, the first of which chooses
+ * a verb; verbs act on the world of tests/lib/world.c. The first thing that is not as told ends the
+ * story with FILE:LINE.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -32,7 +33,10 @@ static bool set_block_mode(struct story *s, const char *v)
     static const struct {
         const char *name;
         enum block_mode mode;
-    } modes[] = {{"null", BLOCK_NULL}, {"nxdomain", BLOCK_NXDOMAIN}, {"nodata", BLOCK_NODATA}, {"refused", BLOCK_REFUSED}};
+    } modes[] = {{"null", BLOCK_NULL},
+                 {"nxdomain", BLOCK_NXDOMAIN},
+                 {"nodata", BLOCK_NODATA},
+                 {"refused", BLOCK_REFUSED}};
     for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
         if (strcmp(v, modes[i].name) == 0) {
             s->world.draft.block_mode = modes[i].mode;
@@ -58,7 +62,8 @@ static bool set_allow_from(struct story *s, const char *v)
     }
     bool negated = v[0] == '!';
     s->world.allow_from_negated[d->allow_from_count] = negated;
-    return ip_prefix_parse(span_str(v + negated), &s->world.allow_from[d->allow_from_count++]) == ERR_OK;
+    return ip_prefix_parse(span_str(v + negated), &s->world.allow_from[d->allow_from_count++]) ==
+           ERR_OK;
 }
 
 static bool verb_setting(struct story *s)
@@ -74,7 +79,8 @@ static bool verb_setting(struct story *s)
         return set_allow_from(s, v);
     }
     if (strcmp(key, "rebind-allow") == 0) {
-        return dns_name_parse(span_str(v), &s->world.rebind_allow[d->rebind_allow_count++]) == ERR_OK;
+        return dns_name_parse(span_str(v), &s->world.rebind_allow[d->rebind_allow_count++]) ==
+               ERR_OK;
     }
     if (strcmp(key, "version") == 0) {
         snprintf(d->version, sizeof d->version, "%s", v);
@@ -127,8 +133,9 @@ static bool verb_pause(struct story *s)
     return true;
 }
 
-static bool client_option(struct story *s, unsigned *i, struct rrtext_question *q, struct peer *peer, unsigned *worker,
-                          unsigned *times, uint8_t options[512])
+static bool client_option(struct story *s, unsigned *i, struct rrtext_question *q,
+                          struct peer *peer, unsigned *worker, unsigned *times,
+                          uint8_t options[512])
 {
     const char *w = s->word[*i];
     const char *next = *i + 1 < s->count ? s->word[*i + 1] : "";

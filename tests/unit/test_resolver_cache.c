@@ -32,7 +32,8 @@ static void close_cache(void)
 static struct cache_key key_for(struct dns_name *name, const char *text, uint16_t type)
 {
     assert_int_equal(dns_name_parse(span_str(text), name), ERR_OK);
-    return (struct cache_key){.name = name, .hash = cache_hash(cache, name), .type = type, .klass = DNS_IN};
+    return (struct cache_key){
+        .name = name, .hash = cache_hash(cache, name), .type = type, .klass = DNS_IN};
 }
 
 /* An answer of n A records, owner by pointer. */
@@ -58,7 +59,8 @@ static struct cache_value value_of(unsigned n, uint8_t mark, uint32_t ttl_s)
                                 .ede = DNS_EDE_NONE};
 }
 
-static void put(const char *text, uint16_t type, unsigned n, uint8_t mark, uint32_t ttl_s, usec_t now)
+static void put(const char *text, uint16_t type, unsigned n, uint8_t mark, uint32_t ttl_s,
+                usec_t now)
 {
     struct dns_name name;
     struct cache_key key = key_for(&name, text, type);
@@ -69,7 +71,8 @@ static void put(const char *text, uint16_t type, unsigned n, uint8_t mark, uint3
 static uint8_t room[8192];
 static struct cache_hit hit;
 
-static enum cache_state get(const char *text, uint16_t type, usec_t now, uint32_t stale_s, uint32_t stale_ttl)
+static enum cache_state get(const char *text, uint16_t type, usec_t now, uint32_t stale_s,
+                            uint32_t stale_ttl)
 {
     struct dns_name name;
     struct cache_key key = key_for(&name, text, type);
@@ -138,7 +141,8 @@ static void keys_differ_in_every_part(void **state)
         k.dnssec_ok = bits & 1;
         k.checking_disabled = bits & 2;
         k.klass = bits & 4 ? DNS_CH : DNS_IN;
-        assert_int_equal(cache_find(cache, &k, NOW, 0, 0, room, sizeof room, &hit), bits == 0 ? CACHE_FRESH : CACHE_MISS);
+        assert_int_equal(cache_find(cache, &k, NOW, 0, 0, room, sizeof room, &hit),
+                         bits == 0 ? CACHE_FRESH : CACHE_MISS);
     }
     close_cache();
 }
@@ -290,7 +294,8 @@ static bool all_there(unsigned from, unsigned to, const char *kind, usec_t now, 
     return *missing == 0;
 }
 
-static void put_many(unsigned from, unsigned to, const char *kind, unsigned n, uint32_t ttl_s, usec_t now)
+static void put_many(unsigned from, unsigned to, const char *kind, unsigned n, uint32_t ttl_s,
+                     usec_t now)
 {
     for (unsigned i = from; i < to; i++) {
         char text[64];
@@ -299,7 +304,8 @@ static void put_many(unsigned from, unsigned to, const char *kind, unsigned n, u
     }
 }
 
-/* Names asked for again and again stay, though ten times as many pass by that are asked for once. */
+/* Names asked for again and again stay, though ten times as many pass by that are asked for once.
+ */
 static void a_scan_does_not_push_out_popular_names(void **state)
 {
     (void)state;
@@ -368,7 +374,8 @@ static void expired_entries_go_first(void **state)
     close_cache();
 }
 
-/* Random inserts, look-ups, removals of answers of all sizes: what is found is what was put last, and gauges stay in bounds. */
+/* Random inserts, look-ups, removals of answers of all sizes: what is found is what was put last,
+ * and gauges stay in bounds. */
 static void agrees_with_a_model(void **state)
 {
     (void)state;
@@ -431,7 +438,9 @@ static void rejects_wrong_configurations(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         c = NULL;
-        assert_int_equal(cache_init(&c, small, sizeof small, &rows[i].cfg, (struct siphash_key){0, 0}), rows[i].want);
+        assert_int_equal(
+            cache_init(&c, small, sizeof small, &rows[i].cfg, (struct siphash_key){0, 0}),
+            rows[i].want);
         assert_null(c);
     }
 }

@@ -1,6 +1,7 @@
 /*
- * Readers and writers of one cache at once: every answer that is found is whole, and is the one that was put under its name. Built
- * with the thread sanitizer (CONFIG=tsan) it also shows that no access races.
+ * Readers and writers of one cache at once: every answer that is found is whole, and is the one
+ * that was put under its name. Built with the thread sanitizer (CONFIG=tsan) it also shows that no
+ * access races.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -31,9 +32,14 @@ static void write_answer(unsigned i, unsigned version, usec_t now)
         be16_write(p + 14, (uint16_t)version);
         offsets[k] = (uint16_t)(16 * k + 6);
     }
-    struct cache_key key = {.name = &names[i], .hash = cache_hash(cache, &names[i]), .type = DNS_A, .klass = DNS_IN};
-    struct cache_value value = {
-        .records = records, .len = 16 * n, .ttl_off = offsets, .answers = (uint16_t)n, .ttl_s = 256, .judged = version};
+    struct cache_key key = {
+        .name = &names[i], .hash = cache_hash(cache, &names[i]), .type = DNS_A, .klass = DNS_IN};
+    struct cache_value value = {.records = records,
+                                .len = 16 * n,
+                                .ttl_off = offsets,
+                                .answers = (uint16_t)n,
+                                .ttl_s = 256,
+                                .judged = version};
     cache_insert(cache, &key, now, &value);
 }
 
@@ -41,7 +47,8 @@ static bool check_answer(unsigned i, const uint8_t *p, const struct cache_hit *h
 {
     bool good = hit->len == 16U * hit->answers && hit->answers == 1 + (uint16_t)hit->judged % 40;
     for (unsigned k = 0; good && k < hit->answers; k++) {
-        good = be16_read(p + 16 * k + 12) == i && be16_read(p + 16 * k + 14) == (uint16_t)hit->judged &&
+        good = be16_read(p + 16 * k + 12) == i &&
+               be16_read(p + 16 * k + 14) == (uint16_t)hit->judged &&
                be32_read(p + 16 * k + 6) <= 256;
     }
     return good;
@@ -56,12 +63,16 @@ static void *work(void *arg)
     for (unsigned round = 0; round < ROUNDS; round++) {
         unsigned i = test_random_below(&rnd, NAMES);
         usec_t now = (1000 + round / 1000) * USEC_PER_SEC;
-        struct cache_key key = {.name = &names[i], .hash = cache_hash(cache, &names[i]), .type = DNS_A, .klass = DNS_IN};
+        struct cache_key key = {.name = &names[i],
+                                .hash = cache_hash(cache, &names[i]),
+                                .type = DNS_A,
+                                .klass = DNS_IN};
         struct cache_hit hit;
         switch (test_random_below(&rnd, 16)) {
         case 0:
         case 1: /* each name has its writer, but now and then another one writes too */
-            write_answer(test_random_below(&rnd, 4) != 0 ? (i & ~(THREADS - 1U)) + self : i, (uint16_t)round, now);
+            write_answer(test_random_below(&rnd, 4) != 0 ? (i & ~(THREADS - 1U)) + self : i,
+                         (uint16_t)round, now);
             break;
         case 2:
             cache_remove(cache, &key);

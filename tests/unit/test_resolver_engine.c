@@ -1,12 +1,13 @@
 /*
- * The engine as a whole under load, loss and lies, where a story would be too long: many questions, random faults.
+ * The engine as a whole under load, loss and lies, where a story would be too long: many questions,
+ * random faults.
  */
 #include "rrtext.h"
 
 #include <stdlib.h>
 
-#include "octets.h"
 #include "dns/proto.h"
+#include "octets.h"
 #include "unit.h"
 #include "world.h"
 
@@ -22,7 +23,13 @@ static struct peer peer_of(const char *addr, uint16_t port)
 static bool ask(const char *addr, const char *name, uint16_t id)
 {
     uint8_t msg[512];
-    struct rrtext_question q = {.name = name, .type = "A", .klass = "IN", .id = id, .rd = true, .edns = true, .udp_size = 1232};
+    struct rrtext_question q = {.name = name,
+                                .type = "A",
+                                .klass = "IN",
+                                .id = id,
+                                .rd = true,
+                                .edns = true,
+                                .udp_size = 1232};
     struct peer p = peer_of(addr, (uint16_t)(1024 + id));
     return world_ask(&w, 0, &p, msg, rrtext_question(&q, msg, sizeof msg));
 }
@@ -238,7 +245,8 @@ static double answered_with_loss(unsigned upstreams, unsigned loss_percent, unsi
         while (w.now < end && !done) {
             struct world_sent *s;
             while ((s = world_take_sent(&w)) != NULL) {
-                bool lost = test_random_below(&rnd, 100) < loss_percent || test_random_below(&rnd, 100) < loss_percent;
+                bool lost = test_random_below(&rnd, 100) < loss_percent ||
+                            test_random_below(&rnd, 100) < loss_percent;
                 if (lost || flights == ARRAY_LEN(flight)) {
                     free(s);
                 } else {
@@ -276,7 +284,8 @@ static void a_quarter_of_packets_lost_is_borne(void **state)
     assert_true(answered_with_loss(2, 25, 1000) >= 0.99);
 }
 
-/* Black hole: the median is back to normal after at most five questions, and probes notice its return (U3). */
+/* Black hole: the median is back to normal after at most five questions, and probes notice its
+ * return (U3). */
 static void a_black_hole_costs_five_questions_at_most(void **state)
 {
     (void)state;
@@ -321,8 +330,10 @@ static void a_black_hole_costs_five_questions_at_most(void **state)
 static void cookies_lift_limits_for_their_owner_only(void **state)
 {
     (void)state;
-    static const uint8_t opt[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 12, 0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8};
-    static const uint8_t head[] = {0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 'a', 0, 0, 255 - 3, 0, 1}; /* AXFR */
+    static const uint8_t opt[] = {0,  0, 41, 4, 208, 0, 0, 0, 0, 0, 12, 0,
+                                  10, 0, 8,  1, 2,   3, 4, 5, 6, 7, 8};
+    static const uint8_t head[] = {0, 1, 1, 0,   0, 1, 0,       0, 0, 0,
+                                   0, 1, 1, 'a', 0, 0, 255 - 3, 0, 1}; /* AXFR */
     uint8_t msg[128];
     world_open(&w);
     world_apply(&w);
@@ -387,7 +398,8 @@ static void nothing_leaks(void **state)
                 world_fail(&w, s, (enum resolver_failure)test_random_below(&rnd, 5));
                 break;
             case 2:
-                out[test_random_below(&rnd, (uint32_t)len)] ^= (uint8_t)(1U << test_random_below(&rnd, 8));
+                out[test_random_below(&rnd, (uint32_t)len)] ^=
+                    (uint8_t)(1U << test_random_below(&rnd, 8));
                 world_respond(&w, s, out, len);
                 break;
             case 3:

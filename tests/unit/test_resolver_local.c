@@ -65,13 +65,40 @@ static void reads_each_type(void **state)
     } rows[] = {
         {"a.lan A 192.168.1.9", "a.lan", DNS_A, "\xc0\xa8\x01\x09", 4},
         {"A2.LAN aaaa fd00::1", "a2.lan", DNS_AAAA, "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01", 16},
-        {"w.lan CNAME a.lan.", "w.lan", DNS_CNAME, "\x01" "a\x03" "lan", 7},
-        {"9.1.in-addr.arpa PTR a.lan", "9.1.in-addr.arpa", DNS_PTR, "\x01" "a\x03" "lan", 7},
-        {"lan NS a.lan", "lan", DNS_NS, "\x01" "a\x03" "lan", 7},
-        {"m.lan MX 10 a.lan", "m.lan", DNS_MX, "\0\x0a\x01" "a\x03" "lan", 9},
-        {"s.lan SRV 1 2 443 a.lan", "s.lan", DNS_SRV, "\0\x01\0\x02\x01\xbb\x01" "a\x03" "lan", 13},
-        {"t.lan TXT \"one two\" three", "t.lan", DNS_TXT, "\x07" "one two\x05" "three", 14},
-        {"t2.lan TXT \"q\\\"\\\\\\065\"", "t2.lan", DNS_TXT, "\x04" "q\"\\A", 5},
+        {"w.lan CNAME a.lan.", "w.lan", DNS_CNAME,
+         "\x01"
+         "a\x03"
+         "lan",
+         7},
+        {"9.1.in-addr.arpa PTR a.lan", "9.1.in-addr.arpa", DNS_PTR,
+         "\x01"
+         "a\x03"
+         "lan",
+         7},
+        {"lan NS a.lan", "lan", DNS_NS,
+         "\x01"
+         "a\x03"
+         "lan",
+         7},
+        {"m.lan MX 10 a.lan", "m.lan", DNS_MX,
+         "\0\x0a\x01"
+         "a\x03"
+         "lan",
+         9},
+        {"s.lan SRV 1 2 443 a.lan", "s.lan", DNS_SRV,
+         "\0\x01\0\x02\x01\xbb\x01"
+         "a\x03"
+         "lan",
+         13},
+        {"t.lan TXT \"one two\" three", "t.lan", DNS_TXT,
+         "\x07"
+         "one two\x05"
+         "three",
+         14},
+        {"t2.lan TXT \"q\\\"\\\\\\065\"", "t2.lan", DNS_TXT,
+         "\x04"
+         "q\"\\A",
+         5},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const char *what = "unset";
@@ -133,9 +160,14 @@ static void an_address_brings_its_reverse_name(void **state)
     assert_int_equal(local_add_text(b, span_str("six.lan AAAA 2001:db8::1"), 60, &what), ERR_OK);
     const struct local_record *rr = record("200.1.168.192.in-addr.arpa", 0);
     assert_int_equal(rr->type, DNS_PTR);
-    assert_memory_equal(rr->rdata, "\x05" "first\x03" "lan", 11);
+    assert_memory_equal(rr->rdata,
+                        "\x05"
+                        "first\x03"
+                        "lan",
+                        11);
     assert_null(record("200.1.168.192.in-addr.arpa", 1));
-    assert_non_null(find("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"));
+    assert_non_null(
+        find("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"));
     end();
 }
 
@@ -195,7 +227,11 @@ static void a_hosts_file(void **state)
     assert_non_null(find("storage.lan"));
     assert_non_null(find("good"));
     assert_int_equal(record("nas.lan", 1)->type, DNS_AAAA);
-    assert_memory_equal(record("5.1.168.192.in-addr.arpa", 0)->rdata, "\x03" "nas\x03" "lan", 9);
+    assert_memory_equal(record("5.1.168.192.in-addr.arpa", 0)->rdata,
+                        "\x03"
+                        "nas\x03"
+                        "lan",
+                        9);
     assert_null(find("router"));
     end();
 }
@@ -209,7 +245,8 @@ static void a_full_table_says_so(void **state)
     assert_int_equal(local_add_text(b, span_str("b.lan TXT x"), 60, &what), ERR_OK);
     assert_int_equal(local_add_text(b, span_str("c.lan TXT x"), 60, &what), ERR_SPACE);
     uint32_t rejected, first;
-    assert_int_equal(local_add_hosts(b, span_str("10.0.0.9 z\n"), NULL, 60, &rejected, &first), ERR_SPACE);
+    assert_int_equal(local_add_hosts(b, span_str("10.0.0.9 z\n"), NULL, 60, &rejected, &first),
+                     ERR_SPACE);
     assert_non_null(find("a.lan"));
     assert_null(find("c.lan"));
     end();

@@ -1,5 +1,6 @@
 /*
- * Upstream answers: which belong to the question, and what is left of them. Messages are made by ldns.
+ * Upstream answers: which belong to the question, and what is left of them. Messages are made by
+ * ldns.
  */
 #include "rrtext.h"
 
@@ -17,8 +18,14 @@ static const struct reply_limits limits = {0, 86400, 10800};
 
 static void ask(const char *text, const char *type, bool dnssec_ok)
 {
-    struct rrtext_question q = {
-        .name = text, .type = type, .klass = "IN", .id = 0x1234, .rd = true, .edns = true, .dnssec_ok = dnssec_ok, .udp_size = 1232};
+    struct rrtext_question q = {.name = text,
+                                .type = type,
+                                .klass = "IN",
+                                .id = 0x1234,
+                                .rd = true,
+                                .edns = true,
+                                .dnssec_ok = dnssec_ok,
+                                .udp_size = 1232};
     question_len = rrtext_question(&q, question, sizeof question);
     size_t pos = 12;
     assert_int_equal(dns_name_read(question, question_len, &pos, &name), ERR_OK);
@@ -104,7 +111,8 @@ static void records_of_all_types_survive(void **state)
         {"NAPTR", "www.example NAPTR 1 2 \"s\" \"http\" \"!a!b!\" target.www.example"},
         {"KX", "www.example KX 1 kx.www.example"},
         {"DNAME", "www.example DNAME new.www.example"},
-        {"DS", "www.example DS 1 8 2 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
+        {"DS",
+         "www.example DS 1 8 2 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
         {"NSEC", "www.example NSEC next.www.example A RRSIG NSEC"},
         {"DNSKEY", "www.example DNSKEY 256 3 8 AQID"},
         {"TYPE65", "www.example TYPE65 \\# 3 000100"},
@@ -127,7 +135,8 @@ static void records_of_all_types_survive(void **state)
 static void our_random_case_does_not_show(void **state)
 {
     (void)state;
-    const char *const answer[] = {"wWw.eXaMpLe CNAME tArGeT.eXaMpLe", "tArGeT.eXaMpLe A 198.51.100.1", NULL};
+    const char *const answer[] = {"wWw.eXaMpLe CNAME tArGeT.eXaMpLe",
+                                  "tArGeT.eXaMpLe A 198.51.100.1", NULL};
     ask("wWw.eXaMpLe", "A", false);
     assert_int_equal(read_reply(make(0, answer, NULL)), RESPONSE_GOOD);
     ldns_pkt *pkt = rewritten();
@@ -193,9 +202,12 @@ static void rcodes(void **state)
         unsigned rcode;
         enum reply_kind edns, plain;
     } rows[] = {
-        {DNS_FORMERR, RESPONSE_FAILURE, RESPONSE_FAILURE}, {DNS_SERVFAIL, RESPONSE_FAILURE, RESPONSE_FAILURE},
-        {DNS_NOTIMP, RESPONSE_FAILURE, RESPONSE_FAILURE},  {DNS_REFUSED, RESPONSE_FAILURE, RESPONSE_FAILURE},
-        {6, RESPONSE_FAILURE, RESPONSE_FAILURE},           {DNS_NXDOMAIN, RESPONSE_GOOD, RESPONSE_GOOD},
+        {DNS_FORMERR, RESPONSE_FAILURE, RESPONSE_FAILURE},
+        {DNS_SERVFAIL, RESPONSE_FAILURE, RESPONSE_FAILURE},
+        {DNS_NOTIMP, RESPONSE_FAILURE, RESPONSE_FAILURE},
+        {DNS_REFUSED, RESPONSE_FAILURE, RESPONSE_FAILURE},
+        {6, RESPONSE_FAILURE, RESPONSE_FAILURE},
+        {DNS_NXDOMAIN, RESPONSE_GOOD, RESPONSE_GOOD},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         ask("www.example", "A", false);
@@ -221,7 +233,11 @@ static void how_long_answers_are_kept(void **state)
         const char *answer[4], *authority[3];
         uint32_t ttl_s;
     } rows[] = {
-        {"the least of the chain", 0, {"www.example CNAME b.example ttl 50", "b.example A 1.2.3.4 ttl 70"}, {NULL}, 50},
+        {"the least of the chain",
+         0,
+         {"www.example CNAME b.example ttl 50", "b.example A 1.2.3.4 ttl 70"},
+         {NULL},
+         50},
         {"more than the most", 0, {"www.example A 1.2.3.4 ttl 100000"}, {NULL}, 86400},
         {"zero", 0, {"www.example A 1.2.3.4 ttl 0"}, {NULL}, 0},
         {"top bit", 0, {"www.example A 1.2.3.4 ttl 2147483648"}, {NULL}, 0},
@@ -232,7 +248,11 @@ static void how_long_answers_are_kept(void **state)
         {"no SOA", 3, {NULL}, {NULL}, 0},
         {"SOA of a sibling", 3, {NULL}, {"other.example SOA a b 1 2 3 4 60"}, 0},
         {"SOA below", 3, {NULL}, {"x.www.example SOA a b 1 2 3 4 60"}, 0},
-        {"chain that ends in nothing", 3, {"www.example CNAME b.test ttl 20"}, {"test SOA a b 1 2 3 4 60"}, 20},
+        {"chain that ends in nothing",
+         3,
+         {"www.example CNAME b.test ttl 20"},
+         {"test SOA a b 1 2 3 4 60"},
+         20},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         ask("www.example", "A", false);
@@ -246,8 +266,9 @@ static void how_long_answers_are_kept(void **state)
 static void ttls_stand_where_the_offsets_say(void **state)
 {
     (void)state;
-    const char *const answer[] = {"www.example CNAME b.example ttl 50", "b.example CNAME c.test ttl 60",
-                                  "c.test A 198.51.100.1 ttl 70", "c.test A 198.51.100.2 ttl 70", NULL};
+    const char *const answer[] = {"www.example CNAME b.example ttl 50",
+                                  "b.example CNAME c.test ttl 60", "c.test A 198.51.100.1 ttl 70",
+                                  "c.test A 198.51.100.2 ttl 70", NULL};
     ask("www.example", "A", false);
     assert_int_equal(read_reply(make(0, answer, NULL)), RESPONSE_GOOD);
     assert_int_equal(reply.ttl_count, 4);
@@ -293,7 +314,8 @@ static void flags_for_addresses(void **state)
 static void nothing_beside_the_chain_is_kept(void **state)
 {
     (void)state;
-    static const char *const names[] = {"www.example", "a.example", "b.example", "c.test", "bank.test", "d.example"};
+    static const char *const names[] = {"www.example", "a.example", "b.example",
+                                        "c.test",      "bank.test", "d.example"};
     struct test_random rnd = {11};
     for (unsigned round = 0; round < 3000; round++) {
         char text[12][128];
@@ -318,7 +340,8 @@ static void nothing_beside_the_chain_is_kept(void **state)
         }
         answer[n] = NULL;
         for (unsigned i = 0; i < m; i++) {
-            authority[i] = test_random_below(&rnd, 2) ? "bank.test A 203.0.113.66" : "test NS ns.evil.test";
+            authority[i] =
+                test_random_below(&rnd, 2) ? "bank.test A 203.0.113.66" : "test NS ns.evil.test";
         }
         authority[m] = NULL;
         ask("www.example", "A", false);
@@ -334,7 +357,8 @@ static void nothing_beside_the_chain_is_kept(void **state)
             char *owner = ldns_rdf2str(ldns_rr_owner(rr));
             assert_string_equal(owner, at);
             free(owner);
-            assert_true(ldns_rr_get_type(rr) == LDNS_RR_TYPE_A || ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME);
+            assert_true(ldns_rr_get_type(rr) == LDNS_RR_TYPE_A ||
+                        ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME);
             if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME) {
                 char *target = ldns_rdf2str(ldns_rr_rdf(rr, 0));
                 snprintf(at, sizeof at, "%s", target);

@@ -59,7 +59,8 @@ static void deadlines_beyond_the_end_wait(void **state)
     assert_int_equal(wheel_expire(&wheel, wheel_next(&wheel)), 9);
 }
 
-/* Any order of setting, cancelling and time: nothing fires early, nothing later than a step after its deadline. */
+/* Any order of setting, cancelling and time: nothing fires early, nothing later than a step after
+ * its deadline. */
 static void agrees_with_a_list(void **state)
 {
     (void)state;
@@ -82,7 +83,8 @@ static void agrees_with_a_list(void **state)
             break;
         default:
             now += test_random_below(&rnd, 200000);
-            for (uint32_t k = wheel_expire(&wheel, now); k != WHEEL_NONE; k = wheel_expire(&wheel, now)) {
+            for (uint32_t k = wheel_expire(&wheel, now); k != WHEEL_NONE;
+                 k = wheel_expire(&wheel, now)) {
                 assert_true(due[k] != 0 && due[k] <= now);
                 due[k] = 0;
             }
