@@ -103,6 +103,11 @@ static inline uint16_t cache_set_tag(const struct cache_set *s, unsigned way)
     return (uint16_t)(word_get(&s->tags[way / 4]) >> way % 4 * 16);
 }
 
+static inline size_t cache_words(size_t octets)
+{
+    return (octets + 7) / 8;
+}
+
 /* The name, type, class and flags of an entry are the key's; `e` may be half written, `words`
  * bounds what may be read. */
 bool cache_entry_is(const cache_word *e, size_t words, const struct cache_key *key,

@@ -138,6 +138,12 @@ size_t pendings_memory(uint32_t pending_max, uint32_t waiting_max);
 void pendings_init(struct pendings *t, struct arena *arena, uint32_t pending_max,
                    uint32_t waiting_max);
 
+/* What its answer is filed under. */
+void pending_key(const struct pending *p, struct cache_key *key);
+
+/* The bucket of clients that a peer is in. */
+uint16_t pending_share_of(const struct resolver *r, const struct peer *peer);
+
 /* The active question of that key, PENDING_NONE if there is none. */
 uint32_t pending_find(const struct resolver *r, const struct cache_key *key);
 

@@ -91,6 +91,16 @@ void forward_query(struct resolver *r, struct query *q, const struct cache_key *
 void forward_refresh(struct resolver *r, const struct cache_key *key);
 void forward_probe(struct resolver *r, uint16_t upstream);
 void forward_timer(struct resolver *r, uint32_t p);
+
+/* Send p to one upstream, again on the same socket if there is one. */
+void forward_send(struct resolver *r, uint32_t p, uint16_t upstream);
+
+/* The next send, if there still is one. False: no upstream is left that could answer. */
+bool forward_next(struct resolver *r, uint32_t p);
+
+/* Every upstream failed p: remember that for a moment and tell the clients. */
+void forward_give_up(struct resolver *r, uint32_t p);
+
 void forward_fail(struct resolver *r, uint32_t p);
 void forward_swap(struct resolver *r, const uint16_t to[UPSTREAM_MAX]);
 
