@@ -196,10 +196,10 @@ export async function loadTops(): Promise<void> {
   await Promise.all([topBlocked.load(), topAllowed.load(), topClients.load(), upstreams.load()]);
 }
 
-/** Everything, as at the start. */
+/** Everything, as at the start. What there is of history and ranges is said by the status, so those wait for it. */
 export async function loadAll(): Promise<void> {
-  await status.load(); // first: it says what else there is
-  await Promise.all([loadSlow(), loadBlocking(), lists.load(), rules.load(), localRecords.load()]);
+  const after = status.load().then(() => Promise.all([history.load(), loadTops()]));
+  await Promise.all([after, summary.load(), loadBlocking(), lists.load(), rules.load(), localRecords.load()]);
 }
 
 export async function checkSession(): Promise<void> {
