@@ -43,8 +43,8 @@ web: $(WEB_OUT)/.stamp
 web-size: $(WEB_OUT)/.stamp
 	@wc -c $(WEB_OUT)/*.gz | awk '{print} END {if ($$1 > 100000) {print "web: over 100 KB"; exit 1}}'
 
-# The page's own tests, each printing TAP: functions under node, and the page in Chromium on a mock API (BASE_URL=… for a daemon
-# that runs, see tests/e2e/browser/env.mjs).
+# The page's own tests, each printing TAP: functions under node; the page in Chromium on the program, on a mock API, and on a mock
+# that is told to misbehave (tests/e2e/browser/env.mjs says what can be set).
 BROWSER_MODULES := tests/e2e/browser/node_modules/.stamp
 
 $(BROWSER_MODULES): tests/e2e/browser/package-lock.json tests/e2e/browser/.npmrc
@@ -56,6 +56,7 @@ $(BROWSER_MODULES): tests/e2e/browser/package-lock.json tests/e2e/browser/.npmrc
 web-test: $(WEB_MODULES)
 	$(Q)node web/test/run.mjs
 
-browser-test: $(WEB_OUT)/.stamp $(BROWSER_MODULES)
+browser-test: $(WEB_OUT)/.stamp $(BROWSER_MODULES) $(PROGRAM)
+	$(Q)SINKHOLE_BIN=$(abspath $(PROGRAM)) python3 tests/e2e/browser/run_page.py
 	$(Q)node tests/e2e/browser/page.mjs
 	$(Q)node tests/e2e/browser/states.mjs
