@@ -112,7 +112,7 @@ export function windowWords(from: number, until: number): string {
     [30 * 86400, "in the last 30 days"],
   ];
   const hit = spans.find(([len]) => Math.abs(s - len) <= len / 72);
-  return hit ? hit[1] : `in the last ${duration(s)}`;
+  return hit ? hit[1] : `in the last ${duration(s).replace(/^1 (\w+)$/, "$1")}`;
 }
 
 /** "over the last minute", for means. */

@@ -108,6 +108,8 @@ table("windowWords", windowWords, [
   [0, 600, "in the last 10 minutes"],
   [100, 100 + 7 * 86400, "in the last 7 days"],
   [0, 45, "in the last 45 seconds"],
+  [0, 60, "in the last minute"],
+  [0, 3900, "in the last 1 hour 5 minutes"],
 ]);
 table("meanWords", meanWords, [
   [60, "over the last minute"],
