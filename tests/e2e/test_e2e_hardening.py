@@ -293,6 +293,190 @@ def many_wrong_ids_end_in_tcp():
         check(any(q.transport == "tcp" for q in up.asked("storm.example")), "asked over TCP")
 
 
+# ---- The wire, through real sockets ----
+
+
+def raw_question(flags=0x0100, counts=(1, 0, 0, 0), name=b"\3www\7example\0", qtype=1, klass=1, rest=b""):
+    return struct.pack("!6H", 0x1234, flags, *counts) + name + struct.pack("!2H", qtype, klass) + rest
+
+
+def opt(size=1232, version=0, flags=0, data=b""):
+    return b"\0" + struct.pack("!HHBBHH", 41, size, 0, version, flags, len(data)) + data
+
+
+ODD_QUESTIONS = [  # why, packet, expected rcode or None for silence
+    ("an answer", raw_question(flags=0x8100), None),
+    ("no question", struct.pack("!6H", 0x1234, 0x0100, 0, 0, 0, 0), "FORMERR"),
+    ("two questions", raw_question(counts=(2, 0, 0, 0), rest=b"\3www\7example\0" + struct.pack("!2H", 1, 1)), "FORMERR"),
+    ("opcode IQUERY", raw_question(flags=0x0900), "NOTIMP"),
+    ("opcode STATUS", raw_question(flags=0x1100), "NOTIMP"),
+    ("opcode NOTIFY", raw_question(flags=0x2100), "NOTIMP"),
+    ("opcode UPDATE", raw_question(flags=0x2900), "NOTIMP"),
+    ("opcode 15", raw_question(flags=0x7900), "NOTIMP"),
+    ("class CH", raw_question(klass=3), "REFUSED"),
+    ("class 77", raw_question(klass=77), "REFUSED"),
+    ("AXFR", raw_question(qtype=252), "REFUSED"),
+    ("IXFR", raw_question(qtype=251), "REFUSED"),
+    ("TKEY", raw_question(qtype=249), "REFUSED"),
+    ("TSIG", raw_question(qtype=250), "REFUSED"),
+    ("MAILB", raw_question(qtype=253), "REFUSED"),
+    ("type OPT", raw_question(qtype=41), "REFUSED"),
+    ("type 0", raw_question(qtype=0), "REFUSED"),
+    ("EDNS version 1", raw_question(counts=(1, 0, 0, 1), rest=opt(version=1)), "BADVERS"),
+    ("two OPT", raw_question(counts=(1, 0, 0, 2), rest=opt() + opt()), "FORMERR"),
+    ("an option that is cut", raw_question(counts=(1, 0, 0, 1), rest=opt(data=b"\0\3\0\x09x")), "FORMERR"),
+    ("a name that ends too late", raw_question(name=b"\x3fwww"), "FORMERR"),
+    ("a pointer to itself", raw_question(name=b"\xc0\x0c"), "FORMERR"),
+    ("a label of a reserved kind", raw_question(name=b"\x41x\0"), "FORMERR"),
+    ("a header alone that promises a question", struct.pack("!6H", 0x1234, 0x0100, 1, 0, 0, 0), "FORMERR"),
+    ("eleven octets", b"\x12\x34\1\0\0\1\0\0\0\0\0", None),
+    ("nothing", b"", None),
+]
+
+
+@test
+def odd_questions_get_their_written_answer_and_go_nowhere():
+    """W3, W4, W5: the answer is small, repeats the ID and the opcode, has Z zero, and no octet of the rubbish."""
+    with Upstream() as up, daemon(up) as s:
+        for why, packet, rcode in ODD_QUESTIONS:
+            reply = client.exchange_udp("127.0.0.1", s.port, packet, timeout=1.0 * SLOW if rcode is None else 5.0 * SLOW)
+            if rcode is None:
+                eq(reply, None, why)
+                continue
+            check(reply is not None, f"{why}: no answer")
+            m = Message.parse(reply)
+            eq((m.rcode, m.id), (rcode, 0x1234), why)
+            check(m.flags & 0x8000 and not m.flags & 0x0040, f"{why}: QR set, Z zero")
+            eq(m.opcode, struct.unpack("!H", packet[2:4])[0] >> 11 & 15, why)
+            check(len(reply) <= len(packet) + 60 and len(m.answer) == 0, f"{why}: {len(reply)} octets")
+        eq(up.asked(), [], "nothing went upstream")
+
+
+@test
+def rubbish_behind_a_question_goes_nowhere():
+    """W10: the upstream sees a question of ours, without a single octet of what a client put behind its own."""
+    with Upstream() as up, daemon(up) as s:
+        client.exchange_udp("127.0.0.1", s.port, raw_question(name=b"\4tail\7example\0", rest=b"SMUGGLED" * 20), timeout=3 * SLOW)
+        client.exchange_udp("127.0.0.1", s.port, raw_question(name=b"\3opt\7example\0", counts=(1, 0, 0, 1),
+                                                              rest=opt(data=struct.pack("!2H", 65001, 8) + b"SMUGGLED")), timeout=3 * SLOW)
+        check(up.asked("opt.example"), "asked")
+        for q in up.asked():
+            check(b"SMUGGLED" not in q.raw, f"{q}")
+
+
+@test(seconds=120)
+def the_worst_packets_cost_little():
+    """D2: processor time a packet, system calls included."""
+    if SLOW > 1:
+        skip("times of sanitizers say nothing")
+    deep = b"\1a" * 126 + b"\0"
+    worst = {
+        "126 labels": raw_question(name=deep),
+        "200 options": raw_question(counts=(1, 0, 0, 1), rest=opt(data=struct.pack("!2H", 65001, 1) * 200)[:1200]),
+        "pointers": struct.pack("!6H", 1, 0x0100, 1, 0, 0, 65535) + b"\xc0\x0c" * 600,
+        "200 records": raw_question(counts=(1, 0, 0, 100), rest=(b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 0, 0)) * 100),
+    }
+    with Upstream() as up, daemon(up, "--workers", "1") as s:
+        s.ask(("a." * 126)[:-1])  # known then, or refused
+        for why, packet in worst.items():
+            before, count = cpu_ns(s), 20000 + drops(s.port)
+            flood(s.port, [packet] * 20000, pause_every=50)
+            time.sleep(0.2)
+            count -= drops(s.port)
+            check(count > 2000, f"{why}: only {count} were taken")
+            each = (cpu_ns(s) - before) / count
+            print(f"# {why}: {each / 1000:.1f} us", flush=True)
+            check(each < 20000 * 1.5, f"{why}: {each / 1000:.1f} us")
+
+
+def drops(port):
+    """Packets that found no room in the daemon's receive buffers."""
+    with open("/proc/net/udp") as f:
+        return sum(int(line.split()[12]) for line in f if line.split()[1].endswith(f":{port:04X}"))
+
+
+def cpu_ns(s):
+    total = 0
+    for task in os.listdir(f"/proc/{s.pid}/task"):
+        with open(f"/proc/{s.pid}/task/{task}/schedstat") as f:
+            total += int(f.read().split()[0])
+    return total
+
+
+# ---- Clocks ----
+
+CLOCK_SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+static volatile long *jump;
+__attribute__((constructor)) static void begin(void)
+{
+    void *map = mmap(0, 8, PROT_READ, MAP_SHARED, open(getenv("CLOCK_JUMP"), O_RDONLY), 0);
+    jump = map == MAP_FAILED ? 0 : map;
+}
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) { real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime"); }
+    int rc = real(id, t);
+    if (jump && id == CLOCK_REALTIME || jump && id == CLOCK_REALTIME_COARSE) { t->tv_sec += *jump; }
+    return rc;
+}
+int gettimeofday(struct timeval *restrict t, void *restrict z)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    t->tv_sec = now.tv_sec;
+    t->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
+time_t time(time_t *t)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (t) { *t = now.tv_sec; }
+    return now.tv_sec;
+}
+"""
+
+
+@test(seconds=60)
+def jumps_of_the_wall_clock_change_no_ttl_and_no_timeout():
+    """O4: two days forward, four back; answers age by their own seconds, nothing is asked again, nothing hangs."""
+    if SLOW > 1:
+        skip("a sanitizer's run-time wants to be the first library")
+    with tempfile_dir() as folder, Upstream() as up:
+        source, shim, jump = (os.path.join(folder, n) for n in ("shim.c", "shim.so", "jump"))
+        with open(source, "w") as f:
+            f.write(CLOCK_SHIM)
+        with open(jump, "wb") as f:
+            f.write(struct.pack("q", 0))
+        done = subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", shim, source, "-ldl"], capture_output=True, text=True)
+        if done.returncode != 0:
+            skip("no compiler for the clock")
+        with daemon(up, env={"LD_PRELOAD": shim, "CLOCK_JUMP": jump}) as s:
+            first = s.ask("aged.example")
+            for days in (2, -2):
+                with open(jump, "r+b") as f:
+                    f.write(struct.pack("q", days * 86400))
+                mark = s.log_mark()
+                s.reload()
+                year_day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86400))
+                line = s.wait_log("was read again", after=mark)
+                check(line.startswith(year_day) or abs(days) == 0, f"the jump was seen: {line}")
+                ttl = s.ask("aged.example").ttl
+                check(first.ttl - 30 <= ttl <= first.ttl, f"{days} days: {ttl}")
+                started = time.monotonic()
+                eq(s.ask(f"new{days}.example").rcode, "NOERROR")
+                check(time.monotonic() - started < 2, "no timeout was moved")
+            eq(len(up.asked("aged.example")), 1)
+
+
 # ---- Faults of the machine ----
 
 
