@@ -223,6 +223,10 @@ void resolver_failed(struct resolver *r, usec_t now, uint32_t ticket, enum resol
     stats_count(r->stats, COUNTER_upstream_errors, 1);
     if (why == RESOLVER_NO_SOCKET) {
         /* Our own want, not the upstream's: a little later there may be one. */
+        if (p->kind == PENDING_PROBE) {
+            forward_fail(r, i); /* the next one comes by itself */
+            return;
+        }
         attempt_close(r, i, a);
         p->next_try = r->now + NO_SOCKET_WAIT;
         p->last = UPSTREAM_NONE;

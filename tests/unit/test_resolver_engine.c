@@ -326,6 +326,45 @@ static void a_black_hole_costs_five_questions_at_most(void **state)
     world_close(&w);
 }
 
+/* A dead upstream, and no sockets left for its probes: probing goes on, and finds it again. Memory
+ * beside the upstreams was written there once. */
+static void probes_without_a_socket_harm_nobody(void **state)
+{
+    (void)state;
+    world_open(&w);
+    w.rc.rate_limit = 0;
+    uint16_t one = world_add_upstream(&w, UPSTREAM_UDP, 0);
+    world_apply(&w);
+    struct upstream_health h;
+    unsigned without_socket = 0;
+    for (unsigned i = 0; i < 30; i++) {
+        char name[32];
+        bool no_sockets = i >= 8 && i < 20;
+        name_number(name, "n", i);
+        ask("192.0.2.7", name, (uint16_t)i);
+        for (unsigned step = 0; step < 100; step++) {
+            struct world_sent *s;
+            while ((s = world_take_sent(&w)) != NULL) {
+                if (no_sockets) {
+                    world_fail(&w, s, RESOLVER_NO_SOCKET);
+                    without_socket++;
+                } else if (i >= 20) {
+                    respond(s);
+                }
+                free(s);
+            }
+            world_advance(&w, w.now + 10000); /* a second a question */
+        }
+        drop_answers(0);
+        resolver_get_upstream(w.resolver[0], one, &h);
+        assert_true(i != 7 || !h.up);
+    }
+    assert_true(without_socket > 5);
+    assert_true(h.up);
+    assert_idle();
+    world_close(&w);
+}
+
 /* A cookie of ours lifts the limit of errors, one of another client does not. */
 static void cookies_lift_limits_for_their_owner_only(void **state)
 {
@@ -444,6 +483,7 @@ int main(void)
         cmocka_unit_test(saturation_does_not_starve_others),
         cmocka_unit_test(a_quarter_of_packets_lost_is_borne),
         cmocka_unit_test(a_black_hole_costs_five_questions_at_most),
+        cmocka_unit_test(probes_without_a_socket_harm_nobody),
         cmocka_unit_test(cookies_lift_limits_for_their_owner_only),
         cmocka_unit_test(nothing_leaks),
     };
