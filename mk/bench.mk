@@ -12,11 +12,13 @@ $(BUILD)/bench/%.o: bench/%.c
 
 BENCH_LINK = $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(LIBS) -Wl,--end-group $(HOST_LIBS)
 
-$(BENCH_BINS): %: %.o $(BUILD)/bench/measure.o $(LIBS)
+BENCH_LIB_OBJS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/bench_%,$(sort $(wildcard bench/*.c))))
+
+$(BENCH_BINS): %: %.o $(BENCH_LIB_OBJS) $(LIBS)
 	@echo "  LINK    $@"
 	$(Q)$(BENCH_LINK)
 
--include $(BENCH_BINS:%=%.d) $(BUILD)/bench/measure.d
+-include $(BENCH_BINS:%=%.d) $(BENCH_LIB_OBJS:.o=.d)
 
 .PHONY: bench-programs $(BENCH_NAMES:%=bench-%)
 bench-programs: $(BENCH_BINS)

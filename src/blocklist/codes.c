@@ -1,127 +1,139 @@
 /*
- * The label code, see codes.h. A look-up encodes the asked label and compares bits, so it never decodes.
+ * The label code, see codes.h. A look-up encodes the asked label and compares octets, so it never decodes.
  */
 #include "blocklist/codes.h"
 
 #include <string.h>
 
-#include "base/span.h"
+#define UNIT_DIGITS 40
 
-const uint16_t bl_codes[BL_CODE_SYMBOLS][BL_CODE_SYMBOLS] = {
-#include "blocklist/codes.inc"
-};
-
-#define X BL_CODE_NONE
 /* clang-format off */
-const uint8_t bl_code_symbol[256] = {
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  36, X,  X,
-    26, 27, 28, 29, 30, 31, 32, 33, 34, 35, X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  37,
-    X,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
-    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-    X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,  X,
-};
+#define WEIGHTS(w) {                                                                                       \
+    [BL_CODE_FILL] = V, [BL_CODE_JOIN] = V + BL_CODE_DOT * (w),                                                                                   \
+    ['a'] = V + 1 * (w),  ['b'] = V + 2 * (w),  ['c'] = V + 3 * (w),  ['d'] = V + 4 * (w),  ['e'] = V + 5 * (w),  \
+    ['f'] = V + 6 * (w),  ['g'] = V + 7 * (w),  ['h'] = V + 8 * (w),  ['i'] = V + 9 * (w),  ['j'] = V + 10 * (w), \
+    ['k'] = V + 11 * (w), ['l'] = V + 12 * (w), ['m'] = V + 13 * (w), ['n'] = V + 14 * (w), ['o'] = V + 15 * (w), \
+    ['p'] = V + 16 * (w), ['q'] = V + 17 * (w), ['r'] = V + 18 * (w), ['s'] = V + 19 * (w), ['t'] = V + 20 * (w), \
+    ['u'] = V + 21 * (w), ['v'] = V + 22 * (w), ['w'] = V + 23 * (w), ['x'] = V + 24 * (w), ['y'] = V + 25 * (w), \
+    ['z'] = V + 26 * (w), ['0'] = V + 27 * (w), ['1'] = V + 28 * (w), ['2'] = V + 29 * (w), ['3'] = V + 30 * (w), \
+    ['4'] = V + 31 * (w), ['5'] = V + 32 * (w), ['6'] = V + 33 * (w), ['7'] = V + 34 * (w), ['8'] = V + 35 * (w), \
+    ['9'] = V + 36 * (w), ['-'] = V + 37 * (w), ['_'] = V + 38 * (w) }
+#define V BL_CODE_VALID
+const uint32_t bl_code_weight[3][256] = {WEIGHTS(1), WEIGHTS(40), WEIGHTS(1600)};
 /* clang-format on */
 
-static const char characters[BL_CODE_SYMBOLS] = "abcdefghijklmnopqrstuvwxyz0123456789-_\0";
+/* By digit; that of the dot is 0, as in paths. */
+static const uint8_t characters[UNIT_DIGITS] = "\x80" "abcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Bits being put together, the first one highest. */
-struct bits {
-    uint64_t acc;
-    unsigned held; /* bits of acc not yet in out, below 32 */
-    size_t len;    /* octets in out */
-    uint8_t *out;
-    size_t cap;
-};
-
-static ALWAYS_INLINE bool put(struct bits *b, unsigned cell)
+static unsigned digit_of(uint8_t octet)
 {
-    unsigned n = cell >> 12;
-    b->acc = b->acc << n | (cell & 0xfff);
-    b->held += n;
-    if (b->held >= 32) {
-        if (b->len + 4 > b->cap) {
-            return false;
-        }
-        b->held -= 32;
-        be32_write(b->out + b->len, (uint32_t)(b->acc >> b->held));
-        b->len += 4;
-    }
-    return true;
+    return octet >= BL_CODE_FILL ? 0 : bl_code_weight[0][octet] & 0xff;
 }
 
-/* The octets so far with the last one filled with ones; `bits` may go on. 0 when there is no room. */
-static size_t filled(const struct bits *b, uint8_t *tail)
+/* Units of n digits. */
+static void put_units(const uint8_t *digit, size_t n, uint8_t *out)
 {
-    uint64_t v = b->acc << (32 - b->held) | ((UINT64_C(1) << (32 - b->held)) - 1);
-    size_t n = (b->held + 7) / 8;
-    for (size_t i = 0; i < n; i++) {
-        tail[i] = (uint8_t)(v >> (24 - 8 * i));
+    for (size_t i = 0; i < n; i += 3, out += 2) {
+        unsigned unit = digit[i];
+        if (n - i == 1) {
+            *out = (uint8_t)unit;
+            return;
+        }
+        unit += digit[i + 1] * 40u + (n - i > 2 ? digit[i + 2] * 1600u : 0);
+        le16_write(out, (uint16_t)unit);
     }
-    return n;
 }
 
 size_t bl_code_run(const uint8_t *path, size_t len, uint8_t *out, size_t cap)
 {
-    struct bits b = {.out = out, .cap = cap};
-    unsigned before = BL_CODE_DOT;
-    for (size_t i = 0; i < len; i++) {
-        unsigned s = path[i] == 0 ? BL_CODE_DOT : bl_code_symbol[path[i]];
-        if (s == BL_CODE_NONE || !put(&b, bl_codes[before][s])) {
-            return 0;
-        }
-        before = s;
-    }
-    uint8_t tail[4];
-    size_t n = filled(&b, tail);
-    if (b.len + n > cap) {
+    uint8_t digit[DNS_NAME_MAX];
+    if (len > sizeof digit || bl_code_size(len) > cap) {
         return 0;
     }
-    memcpy(out + b.len, tail, n);
-    return b.len + n;
-}
-
-/* The symbol whose code begins at bit `at`; its length in *n. BL_CODE_NONE if none fits in what is left. */
-static unsigned decode_one(const uint8_t *codes, size_t bits, size_t at, unsigned before, unsigned *n)
-{
-    unsigned ahead = 0; /* the next twelve bits, zeros behind the end */
-    for (size_t bit = at; bit < at + 12; bit++) {
-        ahead = ahead << 1 | (bit < bits ? (unsigned)codes[bit / 8] >> (7 - bit % 8) & 1u : 0);
-    }
-    for (unsigned s = 0; s < BL_CODE_SYMBOLS; s++) {
-        unsigned cell = bl_codes[before][s];
-        *n = cell >> 12;
-        if (ahead >> (12 - *n) == (cell & 0xfff) && *n <= bits - at) {
-            return s;
+    for (size_t i = 0; i < len; i++) {
+        digit[i] = (uint8_t)(path[i] == 0 ? BL_CODE_DOT : digit_of(path[i]));
+        if (digit[i] == 0) {
+            return 0;
         }
     }
-    return BL_CODE_NONE;
+    put_units(digit, len, out);
+    return bl_code_size(len);
 }
 
 size_t bl_decode_run(const uint8_t *codes, size_t len, uint8_t *path, size_t cap)
 {
-    unsigned before = BL_CODE_DOT, n;
     size_t used = 0;
-    for (size_t at = 0; at < len * 8; at += n) {
-        unsigned s = decode_one(codes, len * 8, at, before, &n);
-        if (s == BL_CODE_NONE) { /* the fill of ones, or broken */
-            return len * 8 - at < 8 ? used : 0;
+    for (size_t i = 0; i < len; i += 2) {
+        unsigned unit = len - i > 1 ? le16_read(codes + i) : codes[i];
+        unsigned digits = len - i > 1 ? 3 : 1;
+        for (unsigned k = 0; k < digits; k++, unit /= UNIT_DIGITS) {
+            unsigned d = unit % UNIT_DIGITS;
+            if (d == 0 && (k == 2 && i + 2 >= len)) {
+                break; /* the end, in a last unit of two characters */
+            }
+            if (d == 0 || used == cap) {
+                return 0;
+            }
+            path[used++] = characters[d];
         }
-        if (used == cap) {
+        if (unit != 0) {
             return 0;
         }
-        path[used++] = (uint8_t)characters[s];
-        before = s;
     }
     return used;
+}
+
+/* Copy a label's octets, by words. False if one of them is beyond ASCII and could pass for fill. */
+static bool copy_label(const uint8_t *label, uint8_t *to)
+{
+    unsigned n = label[0];
+    uint64_t all = 0;
+    for (unsigned k = 0; k < n; k += 8) {
+        uint64_t v = le64_read(label + 1 + k);
+        le64_write(to + k, v);
+        all |= n - k < 8 ? v & ((UINT64_C(1) << 8 * (n - k)) - 1) : v;
+    }
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* Are these n octets, with fill behind them, what `codes` say? */
+static bool equals_codes(const uint8_t *octets, size_t n, const uint8_t *codes)
+{
+    for (size_t i = 0; i < n; i += 12, codes += 8) {
+        uint64_t mine;
+        size_t left = bl_code_size(n - i);
+        if (!bl_code_twelve(octets + i, &mine)) {
+            return false;
+        }
+        uint64_t differs = mine ^ le64_read(codes);
+        if (left < 8) {
+            differs <<= 64 - 8 * left;
+        }
+        if (differs != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool bl_code_match_run(const uint8_t *codes, size_t len, const struct dns_name *name, unsigned *label)
+{
+    uint8_t octets[DNS_NAME_MAX + 32];
+    size_t n = 0;
+    for (unsigned i = *label;; i--) {
+        const uint8_t *at = name->wire + name->off[i];
+        if (bl_code_size(n + at[0]) > len || !copy_label(at, octets + n)) {
+            return false;
+        }
+        n += at[0];
+        if (bl_code_size(n) == len) {
+            memset(octets + n, BL_CODE_FILL, 12);
+            *label = i;
+            return equals_codes(octets, n, codes);
+        }
+        if (i == 0) {
+            return false;
+        }
+        octets[n++] = BL_CODE_JOIN;
+    }
 }

@@ -19,8 +19,8 @@
 #define CHUNK_DATA   (CHUNK - CHUNK_HEAD)
 #define PARTS        256
 #define STAGE        32768
-#define BUCKET_LOAD  8  /* records a bucket, on average */
-#define FAN_LEAST    17 /* a node with fewer children has one group */
+#define BUCKET_LOAD  5  /* records a bucket, on average */
+#define FAN_LEAST    9  /* a node with fewer children has one group */
 #define SAMPLE_LEAST 4096
 #define RESERVE      64 /* chunks kept for classes and lines while a pass is written */
 
@@ -96,7 +96,6 @@ struct bl_compile {
     uint32_t tld_count;
     uint32_t tld_at[BL_TLDS_MAX];        /* rows of BL_TLD octets */
     uint16_t tld_slots[BL_TLDS_MAX * 2]; /* index + 1 */
-    bool tld_rules;
     uint32_t dropped; /* rules whose top-level domain found no room */
 
     uint32_t directory, bucket_count; /* offset of 4 * bucket_count octets */

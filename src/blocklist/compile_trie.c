@@ -449,7 +449,6 @@ void trie_tld_rules(struct bl_compile *c)
             const struct class_row *class_row = (const struct class_row *)(const void *)at(c, node->row);
             le32_write(row + BL_TLD_CLASS, class_row->id);
             le32_write(row + BL_TLD_RULE, group + 3);
-            c->tld_rules = true;
         }
         c->stack = stack;
     }

@@ -183,7 +183,6 @@ static void out_header(struct bl_compile *c)
     le32_write(h + BL_AT_RULES, c->rule_count);
     le64_write(h + BL_AT_HASH, bl_format_hash_check());
     le64_write(h + BL_AT_CODES, bl_format_codes_check());
-    le64_write(h + BL_AT_FLAGS, c->tld_rules);
     for (unsigned i = 0; i < BL_SECTION_COUNT; i++) {
         uint8_t *row = h + BL_AT_SECTIONS + (size_t)i * 24;
         le64_write(row, c->sections[i].off);

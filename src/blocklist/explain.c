@@ -15,12 +15,31 @@ struct steps {
     unsigned count;
 };
 
-static void keep_step(void *ctx, uint32_t class_id, uint32_t rule, unsigned label)
+static void keep_step(struct steps *s, uint32_t class_id, uint32_t rule, unsigned label)
 {
-    struct steps *s = ctx;
-    if (s->count < DNS_LABELS_MAX + 1) {
+    if (class_id != 0 && s->count < DNS_LABELS_MAX + 1) {
         s->step[s->count++] = (struct step){class_id, rule, label};
     }
+}
+
+static void walk_steps(const struct bl_image *image, const struct dns_name *name, struct steps *steps)
+{
+    struct dns_suffixes suffixes;
+    struct bl_node node;
+    unsigned labels = name->labels;
+    dns_suffixes_make(name, &suffixes);
+    if (bl_walk_may_tld(image, name, &suffixes)) {
+        const uint8_t *row = bl_walk_tld(image, name, &suffixes);
+        if (row) {
+            keep_step(steps, le32_read(row + BL_TLD_CLASS), le32_read(row + BL_TLD_RULE), labels - 1);
+        }
+    }
+    if (labels < 2 || !bl_walk_first(image, name, &suffixes, &node)) {
+        return;
+    }
+    do {
+        keep_step(steps, node.class_id, node.rule, node.label);
+    } while (node.label != 0 && node.children != 0 && bl_walk_next(image, name, &suffixes, &node));
 }
 
 /* What the chosen lists say of the name through this rule, as in bl_image.effects. */
@@ -57,10 +76,8 @@ static void decide(const struct bl_image *image, const struct steps *steps, cons
 size_t bl_explain(const struct bl_image *image, const struct dns_name *name, const struct bl_list_set *lists, struct bl_hit *hits,
                   size_t cap, struct bl_verdict *verdict)
 {
-    struct dns_suffixes suffixes;
     struct steps steps = {.count = 0};
-    dns_suffixes_make(name, &suffixes);
-    bl_walk(image, name, &suffixes, keep_step, &steps);
+    walk_steps(image, name, &steps);
     decide(image, &steps, lists, verdict);
     size_t count = 0;
     for (unsigned i = 0; i < steps.count; i++) {

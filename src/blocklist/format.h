@@ -72,7 +72,6 @@ enum { /* offsets in the header */
     BL_AT_RULES = 32,
     BL_AT_HASH = 40, /* suffix hash of a fixed name: other hash, other format */
     BL_AT_CODES = 48, /* checksum of the code table, likewise */
-    BL_AT_FLAGS = 56, /* bit 0: some top-level domain is a rule */
     BL_AT_SECTIONS = 64, /* offset, length, checksum of each: 8 octets each */
     BL_AT_CHECKSUM = BL_HEADER - 8
 };

@@ -18,7 +18,11 @@ uint64_t bl_format_hash_check(void)
 
 uint64_t bl_format_codes_check(void)
 {
-    return bl_checksum_of(bl_codes, sizeof bl_codes);
+    uint8_t digit[256];
+    for (unsigned i = 0; i < 256; i++) {
+        digit[i] = (uint8_t)bl_code_weight[0][i];
+    }
+    return bl_checksum_of(digit, sizeof digit);
 }
 
 struct section {
@@ -81,6 +85,17 @@ static enum err check_header(const uint8_t *base, size_t len)
     return le64_read(base + BL_AT_TOTAL) > len ? ERR_SHORT : ERR_OK;
 }
 
+static void mark_tld_rules(struct bl_image *image)
+{
+    for (uint32_t i = 0; i < image->tld_count; i++) {
+        const uint8_t *row = image->tlds + (size_t)i * BL_TLD;
+        if (le32_read(row + BL_TLD_CLASS) != 0 && row[0] >= 1 && row[0] <= DNS_LABEL_MAX) {
+            uint64_t hash = dns_suffix_child(dns_suffix_root(), row + 1, row[0]);
+            image->tld_rules[hash >> 61] |= UINT64_C(1) << (hash >> 55 & 63);
+        }
+    }
+}
+
 enum err bl_image_open(const void *mem, size_t len, struct bl_image *out)
 {
     const uint8_t *base = mem;
@@ -109,7 +124,6 @@ enum err bl_image_open(const void *mem, size_t len, struct bl_image *out)
         .tld_count = (uint32_t)(s[BL_TLDS].len / BL_TLD),
         .tld_slots = s[BL_TLD_SLOTS].p,
         .tld_mask = (uint32_t)(s[BL_TLD_SLOTS].len / 2 - 1),
-        .tld_rules = le64_read(base + BL_AT_FLAGS) & 1,
         .effects = s[BL_EFFECTS].p,
         .class_count = (uint32_t)s[BL_EFFECTS].len,
         .classes = s[BL_CLASSES].p,
@@ -126,6 +140,7 @@ enum err bl_image_open(const void *mem, size_t len, struct bl_image *out)
         .built_unix = le64_read(base + BL_AT_BUILT),
         .total = total,
     };
+    mark_tld_rules(out);
     return ERR_OK;
 }
 

@@ -46,7 +46,7 @@ struct bl_image {
     uint32_t class_count;
     uint32_t tld_count;
     uint32_t tld_mask; /* slots - 1 */
-    bool tld_rules;    /* some top-level domain is itself a rule */
+    uint64_t tld_rules[8]; /* bit hash >> 55: some top-level domain of such a hash is itself a rule */
 
     const uint8_t *classes, *sources; /* class to (list, effect) pairs */
     uint32_t source_count;

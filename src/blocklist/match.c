@@ -10,40 +10,49 @@
 
 _Static_assert(BL_RANK_COUNT == 4, "an effect octet has two bits a rank");
 
-struct judgement {
-    const uint8_t *effects;
-    uint32_t class_count;
-    unsigned best; /* bit 2 * rank of the highest rank so far; 0: none */
-    struct bl_verdict *out;
-};
-
-static ALWAYS_INLINE void judge(void *ctx, uint32_t class_id, uint32_t rule, unsigned label)
+/* What the chosen lists say through a class: bit 2 * rank for each rank that applies. */
+static ALWAYS_INLINE unsigned class_says(const uint8_t *effects, uint32_t class_count, uint32_t class_id, unsigned label)
 {
-    struct judgement *j = ctx;
-    if (class_id >= j->class_count) {
-        return;
-    }
-    unsigned effect = j->effects[class_id];
-    unsigned says = (label == 0 ? effect : effect >> 1) & 0x55;
-    if (says == 0 || says < j->best) {
-        return;
+    unsigned effect = LIKELY(class_id < class_count) ? effects[class_id] : 0;
+    return (effect >> (label != 0)) & 0x55;
+}
+
+/* Keep a rule if no better one was found before. `best` is bit 2 * rank of that; the later of equals is the more specific. */
+static ALWAYS_INLINE unsigned judge(unsigned best, unsigned says, uint32_t class_id, uint32_t rule, unsigned label, struct bl_verdict *out)
+{
+    if (says == 0 || says < best) {
+        return best;
     }
     unsigned rank = (31 - (unsigned)__builtin_clz(says)) / 2;
-    j->best = 1u << 2 * rank;
-    j->out->rank = (uint8_t)rank;
-    j->out->label = (uint8_t)label;
-    j->out->rule = rule;
-    j->out->class_id = class_id;
+    out->rank = (uint8_t)rank;
+    out->label = (uint8_t)label;
+    out->rule = rule;
+    out->class_id = class_id;
+    return 1u << 2 * rank;
 }
 
 enum bl_action bl_match(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes,
                         const struct bl_filter *filter, struct bl_verdict *out)
 {
-    struct judgement j = {.effects = filter ? filter->effects : image->effects,
-                          .class_count = filter ? filter->class_count : image->class_count,
-                          .out = out};
-    bl_walk(image, name, suffixes, judge, &j);
-    out->action = (uint8_t)(j.best == 0 ? BL_NONE : bl_rank_action(out->rank));
+    const uint8_t *effects = filter ? filter->effects : image->effects;
+    uint32_t classes = filter ? filter->class_count : image->class_count;
+    unsigned labels = name->labels, best = 0;
+    struct bl_node node;
+    if (UNLIKELY(bl_walk_may_tld(image, name, suffixes))) {
+        const uint8_t *row = bl_walk_tld(image, name, suffixes);
+        if (row) {
+            uint32_t class_id = le32_read(row + BL_TLD_CLASS);
+            unsigned says = class_says(effects, classes, class_id, labels - 1);
+            best = judge(best, says, class_id, le32_read(row + BL_TLD_RULE), labels - 1, out);
+        }
+    }
+    if (LIKELY(labels >= 2) && bl_walk_first(image, name, suffixes, &node)) {
+        do {
+            unsigned says = class_says(effects, classes, node.class_id, node.label);
+            best = judge(best, says, node.class_id, node.rule, node.label, out);
+        } while (node.label != 0 && node.children != 0 && bl_walk_next(image, name, suffixes, &node));
+    }
+    out->action = (uint8_t)(best == 0 ? BL_NONE : bl_rank_action(out->rank));
     return (enum bl_action)out->action;
 }
 

@@ -51,18 +51,6 @@ static ALWAYS_INLINE void close_label(struct scan *s, unsigned at)
     s->prev = at + 1;
 }
 
-/* Put a word of text at its place in the wire form; the last words of the longest names octet by octet. */
-static ALWAYS_INLINE void put_word(struct dns_name *out, unsigned at, uint64_t v, unsigned n)
-{
-    uint8_t octets[8];
-    le64_write(octets, v);
-    if (LIKELY(at + 9 <= DNS_NAME_MAX)) {
-        memcpy(out->wire + at + 1, octets, 8);
-    } else {
-        memcpy(out->wire + at + 1, octets, n);
-    }
-}
-
 static bool is_digits(const uint8_t *p, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -144,50 +132,67 @@ static enum bl_reason diagnose(struct text t)
     return BL_REASON_BAD_CHARACTER;
 }
 
+/*
+ * Copy and check the octets of a name at `p`, at most `most` of them; up to seven more may be read. Returns how many belong to it, TEXT_MAX + 2
+ * if it goes on beyond what a name can have. What is wrong with the labels is left in *s.
+ */
+static ALWAYS_INLINE unsigned scan_octets(const uint8_t *p, size_t most, struct scan *s)
+{
+    unsigned stop = 0, n = 8;
+    while (n == 8 && stop < most) {
+        uint64_t v = dns_lower8(le64_read(p + stop));
+        n = first_octet(octets_foreign(v));
+        if (UNLIKELY(n > most - stop)) {
+            n = (unsigned)(most - stop);
+        }
+        if (UNLIKELY(stop + n > TEXT_MAX + 1)) {
+            return TEXT_MAX + 2;
+        }
+        le64_write(s->out->wire + stop + 1, v);
+        uint64_t dots = octets_in(v & ~HIGHS, '.', '.') & (n == 8 ? ~UINT64_C(0) : (UINT64_C(1) << 8 * n) - 1);
+        for (; dots; dots &= dots - 1) {
+            close_label(s, stop + first_octet(dots));
+        }
+        stop += n;
+    }
+    return stop;
+}
+
+/* The name is read: close its last label and write the root. */
+static ALWAYS_INLINE enum bl_reason scan_end(struct scan *s, unsigned stop, unsigned flags)
+{
+    struct dns_name *out = s->out;
+    if (s->prev == stop && stop > 0) { /* a trailing dot */
+        stop--;
+    } else {
+        close_label(s, stop);
+    }
+    if (UNLIKELY(s->empty || s->wide || stop > TEXT_MAX)) {
+        return s->empty ? BL_REASON_EMPTY_LABEL : s->wide ? BL_REASON_LONG_LABEL : BL_REASON_LONG_NAME;
+    }
+    out->labels = (uint8_t)s->labels;
+    out->off[s->labels] = (uint8_t)(stop + 1);
+    out->wire[stop + 1] = 0;
+    out->len = (uint8_t)(stop + 2);
+    return judge(out, flags);
+}
+
 enum bl_reason bl_name_read(struct text t, unsigned flags, struct dns_name *out)
 {
     struct scan s = {.out = out};
-    size_t total = text_len(t);
-    size_t stop = 0; /* octets of name found */
-    while (stop < total && stop <= TEXT_MAX) {
-        uint64_t v = dns_lower8(le64_read(t.p + stop));
-        unsigned n = first_octet(octets_foreign(v));
-        bool ends = n < 8;
-        if (n > total - stop) {
-            n = (unsigned)(total - stop);
-            ends = true;
-        }
-        if (stop + n > TEXT_MAX + 1) {
-            return BL_REASON_LONG_NAME;
-        }
-        put_word(out, (unsigned)stop, v, n);
-        uint64_t dots = octets_in(v & ~HIGHS, '.', '.') & (n == 8 ? ~UINT64_C(0) : (UINT64_C(1) << 8 * n) - 1);
-        for (; dots; dots &= dots - 1) {
-            close_label(&s, (unsigned)stop + first_octet(dots));
-        }
-        stop += n;
-        if (ends) {
-            break;
-        }
+    unsigned stop = scan_octets(t.p, text_len(t), &s);
+    if (stop > TEXT_MAX + 1) {
+        return BL_REASON_LONG_NAME;
     }
-    if (stop < total) {
-        return stop > TEXT_MAX ? BL_REASON_LONG_NAME : diagnose(t);
+    return stop < text_len(t) ? diagnose(t) : scan_end(&s, stop, flags);
+}
+
+const uint8_t *bl_name_scan(const uint8_t *p, unsigned flags, struct dns_name *out)
+{
+    struct scan s = {.out = out};
+    unsigned stop = scan_octets(p, SIZE_MAX, &s);
+    if (UNLIKELY(stop > TEXT_MAX + 1) || UNLIKELY(scan_end(&s, stop, flags) != REASON_NONE)) {
+        return NULL;
     }
-    if (s.prev == stop && stop > 0) { /* a trailing dot, or no text after the last one */
-        stop--;
-    } else {
-        close_label(&s, (unsigned)stop);
-    }
-    if (UNLIKELY(s.empty || s.wide || stop > TEXT_MAX)) {
-        return s.empty ? BL_REASON_EMPTY_LABEL : s.wide ? BL_REASON_LONG_LABEL : BL_REASON_LONG_NAME;
-    }
-    out->labels = (uint8_t)s.labels;
-    out->off[s.labels] = (uint8_t)(stop + 1);
-    out->wire[stop + 1] = 0;
-    out->len = (uint8_t)(stop + 2);
-    enum bl_reason why = judge(out, flags);
-    if (UNLIKELY(why == BL_REASON_NUMERIC_TLD) && bl_address(t) != ADDRESS_NOT) {
-        return BL_REASON_ADDRESS;
-    }
-    return why;
+    return p + stop;
 }

@@ -35,6 +35,14 @@ static ALWAYS_INLINE uint32_t bl_sizes_sum(const uint8_t *sizes, unsigned n)
     return (uint32_t)(pairs * UINT64_C(0x0001000100010001) >> 48);
 }
 
+/* The same for n < 8. */
+static ALWAYS_INLINE uint32_t bl_sizes_below_8(const uint8_t *sizes, unsigned n)
+{
+    const uint64_t even = UINT64_C(0x007f007f007f007f);
+    uint64_t v = le64_read(sizes) & ((UINT64_C(1) << 8 * n) - 1);
+    return (uint32_t)(((v & even) + (v >> 8 & even)) * UINT64_C(0x0001000100010001) >> 48);
+}
+
 /* Is the top-level domain of the name the one of this row? */
 static ALWAYS_INLINE bool bl_tld_equal(const uint8_t *row, const uint8_t *label)
 {
@@ -68,51 +76,84 @@ static ALWAYS_INLINE bool bl_record_read(const struct bl_image *image, uint32_t 
     return p <= end && bl_code_match(p, (size_t)(end - p), name, &out->label);
 }
 
-/* Look in a group, and in those that go on with it, for the child that continues the name at out->label. */
-static ALWAYS_INLINE bool bl_group_find(const struct bl_image *image, uint32_t off, uint64_t hash, bool has_tld,
-                                        const struct dns_name *name, struct bl_node *out)
+/* Look among eight records, the octets of whose tags are marked in `same`, for the one that continues the name at out->label. */
+static ALWAYS_INLINE bool bl_marked_find(const struct bl_image *image, uint32_t off, unsigned count, unsigned base, uint64_t same,
+                                         bool has_tld, const struct dns_name *name, struct bl_node *out)
 {
-    const uint64_t tag = (hash & 0xff) * BL_ONES;
-    for (;;) {
-        if (UNLIKELY(off >= image->trie_len)) {
+    const uint8_t *sizes = image->trie + off + 1 + count;
+    do {
+        unsigned k = base + (unsigned)__builtin_ctzll(same) / 8;
+        uint32_t at = off + 1 + 2 * count + (base == 0 ? bl_sizes_below_8(sizes, k) : bl_sizes_sum(sizes, k));
+        if (UNLIKELY(at + (sizes[k] & 0x7fu) > image->trie_len)) {
             return false;
         }
+        if (LIKELY(bl_record_read(image, at, sizes[k], has_tld, name, out))) {
+            out->group = off;
+            return true;
+        }
+        same &= same - 1;
+    } while (UNLIKELY(same != 0));
+    return false;
+}
+
+/* Marks octets of `tags` that are `tag`. May mark more, but only above a true one. */
+static ALWAYS_INLINE uint64_t bl_tags_same(uint64_t tags, uint64_t hash)
+{
+    uint64_t differs = tags ^ (hash & 0xff) * BL_ONES;
+    return (differs - BL_ONES) & ~differs & BL_HIGHS;
+}
+
+/* Look in a group of any size, and in those that go on with it, for the child that continues the name at out->label. */
+static inline bool bl_group_find_any(const struct bl_image *image, uint32_t off, uint64_t hash, bool has_tld, const struct dns_name *name,
+                                     struct bl_node *out)
+{
+    const unsigned label = out->label;
+    while (off < image->trie_len) {
         const uint8_t *group = image->trie + off;
         unsigned count = group[0] & BL_COUNT;
-        uint32_t left = image->trie_len - off;
-        if (UNLIKELY(1 + 2 * count > left)) {
+        if (1 + 2 * count > image->trie_len - off) {
             return false;
         }
         for (unsigned base = 0; base < count; base += 8) {
-            uint64_t differs = le64_read(group + 1 + base) ^ tag;
-            uint64_t same = (differs - BL_ONES) & ~differs & BL_HIGHS;
+            uint64_t same = bl_tags_same(le64_read(group + 1 + base), hash);
             if (count - base < 8) {
                 same &= (UINT64_C(1) << 8 * (count - base)) - 1;
             }
-            for (; UNLIKELY(same != 0); same &= same - 1) {
-                unsigned k = base + (unsigned)__builtin_ctzll(same) / 8;
-                const uint8_t *sizes = group + 1 + count;
-                uint32_t at = 1 + 2 * count + bl_sizes_sum(sizes, k);
-                if (at + (sizes[k] & 0x7fu) > left) {
-                    return false;
-                }
-                unsigned label = out->label;
-                if (bl_record_read(image, off + at, sizes[k], has_tld, name, out)) {
-                    out->group = off;
-                    return true;
-                }
-                out->label = label;
+            if (same != 0 && bl_marked_find(image, off, count, base, same, has_tld, name, out)) {
+                return true;
             }
+            out->label = label;
         }
-        if (LIKELY(!(group[0] & BL_MORE))) {
+        if (!(group[0] & BL_MORE)) {
             return false;
         }
         off += 1 + 2 * count + bl_sizes_sum(group + 1 + count, count);
     }
+    return false;
+}
+
+bool bl_group_find_big(const struct bl_image *image, uint32_t off, uint64_t hash, bool has_tld, const struct dns_name *name,
+                       struct bl_node *out);
+
+/* The same, quick for groups of up to eight. */
+static ALWAYS_INLINE bool bl_group_find(const struct bl_image *image, uint32_t off, uint64_t hash, bool has_tld,
+                                        const struct dns_name *name, struct bl_node *out)
+{
+    if (UNLIKELY(off >= image->trie_len)) {
+        return false;
+    }
+    const uint8_t *group = image->trie + off;
+    unsigned head = group[0], count = head & BL_COUNT;
+    if (UNLIKELY(count > 8 || (head & BL_MORE))) {
+        return bl_group_find_big(image, off, hash, has_tld, name, out);
+    }
+    /* Eight tags are there to read whatever the count: at least the padding follows. */
+    uint64_t same = bl_tags_same(le64_read(group + 1), hash) & ~((~UINT64_C(0) << 4 * count) << 4 * count);
+    return UNLIKELY(same != 0) && bl_marked_find(image, off, count, 0, same, has_tld, name, out);
 }
 
 /* From a node to the group that may hold its child of this hash. */
-static ALWAYS_INLINE bool bl_child_group(const struct bl_image *image, const struct bl_node *node, uint64_t hash, uint32_t *off)
+static inline bool bl_child_group(const struct bl_image *image, const struct bl_node *node, uint64_t hash, uint32_t *off)
 {
     uint32_t back = node->children >> 1;
     if (back > node->group) {
@@ -131,61 +172,27 @@ static ALWAYS_INLINE bool bl_child_group(const struct bl_image *image, const str
     return true;
 }
 
-/* The row of the name's top-level domain, or NULL if no rule ends in it. */
-static inline const uint8_t *bl_tld_find(const struct bl_image *image, const struct dns_name *name, uint64_t hash)
+/* May the name's top-level domain be a rule itself? */
+static ALWAYS_INLINE bool bl_walk_may_tld(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes)
 {
-    const uint8_t *label = name->wire + name->off[name->labels - 1];
-    for (uint32_t i = 0, slot = (uint32_t)(hash >> 32); i <= image->tld_mask; i++, slot++) {
-        uint32_t index = le16_read(image->tld_slots + (size_t)(slot & image->tld_mask) * 2);
-        if (index == 0 || index > image->tld_count) {
-            return NULL;
-        }
-        const uint8_t *row = image->tlds + (size_t)(index - 1) * BL_TLD;
-        if (bl_tld_equal(row, label)) {
-            return row;
-        }
-    }
-    return NULL;
+    unsigned bit = name->labels == 0 ? 0 : (unsigned)(suffixes->hash[name->labels - 1] >> 55);
+    return (image->tld_rules[bit / 64] >> bit % 64 & 1) && name->labels != 0;
 }
 
-/*
- * Visit every node of the trie on the way to the name that bears a rule, from the root on: visit(ctx, class, rule, label).
- */
-typedef void bl_walk_visit(void *ctx, uint32_t class_id, uint32_t rule, unsigned label);
+/* The row of the name's top-level domain if that is a rule itself, or NULL. */
+const uint8_t *bl_walk_tld(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes);
 
-static ALWAYS_INLINE void bl_walk(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes,
-                                  bl_walk_visit *visit, void *ctx)
+/* The second-level name, for a name of at least two labels. */
+static ALWAYS_INLINE bool bl_walk_first(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes,
+                                        struct bl_node *node)
 {
-    unsigned labels = name->labels;
-    if (UNLIKELY(image->tld_rules) && labels > 0) {
-        const uint8_t *row = bl_tld_find(image, name, suffixes->hash[labels - 1]);
-        if (row && le32_read(row + BL_TLD_CLASS) != 0) {
-            visit(ctx, le32_read(row + BL_TLD_CLASS), le32_read(row + BL_TLD_RULE), labels - 1);
-        }
-    }
-    if (labels < 2) {
-        return;
-    }
-    struct bl_node node;
-    node.label = labels - 2;
-    uint64_t hash = suffixes->hash[node.label];
+    node->label = name->labels - 2u;
+    uint64_t hash = suffixes->hash[node->label];
     uint32_t off = le32_read(image->directory + (size_t)bl_bucket(hash, image->bucket_count) * 4);
-    if (LIKELY(!bl_group_find(image, off, hash, true, name, &node))) {
-        return;
-    }
-    for (;;) {
-        if (node.class_id != 0) {
-            visit(ctx, node.class_id, node.rule, node.label);
-        }
-        if (node.label == 0 || node.children == 0) {
-            return;
-        }
-        node.label--;
-        hash = suffixes->hash[node.label];
-        if (!bl_child_group(image, &node, hash, &off) || !bl_group_find(image, off, hash, false, name, &node)) {
-            return;
-        }
-    }
+    return bl_group_find(image, off, hash, true, name, node);
 }
+
+/* From a node with children to the next one on the way to the name; node->label is not 0. */
+bool bl_walk_next(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes, struct bl_node *node);
 
 #endif
