@@ -25,39 +25,35 @@ const uint32_t bl_code_weight[3][256] = {WEIGHTS(1), WEIGHTS(40), WEIGHTS(1600)}
 /* By digit; that of the dot is 0, as in paths. */
 static const uint8_t characters[UNIT_DIGITS] = "\x80" "abcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static unsigned digit_of(uint8_t octet)
+/* Top bits of the octets that are 0. */
+static uint64_t zeros_of(uint64_t v)
 {
-    return octet >= BL_CODE_FILL ? 0 : bl_code_weight[0][octet] & 0xff;
-}
-
-/* Units of n digits. */
-static void put_units(const uint8_t *digit, size_t n, uint8_t *out)
-{
-    for (size_t i = 0; i < n; i += 3, out += 2) {
-        unsigned unit = digit[i];
-        if (n - i == 1) {
-            *out = (uint8_t)unit;
-            return;
-        }
-        unit += digit[i + 1] * 40u + (n - i > 2 ? digit[i + 2] * 1600u : 0);
-        le16_write(out, (uint16_t)unit);
-    }
+    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+    return ~(((v & low) + low) | v | low);
 }
 
 size_t bl_code_run(const uint8_t *path, size_t len, uint8_t *out, size_t cap)
 {
-    uint8_t digit[DNS_NAME_MAX];
-    if (len > sizeof digit || bl_code_size(len) > cap) {
+    const uint64_t high = UINT64_C(0x8080808080808080);
+    uint8_t octets[DNS_NAME_MAX + 32];
+    uint64_t all = 0;
+    if (len > DNS_NAME_MAX || bl_code_size(len) > cap) {
         return 0;
     }
-    for (size_t i = 0; i < len; i++) {
-        digit[i] = (uint8_t)(path[i] == 0 ? BL_CODE_DOT : digit_of(path[i]));
-        if (digit[i] == 0) {
+    for (size_t k = 0; k < len; k += 8) {
+        uint64_t v = le64_read(path + k);
+        all |= len - k < 8 ? v & ((UINT64_C(1) << 8 * (len - k)) - 1) : v;
+        le64_write(octets + k, v | (zeros_of(v) >> 7) * BL_CODE_JOIN);
+    }
+    memset(octets + len, BL_CODE_FILL, 12);
+    for (size_t i = 0; i < len; i += 12, out += 8) {
+        uint64_t units;
+        if (!bl_code_twelve(octets + i, &units)) {
             return 0;
         }
+        le64_write(out, units);
     }
-    put_units(digit, len, out);
-    return bl_code_size(len);
+    return (all & high) ? 0 : bl_code_size(len);
 }
 
 size_t bl_decode_run(const uint8_t *codes, size_t len, uint8_t *path, size_t cap)

@@ -30,7 +30,7 @@ static ALWAYS_INLINE size_t bl_code_size(size_t n)
 
 /*
  * Encode a run of labels: the path's octets with 0 between labels, nearest the root first. Returns the octets written to `out`, or 0 when they are more
- * than `cap` or an octet has no digit.
+ * than `cap` or an octet has no digit. Up to seven octets are read after the path, and written after the codes.
  */
 size_t bl_code_run(const uint8_t *path, size_t len, uint8_t *out, size_t cap);
 

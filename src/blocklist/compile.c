@@ -113,19 +113,13 @@ void bl_compile_list_end(struct bl_compile *c, uint32_t rejected, uint32_t lines
     c->list = BL_LISTS_MAX;
 }
 
-unsigned line_width(const struct bl_compile *c, unsigned list)
+/* The labels below the top-level domain, nearest the root first, 0 between. Label i's octets begin at octets + off[i]. */
+static ALWAYS_INLINE void put_path(uint8_t *to, const struct dns_name *name, const uint8_t *octets)
 {
-    uint32_t last = c->lists[list].last_line;
-    return last == 0 ? 0 : 32 - (unsigned)__builtin_clz(last);
-}
-
-/* The labels below the top-level domain, nearest the root first, 0 between. */
-static void put_path(uint8_t *to, const struct dns_name *name)
-{
-    for (unsigned i = name->labels - 1; i-- > 0;) {
-        const uint8_t *label = name->wire + name->off[i];
-        memcpy(to, label + 1, label[0]);
-        to += label[0];
+    for (unsigned i = name->labels - 1u; i-- > 0;) {
+        unsigned n = name->wire[name->off[i]];
+        copy_words(to, octets + name->off[i], n);
+        to += n;
         if (i > 0) {
             *to++ = 0;
         }
@@ -135,6 +129,7 @@ static void put_path(uint8_t *to, const struct dns_name *name)
 void bl_compile_rule(struct bl_compile *c, const struct bl_rule *rule)
 {
     const struct dns_name *name = &rule->name;
+    const uint8_t *octets = rule->text ? rule->text : name->wire + 1;
     if (UNLIKELY(c->err != ERR_OK || c->list >= BL_LISTS_MAX || name->labels == 0)) {
         return;
     }
@@ -142,40 +137,39 @@ void bl_compile_rule(struct bl_compile *c, const struct bl_rule *rule)
     if (c->pass == 0 && rule->line > l->last_line) {
         l->last_line = rule->line;
     }
-    const uint8_t *tld = name->wire + name->off[name->labels - 1];
-    uint64_t tld_hash = dns_suffix_child(dns_suffix_root(), tld + 1, tld[0]);
+    unsigned tld_off = name->off[name->labels - 1], len = 0, part = PARTS;
+    uint64_t tld_hash = dns_suffix_child(dns_suffix_root(), octets + tld_off, name->wire[tld_off]);
     uint64_t hash = 0;
-    unsigned part = PARTS;
-    unsigned len = 0;
     if (LIKELY(name->labels > 1)) {
-        const uint8_t *sld = name->wire + name->off[name->labels - 2];
-        hash = dns_suffix_child(tld_hash, sld + 1, sld[0]);
-        part = (unsigned)(hash >> 56);
-        len = name->off[name->labels - 1] - 1u;
+        unsigned off = name->off[name->labels - 2];
+        hash = dns_suffix_child(tld_hash, octets + off, name->wire[off]);
+        part = (unsigned)(hash >> (64 - PART_BITS));
+        len = tld_off - 1;
         if (part < c->part_first || part >= c->part_end) {
             return;
         }
     } else if (c->pass > 0) {
         return;
     }
-    uint32_t tld_id = tld_intern(c, tld_hash, tld);
-    if (UNLIKELY(tld_id == UINT32_MAX)) {
+    uint32_t tld = tld_intern(c, tld_hash, octets + tld_off, name->wire[tld_off]);
+    if (UNLIKELY(tld == UINT32_MAX)) {
         c->dropped++;
         return;
     }
     uint8_t *p = chain_room(c, &c->parts[part], LOG_PATH + len, 1);
-    if (!p) {
+    if (UNLIKELY(!p)) {
         return;
     }
-    uint16_t id = (uint16_t)tld_id;
+    PREFETCH_WRITE(p + LOG_PATH + len + CACHE_LINE / 2); /* where this partition's next rule goes */
+    c->part_rules[part]++;
     memcpy(p + LOG_HASH, &hash, 8);
     memcpy(p + LOG_LINE, &rule->line, 4);
-    memcpy(p + LOG_TLD, &id, 2);
+    log_tld_set(p, (uint16_t)tld);
     p[LOG_LIST] = (uint8_t)c->list;
     p[LOG_EFFECT] = (uint8_t)(rule->kind << 2 * rule->rank);
     p[LOG_LEN] = (uint8_t)len;
-    if (len > 0) {
-        put_path(p + LOG_PATH, name);
+    if (LIKELY(len > 0)) {
+        put_path(p + LOG_PATH, name, octets);
     }
 }
 
@@ -202,7 +196,7 @@ static uint32_t estimate_second_level(struct bl_compile *c)
     unsigned part = c->part_first;
     for (; part < c->part_end && seen < SAMPLE_LEAST; part++) {
         struct entry *e;
-        uint32_t n = part_load(c, &c->parts[part], &e);
+        uint32_t n = part_load(c, part, &e);
         for (uint32_t i = 0; i < n; i++) {
             distinct += i == 0 || e[i].hash != e[i - 1].hash;
         }
@@ -226,6 +220,10 @@ static void size_directory(struct bl_compile *c)
 bool bl_compile_pass(struct bl_compile *c)
 {
     if (c->pass == 0 && c->err == ERR_OK) {
+        for (unsigned i = 0; i < BL_LISTS_MAX; i++) {
+            uint32_t last = c->lists[i].last_line;
+            c->lists[i].width = (uint8_t)(last == 0 ? 0 : 32 - __builtin_clz(last));
+        }
         size_directory(c);
     }
     if (c->err != ERR_OK || c->pass == c->cfg.passes) {
@@ -233,7 +231,7 @@ bool bl_compile_pass(struct bl_compile *c)
     }
     work_begin(c);
     for (unsigned part = c->part_first; part < c->part_end && c->err == ERR_OK; part++) {
-        trie_part(c, &c->parts[part]);
+        trie_part(c, part);
         chain_free(c, &c->parts[part]);
     }
     c->pass++;

@@ -4,9 +4,10 @@
  * so that rules of one name stay in order of list and line.
  */
 #include "base/attr.h"
+#include "base/require.h"
 #include "blocklist/compile_int.h"
 
-#define SHIFT        40 /* the top octet is the partition's own: order by the 16 bits below it */
+#define SHIFT        (64 - PART_BITS - 16) /* the bits above are the partition's own */
 #define RADIX_LEAST  64
 #define INSERT_MOST  16
 
@@ -48,15 +49,9 @@ void hash_sort(struct entry *e, uint32_t n, struct entry *spare, unsigned shift)
     insertion_pass(e, n);
 }
 
-uint32_t part_load(struct bl_compile *c, const struct chain *part, struct entry **out)
+uint32_t part_load(struct bl_compile *c, unsigned part, struct entry **out)
 {
-    uint32_t n = 0;
-    for (uint32_t off = part->first; off; off = chunk_next(at(c, off))) {
-        const uint8_t *p = at(c, off) + CHUNK_HEAD;
-        for (const uint8_t *end = p + chunk_used(at(c, off)); p < end; p += LOG_PATH + p[LOG_LEN]) {
-            n++;
-        }
-    }
+    uint32_t n = c->part_rules[part], i = 0;
     size_t octets = (size_t)n * 2 * sizeof(struct entry);
     if (octets > c->work_end - c->stack) {
         compile_fail(c, ERR_SPACE);
@@ -64,29 +59,52 @@ uint32_t part_load(struct bl_compile *c, const struct chain *part, struct entry 
     }
     c->stack_end = c->work_end - (uint32_t)octets;
     struct entry *e = (struct entry *)(void *)at(c, c->stack_end);
-    uint32_t i = 0;
-    for (uint32_t off = part->first; off; off = chunk_next(at(c, off))) {
+    for (uint32_t off = c->parts[part].first; off; off = chunk_next(at(c, off))) {
         const uint8_t *p = at(c, off) + CHUNK_HEAD;
+        const uint8_t *next = at(c, chunk_next(at(c, off)));
+        for (unsigned line = 0; line < CHUNK; line += CACHE_LINE) {
+            PREFETCH(next + line);
+        }
         for (const uint8_t *end = p + chunk_used(at(c, off)); p < end; p += LOG_PATH + p[LOG_LEN]) {
             memcpy(&e[i].hash, p + LOG_HASH, 8);
             e[i++].at = (uint32_t)(p - c->base);
         }
     }
+    ASSERT(i == n);
     hash_sort(e, n, e + n, SHIFT);
     *out = e;
     return n;
 }
 
+static ALWAYS_INLINE uint64_t be64(const uint8_t *p)
+{
+    return (uint64_t)be32_read(p) << 32 | be32_read(p + 4);
+}
+
+/* The order of two paths: as memcmp's, the shorter of equals first. */
+static ALWAYS_INLINE int path_compare(const uint8_t *a, unsigned a_len, const uint8_t *b, unsigned b_len)
+{
+    unsigned n = a_len < b_len ? a_len : b_len;
+    for (unsigned k = 0; k < n; k += 8) {
+        uint64_t x = be64(a + k), y = be64(b + k);
+        if (n - k < 8) {
+            x >>= 64 - 8 * (n - k);
+            y >>= 64 - 8 * (n - k);
+        }
+        if (x != y) {
+            return x < y ? -1 : 1;
+        }
+    }
+    return (int)a_len - (int)b_len;
+}
+
 static int log_compare(struct bl_compile *c, const struct entry *x, const struct entry *y)
 {
     const uint8_t *a = at(c, x->at), *b = at(c, y->at);
-    int d = memcmp(a + LOG_TLD, b + LOG_TLD, 2);
-    if (d != 0) {
-        return d;
+    if (log_tld(a) != log_tld(b)) {
+        return log_tld(a) < log_tld(b) ? -1 : 1;
     }
-    unsigned n = a[LOG_LEN] < b[LOG_LEN] ? a[LOG_LEN] : b[LOG_LEN];
-    d = memcmp(a + LOG_PATH, b + LOG_PATH, n);
-    return d != 0 ? d : (int)a[LOG_LEN] - (int)b[LOG_LEN];
+    return path_compare(a + LOG_PATH, a[LOG_LEN], b + LOG_PATH, b[LOG_LEN]);
 }
 
 static void merge(struct bl_compile *c, const struct entry *from, struct entry *to, uint32_t lo, uint32_t mid, uint32_t hi)

@@ -24,27 +24,20 @@ static uint32_t chunk_take(struct bl_compile *c)
     return off;
 }
 
-void *chain_room(struct bl_compile *c, struct chain *chain, uint32_t n, uint32_t align)
+void *chain_grow(struct bl_compile *c, struct chain *chain, uint32_t n)
 {
-    uint8_t *chunk = chain->last ? at(c, chain->last) : NULL;
-    uint32_t used = chunk ? (chunk_used(chunk) + align - 1) & ~(align - 1) : 0;
-    if (UNLIKELY(!chunk || used + n > CHUNK_DATA)) {
-        uint32_t off = chunk_take(c);
-        if (!off) {
-            return NULL;
-        }
-        if (chunk) {
-            memcpy(chunk, &off, 4);
-        } else {
-            chain->first = off;
-        }
-        chain->last = off;
-        chunk = at(c, off);
-        used = 0;
+    uint32_t off = chunk_take(c);
+    if (!off) {
+        return NULL;
     }
-    uint32_t now = used + n;
-    memcpy(chunk + 4, &now, 4);
-    return chunk + CHUNK_HEAD + used;
+    if (chain->last) {
+        memcpy(at(c, chain->last), &off, 4);
+    } else {
+        chain->first = off;
+    }
+    chain->last = off;
+    memcpy(at(c, off) + 4, &n, 4);
+    return at(c, off) + CHUNK_HEAD;
 }
 
 void chain_free(struct bl_compile *c, struct chain *chain)
@@ -71,14 +64,14 @@ uint32_t compile_reserve(struct bl_compile *c, size_t n)
     return off;
 }
 
-uint32_t tld_intern(struct bl_compile *c, uint64_t hash, const uint8_t *label)
+uint32_t tld_intern(struct bl_compile *c, uint64_t hash, const uint8_t *octets, unsigned len)
 {
     const uint32_t mask = ARRAY_LEN(c->tld_slots) - 1;
     uint32_t slot = (uint32_t)(hash >> 32) & mask;
     for (; c->tld_slots[slot] != 0; slot = (slot + 1) & mask) {
         uint32_t index = c->tld_slots[slot] - 1u;
         const uint8_t *row = at(c, c->tld_at[index]);
-        if (row[0] == label[0] && memcmp(row + 1, label + 1, label[0]) == 0) {
+        if (row[0] == len && equal_words(row + 1, octets, len)) {
             return index;
         }
     }
@@ -90,7 +83,8 @@ uint32_t tld_intern(struct bl_compile *c, uint64_t hash, const uint8_t *label)
         return UINT32_MAX;
     }
     memset(row, 0, BL_TLD);
-    memcpy(row, label, label[0] + 1u);
+    row[0] = (uint8_t)len;
+    memcpy(row + 1, octets, len);
     c->tld_at[c->tld_count] = (uint32_t)(row - c->base);
     c->tld_slots[slot] = (uint16_t)++c->tld_count;
     return c->tld_count - 1;

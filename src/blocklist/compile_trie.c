@@ -8,6 +8,7 @@
 #include "dns/suffix.h"
 
 #define NO_CHILDREN UINT32_MAX
+#define AHEAD       8 /* entries whose rules are fetched before their turn */
 
 /* A node that waits for its group. */
 struct node {
@@ -61,7 +62,7 @@ static size_t record_write(struct bl_compile *c, struct node *n, uint32_t group,
     if (n->children != NO_CHILDREN) {
         p = bl_distance_write(p, (group - n->children) << 1 | n->fan);
     }
-    memcpy(p, node_codes(n), n->code_len);
+    copy_words(p, node_codes(n), n->code_len);
     p += n->code_len;
     for (unsigned i = 0; n->row && i < row->count; i++) {
         bits_put(c, n->lines[i], line_width(c, row->pairs[2 * i]));
@@ -91,8 +92,8 @@ static bool trie_full(struct bl_compile *c)
     return c->err != ERR_OK;
 }
 
-/* Write the nodes as one set. Returns its offset. */
-static uint32_t groups_write(struct bl_compile *c, const uint32_t *order, uint32_t count)
+/* Write `count` nodes, one behind the other on the stack from `from` on, as one set. Returns its offset. */
+static uint32_t groups_write(struct bl_compile *c, uint32_t from, uint32_t count)
 {
     uint32_t first = (uint32_t)out_trie_pos(c);
     while (count > 0 && !trie_full(c)) {
@@ -100,31 +101,20 @@ static uint32_t groups_write(struct bl_compile *c, const uint32_t *order, uint32
         uint32_t group = (uint32_t)out_trie_pos(c);
         size_t used = 0;
         mark_group(c, group);
-        c->group_head[0] = (uint8_t)(n | (node_at(c, order[0])->has_tld ? BL_HAS_TLD : 0) | (n < count ? BL_MORE : 0));
+        c->group_head[0] = (uint8_t)(n | (node_at(c, from)->has_tld ? BL_HAS_TLD : 0) | (n < count ? BL_MORE : 0));
         for (unsigned i = 0; i < n; i++) {
-            struct node *node = node_at(c, order[i]);
+            struct node *node = node_at(c, from);
             size_t size = record_write(c, node, group, c->group_records + used);
             c->group_head[1 + i] = (uint8_t)node->hash;
             c->group_head[1 + n + i] = (uint8_t)(size | (node->children != NO_CHILDREN ? BL_HAS_CHILDREN : 0));
             used += size;
+            from += node->size;
         }
         out_bytes(c, c->group_head, 1 + 2 * (size_t)n);
         out_bytes(c, c->group_records, used);
-        order += n;
         count -= n;
     }
     return first;
-}
-
-/* The nodes on the stack from `from` on, as offsets. NULL: out of memory. */
-static uint32_t *nodes_list(struct bl_compile *c, uint32_t from, uint32_t count)
-{
-    uint32_t *order = push(c, (size_t)count * sizeof *order);
-    for (uint32_t i = 0; order && i < count; i++) {
-        order[i] = from;
-        from += node_at(c, from)->size;
-    }
-    return order;
 }
 
 static const uint8_t *path_of(struct bl_compile *c, const struct entry *e, unsigned *len)
@@ -176,6 +166,29 @@ static unsigned sources_gather(struct bl_compile *c, const struct entry *lo, con
     return count;
 }
 
+/* The class of the rules lo..hi-1, which all are on one name; how many sources, in c->source_lines their lines. */
+static struct class_row *class_of(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned *sources)
+{
+    if (hi - lo > 1) {
+        *sources = sources_gather(c, lo, hi);
+        return class_intern(c, c->source_pairs, *sources);
+    }
+    const uint8_t *rule = at(c, lo->at);
+    struct single *single = &c->single[rule[LOG_LIST]];
+    c->lists[rule[LOG_LIST]].rules++;
+    c->rule_count++;
+    memcpy(&c->source_lines[0], rule + LOG_LINE, 4);
+    *sources = 1;
+    if (UNLIKELY(single->row == 0 || single->effect != rule[LOG_EFFECT])) {
+        struct class_row *row = class_intern(c, rule + LOG_LIST, 1);
+        if (row) {
+            *single = (struct single){(uint32_t)((uint8_t *)row - c->base), rule[LOG_EFFECT]};
+        }
+        return row;
+    }
+    return (struct class_row *)(void *)at(c, single->row);
+}
+
 /* Push a node with the rules lo..terminal_end-1, which all are on its name. */
 static struct node *node_push(struct bl_compile *c, const struct entry *lo, const struct entry *terminal_end, struct children children,
                               const uint8_t *codes, size_t code_len)
@@ -183,13 +196,12 @@ static struct node *node_push(struct bl_compile *c, const struct entry *lo, cons
     struct class_row *row = NULL;
     unsigned sources = 0;
     if (lo < terminal_end) {
-        sources = sources_gather(c, lo, terminal_end);
-        row = class_intern(c, c->source_pairs, sources);
+        row = class_of(c, lo, terminal_end, &sources);
         if (!row) {
             return NULL;
         }
     }
-    size_t size = (sizeof(struct node) + (size_t)sources * 4 + code_len + 7) & ~(size_t)7;
+    size_t size = (sizeof(struct node) + (size_t)sources * 4 + code_len + 15) & ~(size_t)7; /* and a word */
     struct node *n = push(c, size);
     if (n) {
         n->size = (uint32_t)size;
@@ -199,10 +211,8 @@ static struct node *node_push(struct bl_compile *c, const struct entry *lo, cons
         n->has_tld = false;
         n->sources = (uint16_t)sources;
         n->code_len = (uint8_t)code_len;
-        memcpy(n->lines, c->source_lines, (size_t)sources * 4);
-        if (code_len > 0) {
-            memcpy(node_codes(n), codes, code_len);
-        }
+        copy_words((uint8_t *)n->lines, (const uint8_t *)c->source_lines, (size_t)sources * 4);
+        copy_words(node_codes(n), codes, code_len);
     }
     return n;
 }
@@ -218,17 +228,26 @@ static struct node *node_make(struct bl_compile *c, const struct entry *lo, cons
     unsigned len, last_len;
     const uint8_t *path = path_of(c, lo, &len);
     const uint8_t *last = path_of(c, hi - 1, &last_len);
-    unsigned end = label_end(path, len, pos);
     uint64_t below = hash;
-    uint8_t codes[BL_RUN_MAX];
-    size_t code_len = bl_code_run(path + pos, end - pos, codes, sizeof codes);
+    uint8_t codes[BL_RUN_MAX + 8];
+    size_t code_len;
+    if (len == last_len && bl_code_size(len - pos) <= BL_RUN_MAX && equal_words(path, last, len)) { /* all of one name */
+        code_len = bl_code_run(path + pos, len - pos, codes, BL_RUN_MAX);
+        struct node *n = code_len > 0 ? node_push(c, lo, hi, (struct children){NO_CHILDREN, false}, codes, code_len) : NULL;
+        if (n) {
+            n->hash = hash;
+        }
+        return n;
+    }
+    unsigned end = label_end(path, len, pos);
+    code_len = bl_code_run(path + pos, end - pos, codes, BL_RUN_MAX);
     while (end < len) {
         unsigned next = label_end(path, len, end + 1);
-        if (label_end(last, last_len, end + 1) != next || memcmp(path + end, last + end, next - end) != 0) {
+        if (label_end(last, last_len, end + 1) != next || !equal_words(path + end, last + end, next - end)) {
             break;
         }
-        uint8_t longer[BL_RUN_MAX];
-        size_t longer_len = bl_code_run(path + pos, next - pos, longer, sizeof longer);
+        uint8_t longer[BL_RUN_MAX + 8];
+        size_t longer_len = bl_code_run(path + pos, next - pos, longer, BL_RUN_MAX);
         if (longer_len == 0) {
             break;
         }
@@ -261,7 +280,7 @@ static const struct entry *same_label(struct bl_compile *c, const struct entry *
     const struct entry *next = lo + 1;
     for (; next < hi; next++) {
         const uint8_t *other = path_of(c, next, &n);
-        if (n < *end || memcmp(other + pos, path + pos, *end - pos) != 0 || (n > *end && other[*end] != 0)) {
+        if (n < *end || !equal_words(other + pos, path + pos, *end - pos) || (n > *end && other[*end] != 0)) {
             break;
         }
     }
@@ -286,9 +305,8 @@ static struct children set_write(struct bl_compile *c, const struct entry *lo, c
         lo = next;
     }
     struct children out = {NO_CHILDREN, false};
-    uint32_t *order = c->err == ERR_OK ? nodes_list(c, stack, count) : NULL;
-    if (order) {
-        out.at = groups_write(c, order, count);
+    if (c->err == ERR_OK) {
+        out.at = groups_write(c, stack, count);
     }
     c->stack = stack;
     return out;
@@ -333,8 +351,7 @@ static struct children fan_write(struct bl_compile *c, const struct entry *lo, c
         for (; at_child < count && bl_bucket(child[at_child].hash, buckets) == b; at_child++, n++) {
             node_make(c, c->entries + child[at_child].at, c->entries + child[at_child].to, pos, child[at_child].hash);
         }
-        uint32_t *order = n > 0 && c->err == ERR_OK ? nodes_list(c, nodes, n) : NULL;
-        start[b] = order ? groups_write(c, order, n) : 0; /* 0: the empty group */
+        start[b] = n > 0 && c->err == ERR_OK ? groups_write(c, nodes, n) : 0; /* 0: the empty group */
         c->stack = nodes;
     }
     struct children out = {(uint32_t)out_trie_pos(c), true};
@@ -348,6 +365,9 @@ static struct children children_write(struct bl_compile *c, const struct entry *
 {
     uint32_t count = 0;
     unsigned end;
+    if (hi - lo < FAN_LEAST) {
+        return set_write(c, lo, hi, pos, parent);
+    }
     for (const struct entry *e = lo; e < hi; e = same_label(c, e, hi, pos, &end)) {
         count++;
     }
@@ -358,10 +378,7 @@ void trie_bucket_end(struct bl_compile *c)
 {
     uint32_t group = 0;
     if (c->bucket_nodes > 0 && c->err == ERR_OK) {
-        uint32_t *order = nodes_list(c, c->bucket_nodes_at, c->bucket_nodes);
-        if (order) {
-            group = groups_write(c, order, c->bucket_nodes);
-        }
+        group = groups_write(c, c->bucket_nodes_at, c->bucket_nodes);
         c->stack = c->bucket_nodes_at;
     }
     if (c->bucket < c->bucket_count) {
@@ -382,23 +399,39 @@ static void second_level(struct bl_compile *c, const struct entry *lo, const str
     }
     struct node *n = node_make(c, lo, hi, 0, lo->hash);
     if (n) {
-        uint16_t tld;
-        memcpy(&tld, at(c, lo->at) + LOG_TLD, 2);
-        n->tld = tld;
+        n->tld = log_tld(at(c, lo->at));
         n->has_tld = true;
         c->bucket_nodes++;
     }
 }
 
+/* Are all these rules on one name? */
+static bool is_one_name(struct bl_compile *c, const struct entry *lo, const struct entry *hi)
+{
+    const uint8_t *first = at(c, lo->at);
+    for (const struct entry *e = lo + 1; e < hi; e++) {
+        const uint8_t *rule = at(c, e->at);
+        if (rule[LOG_LEN] != first[LOG_LEN] || log_tld(rule) != log_tld(first) ||
+            !equal_words(rule + LOG_PATH, first + LOG_PATH, first[LOG_LEN])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Entries of one hash: nearly always of one second-level name. */
 static void same_hash(struct bl_compile *c, struct entry *lo, struct entry *hi)
 {
+    if (is_one_name(c, lo, hi)) {
+        second_level(c, lo, hi);
+        return;
+    }
     if (hi - lo > 1) {
         group_sort(c, lo, (uint32_t)(hi - lo), c->spare);
     }
     while (lo < hi && c->err == ERR_OK) {
         const struct entry *same_tld = lo + 1;
-        while (same_tld < hi && memcmp(at(c, same_tld->at) + LOG_TLD, at(c, lo->at) + LOG_TLD, 2) == 0) {
+        while (same_tld < hi && log_tld(at(c, same_tld->at)) == log_tld(at(c, lo->at))) {
             same_tld++;
         }
         unsigned end;
@@ -408,7 +441,7 @@ static void same_hash(struct bl_compile *c, struct entry *lo, struct entry *hi)
     }
 }
 
-void trie_part(struct bl_compile *c, const struct chain *part)
+void trie_part(struct bl_compile *c, unsigned part)
 {
     struct entry *e;
     uint32_t n = part_load(c, part, &e);
@@ -416,6 +449,9 @@ void trie_part(struct bl_compile *c, const struct chain *part)
     c->spare = e + n;
     for (uint32_t lo = 0, hi; lo < n && c->err == ERR_OK; lo = hi) {
         hi = lo + 1;
+        if (LIKELY(lo + AHEAD < n)) {
+            PREFETCH(at(c, e[lo + AHEAD].at));
+        }
         while (hi < n && e[hi].hash == e[lo].hash) {
             hi++;
         }
@@ -427,15 +463,14 @@ void trie_part(struct bl_compile *c, const struct chain *part)
 void trie_tld_rules(struct bl_compile *c)
 {
     struct entry *e;
-    uint32_t n = part_load(c, &c->parts[PARTS], &e);
+    uint32_t n = part_load(c, PARTS, &e);
     if (n > 1) {
         group_sort(c, e, n, e + n);
     }
     for (uint32_t lo = 0, hi; lo < n && c->err == ERR_OK; lo = hi) {
-        uint16_t tld;
-        memcpy(&tld, at(c, e[lo].at) + LOG_TLD, 2);
+        uint16_t tld = log_tld(at(c, e[lo].at));
         hi = lo + 1;
-        while (hi < n && memcmp(at(c, e[hi].at) + LOG_TLD, &tld, 2) == 0) {
+        while (hi < n && log_tld(at(c, e[hi].at)) == tld) {
             hi++;
         }
         uint32_t stack = c->stack;
@@ -444,7 +479,7 @@ void trie_tld_rules(struct bl_compile *c)
             node->hash = 0;
             node->tld = tld;
             node->has_tld = true;
-            uint32_t group = groups_write(c, &stack, 1);
+            uint32_t group = groups_write(c, stack, 1);
             uint8_t *row = at(c, c->tld_at[tld]);
             const struct class_row *class_row = (const struct class_row *)(const void *)at(c, node->row);
             le32_write(row + BL_TLD_CLASS, class_row->id);

@@ -65,14 +65,14 @@ void bits_put(struct bl_compile *c, uint32_t value, unsigned width)
     c->bit_acc |= (uint64_t)value << c->bit_held;
     c->bit_held += width;
     c->bit_count += width;
-    while (c->bit_held >= 8) {
-        uint8_t *p = chain_room(c, &c->lines, 1, 1);
+    if (c->bit_held >= 32) {
+        uint8_t *p = chain_room(c, &c->lines, 4, 1);
         if (!p) {
             return;
         }
-        *p = (uint8_t)c->bit_acc;
-        c->bit_acc >>= 8;
-        c->bit_held -= 8;
+        le32_write(p, (uint32_t)c->bit_acc);
+        c->bit_acc >>= 32;
+        c->bit_held -= 32;
     }
 }
 
@@ -210,7 +210,8 @@ void out_tables(struct bl_compile *c)
     out_classes(c);
     out_begin(c, BL_LINES);
     chain_out(c, &c->lines);
-    uint8_t last[9] = {(uint8_t)c->bit_acc}; /* and eight zeros, which readers may touch */
+    uint8_t last[12] = {0}; /* and eight zeros, which readers may touch */
+    le32_write(last, (uint32_t)c->bit_acc);
     out_bytes(c, last, sizeof last);
     out_end(c, BL_LINES);
     out_begin(c, BL_MARKS);

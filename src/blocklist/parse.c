@@ -69,6 +69,7 @@ void bl_take(struct bl_parser *p, struct text t, enum bl_kind kind, enum bl_rank
         why = read_foreign(p, t, flags);
     }
     if (LIKELY(why == REASON_NONE)) {
+        p->rule.text = NULL;
         bl_emit(p, kind, rank, from);
     } else {
         bl_reject(p, why, t);
@@ -253,7 +254,7 @@ static const uint8_t *read_usual_line(struct bl_parser *p, const uint8_t *at)
         from = BL_FORMAT_ADBLOCK;
         caret = true;
     }
-    const uint8_t *stop = bl_name_scan(at, 0, &p->rule.name);
+    const uint8_t *stop = bl_name_scan(at, 0, &p->rule);
     if (!stop || (caret && *stop++ != '^')) {
         return NULL;
     }

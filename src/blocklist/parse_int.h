@@ -51,9 +51,11 @@ struct text text_uncomment(struct text t);
 /* Text to name by the rules of docs/blocklist.md. REASON_NONE and *out, or why not. */
 enum bl_reason bl_name_read(struct text t, unsigned flags, struct dns_name *out);
 
-/* The same for a name that ends by itself, with at least BL_NAME_READABLE octets to read: where it ends, or NULL if it is none. */
+/*
+ * The same for a name that ends by itself, with at least BL_NAME_READABLE octets to read: where it ends, or NULL if it is none. Sets out->text too.
+ */
 #define BL_NAME_READABLE 264
-const uint8_t *bl_name_scan(const uint8_t *p, unsigned flags, struct dns_name *out);
+const uint8_t *bl_name_scan(const uint8_t *p, unsigned flags, struct bl_rule *out);
 
 /* Emit a rule on the name in t; rejects it with the right reason if it is none. */
 void bl_take(struct bl_parser *p, struct text t, enum bl_kind kind, enum bl_rank rank, unsigned flags, enum bl_format from);

@@ -12,19 +12,31 @@
 #define HIGHS    (ONES * 0x80)
 #define TEXT_MAX 253 /* characters of a name without trailing dot */
 
-/* Top bits of those octets of v (all below 128) that lie in lo..hi. */
+/* Top bits of those octets of v (all below 128) that lie in lo..hi; below them there is rubbish. */
 static ALWAYS_INLINE uint64_t octets_in(uint64_t v, unsigned lo, unsigned hi)
 {
-    return (v + ONES * (0x80 - lo)) & ~(v + ONES * (0x7f - hi)) & HIGHS;
+    return (v + ONES * (0x80 - lo)) & ~(v + ONES * (0x7f - hi));
+}
+
+/* Top bits of those octets of v (all below 128) that are not c. */
+static ALWAYS_INLINE uint64_t octets_not(uint64_t v, unsigned c)
+{
+    return (v ^ ONES * c) + ONES * 0x7f;
 }
 
 /* Top bits of those octets of lowered text that cannot be in a name: all but a-z 0-9 '-' '.' '_'. */
 static ALWAYS_INLINE uint64_t octets_foreign(uint64_t v)
 {
     uint64_t low = v & ~HIGHS;
-    uint64_t fine = octets_in(low, 'a', 'z') | (octets_in(low, '-', '9') & ~octets_in(low, '/', '/')) |
-                    octets_in(low, '_', '_');
+    uint64_t fine = octets_in(low, 'a', 'z') | (octets_in(low, '-', '9') & octets_not(low, '/')) | ~octets_not(low, '_');
     return (~fine | v) & HIGHS;
+}
+
+/* One bit for each octet of lowered text that is a dot, the first octet's lowest. */
+static ALWAYS_INLINE uint64_t dots_of(uint64_t v)
+{
+    uint64_t marks = ~octets_not(v & ~HIGHS, '.') & ~v & HIGHS;
+    return (marks >> 7) * UINT64_C(0x0102040810204080) >> 56;
 }
 
 /* Which octet the lowest of these top bits belongs to; 8 if there is none. */
@@ -149,9 +161,8 @@ static ALWAYS_INLINE unsigned scan_octets(const uint8_t *p, size_t most, struct 
             return TEXT_MAX + 2;
         }
         le64_write(s->out->wire + stop + 1, v);
-        uint64_t dots = octets_in(v & ~HIGHS, '.', '.') & (n == 8 ? ~UINT64_C(0) : (UINT64_C(1) << 8 * n) - 1);
-        for (; dots; dots &= dots - 1) {
-            close_label(s, stop + first_octet(dots));
+        for (uint64_t dots = dots_of(v) & ((1u << n) - 1); dots; dots &= dots - 1) {
+            close_label(s, stop + (unsigned)__builtin_ctzll(dots));
         }
         stop += n;
     }
@@ -187,12 +198,62 @@ enum bl_reason bl_name_read(struct text t, unsigned flags, struct dns_name *out)
     return stop < text_len(t) ? diagnose(t) : scan_end(&s, stop, flags);
 }
 
-const uint8_t *bl_name_scan(const uint8_t *p, unsigned flags, struct dns_name *out)
+/* A name of more than 63 octets, or a wrong one. */
+static NOINLINE const uint8_t *scan_long(const uint8_t *p, unsigned flags, struct bl_rule *rule)
 {
-    struct scan s = {.out = out};
+    struct scan s = {.out = &rule->name};
+    rule->text = NULL;
     unsigned stop = scan_octets(p, SIZE_MAX, &s);
-    if (UNLIKELY(stop > TEXT_MAX + 1) || UNLIKELY(scan_end(&s, stop, flags) != REASON_NONE)) {
+    return stop > TEXT_MAX + 1 || scan_end(&s, stop, flags) != REASON_NONE ? NULL : p + stop;
+}
+
+/*
+ * Names of less than 64 octets: the dots are gathered as bits, so that empty labels show as neighbours, and no label can be too long.
+ */
+const uint8_t *bl_name_scan(const uint8_t *p, unsigned flags, struct bl_rule *rule)
+{
+    struct dns_name *out = &rule->name;
+    uint64_t dots = 0, capitals = 0, foreign;
+    unsigned stop = 0;
+    for (;; stop += 8) {
+        uint64_t raw = le64_read(p + stop), v = dns_lower8(raw);
+        foreign = octets_foreign(v);
+        capitals |= raw ^ v; /* behind the name, too: they only cost the short cut */
+        le64_write(out->wire + stop + 1, v);
+        dots |= dots_of(v) << stop;
+        if (foreign != 0) {
+            break;
+        }
+        if (UNLIKELY(stop == 56)) {
+            return scan_long(p, flags, rule);
+        }
+    }
+    stop += (unsigned)__builtin_ctzll(foreign) / 8;
+    dots &= (UINT64_C(1) << stop) - 1;
+    unsigned len = stop;
+    if (UNLIKELY(len > 0 && dots >> (len - 1) != 0)) { /* a trailing dot */
+        len--;
+        dots &= (UINT64_C(1) << len) - 1;
+    }
+    if (UNLIKELY(len == 0 || (dots & (dots << 1 | 1)) != 0)) {
         return NULL;
     }
-    return p + stop;
+    unsigned labels = 0, from = 0;
+    for (; dots; dots &= dots - 1) {
+        unsigned dot = (unsigned)__builtin_ctzll(dots);
+        out->wire[from] = (uint8_t)(dot - from);
+        out->off[labels++] = (uint8_t)from;
+        from = dot + 1;
+    }
+    if (UNLIKELY(from == len)) { /* two trailing dots */
+        return NULL;
+    }
+    out->wire[from] = (uint8_t)(len - from);
+    out->off[labels++] = (uint8_t)from;
+    out->off[labels] = (uint8_t)(len + 1);
+    out->wire[len + 1] = 0;
+    out->labels = (uint8_t)labels;
+    out->len = (uint8_t)(len + 2);
+    rule->text = capitals == 0 ? p : NULL;
+    return judge(out, flags) == REASON_NONE ? p + stop : NULL;
 }
