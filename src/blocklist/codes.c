@@ -124,8 +124,9 @@ bool bl_code_match_run(const uint8_t *codes, size_t len, const struct dns_name *
         n += at[0];
         if (bl_code_size(n) == len) {
             memset(octets + n, BL_CODE_FILL, 12);
-            *label = i;
-            return equals_codes(octets, n, codes);
+            bool same = equals_codes(octets, n, codes);
+            *label = same ? i : *label;
+            return same;
         }
         if (i == 0) {
             return false;

@@ -25,7 +25,7 @@ extern const uint32_t bl_code_weight[3][256];
 /* Octets that n characters take. */
 static ALWAYS_INLINE size_t bl_code_size(size_t n)
 {
-    return (n * 2 + 1) / 3;
+    return (n * 2 + 2) / 3;
 }
 
 /*
@@ -53,8 +53,8 @@ static ALWAYS_INLINE bool bl_code_twelve(const uint8_t *c, uint64_t *out)
 }
 
 /*
- * HOT. Does the run of labels in `codes` lead from the suffix after *label down? *label is the first one to compare; on true it is the last one of
- * the run. Exact for every name. Encodes the asked label and compares; reads up to seven octets after codes.
+ * HOT. Does the run of labels in `codes` lead from the suffix after *label down? *label is the first one to compare; on true it becomes the last one of
+ * the run, on false it stays. Exact for every name. Encodes the asked label and compares; reads up to seven octets after codes.
  */
 static ALWAYS_INLINE bool bl_code_match(const uint8_t *codes, size_t len, const struct dns_name *name, unsigned *label)
 {

@@ -68,7 +68,8 @@ static void decide(const struct bl_image *image, const struct steps *steps, cons
             *out = (struct bl_verdict){.action = (uint8_t)bl_rank_action((unsigned)rank),
                                        .rank = (uint8_t)rank,
                                        .label = (uint8_t)step->label,
-                                       .rule = step->rule};
+                                       .rule = step->rule,
+                                       .class_id = step->class_id};
         }
     }
 }

@@ -41,6 +41,7 @@ void rules_add_rule(struct fixture_rules *rules, unsigned list, const struct bl_
     r->rule.kind = rule->kind;
     r->rule.rank = rule->rank;
     r->rule.line = rule->line;
+    r->rule.text = NULL;
     dns_name_copy(&r->rule.name, &rule->name);
 }
 

@@ -189,6 +189,46 @@ static void filter_uncovers_the_next_rule(void **state)
     fixture_rules_free(&rules);
 }
 
+/*
+ * Enough names that tags of eight bits and buckets coincide often: every one is found, and none whose last letter differs. Once a look-up went
+ * on with the wrong label after a record of several labels had the same tag as the right one.
+ */
+static void many_names_share_tags(void **state)
+{
+    (void)state;
+    enum { NAMES = 60000 };
+    struct test_random r = {7};
+    struct fixture_rules rules = {0};
+    struct built b;
+    for (unsigned i = 0; i < NAMES; i++) {
+        char text[80];
+        size_t len = 0;
+        unsigned labels = 1 + test_random_below(&r, 4);
+        for (unsigned k = 0; k < labels; k++) {
+            unsigned n = 2 + test_random_below(&r, k + 1 == labels ? 20 : 6);
+            for (unsigned j = 0; j < n; j++) {
+                text[len++] = (char)('a' + test_random_below(&r, 25));
+            }
+            text[len++] = '.';
+        }
+        memcpy(text + len, "com", 4);
+        rules_add(&rules, 0, text, BL_EXACT, BL_RANK_BLOCK, i + 1);
+    }
+    built_make(&b, &rules, 1);
+    for (size_t i = 0; i < rules.count; i++) {
+        struct dns_name *name = &rules.rule[i].rule.name;
+        struct bl_source source;
+        struct bl_verdict v = image_match(&b.image, name, NULL);
+        assert_int_equal(v.action, BL_BLOCK);
+        assert_int_equal(bl_image_sources(&b.image, v.rule, &source, 1), 1);
+        assert_in_range(source.line, 1, i + 1);
+        name->wire[name->off[0] + name->wire[name->off[0]]] = 'z';
+        assert_int_equal(image_match(&b.image, name, NULL).action, BL_NONE);
+    }
+    built_free(&b);
+    fixture_rules_free(&rules);
+}
+
 /* Octets that no rule has, and names that look like others once lengths and dots are confused. */
 static void strange_names_are_not_mistaken(void **state)
 {
@@ -290,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_model),
         cmocka_unit_test(filter_uncovers_the_next_rule),
+        cmocka_unit_test(many_names_share_tags),
         cmocka_unit_test(strange_names_are_not_mistaken),
         cmocka_unit_test(rules_on_top_level_domains),
         cmocka_unit_test(longest_names),
