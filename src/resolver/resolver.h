@@ -110,7 +110,7 @@ enum resolver_failure {
 };
 void resolver_failed(struct resolver *r, usec_t now, uint32_t ticket, enum resolver_failure why);
 
-/* A TCP client went away: answers to it are forgotten. */
+/* A TCP client of this worker went away: answers to it are forgotten. */
 void resolver_peer_gone(struct resolver *r, uint32_t conn);
 
 /* When to call resolver_tick at the latest; USEC_NEVER if nothing is waiting. */

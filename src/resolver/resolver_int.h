@@ -90,18 +90,19 @@ void forward_query(struct resolver *r, struct query *q, const struct cache_key *
                    bool has_stale);
 void forward_refresh(struct resolver *r, const struct cache_key *key);
 void forward_probe(struct resolver *r, uint16_t upstream);
-void forward_timer(struct resolver *r, uint32_t p);
+void forward_timer(struct resolver *r, uint32_t i);
 
-/* Send p to one upstream, again on the same socket if there is one. */
-void forward_send(struct resolver *r, uint32_t p, uint16_t upstream);
+/* Send question i (a place in the table of pending ones) to one upstream, again on the same socket
+ * if there is one. */
+void forward_send(struct resolver *r, uint32_t i, uint16_t upstream);
 
 /* The next send, if there still is one. False: no upstream is left that could answer. */
-bool forward_next(struct resolver *r, uint32_t p);
+bool forward_next(struct resolver *r, uint32_t i);
 
-/* Every upstream failed p: remember that for a moment and tell the clients. */
-void forward_give_up(struct resolver *r, uint32_t p);
+/* Every upstream failed it: remember that for a moment and tell the clients. */
+void forward_give_up(struct resolver *r, uint32_t i);
 
-void forward_fail(struct resolver *r, uint32_t p);
+void forward_fail(struct resolver *r, uint32_t i);
 void forward_swap(struct resolver *r, const uint16_t to[UPSTREAM_MAX]);
 
 /* The name in the case in which this attempt sends it; out has room for DNS_NAME_MAX octets. */

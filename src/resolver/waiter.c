@@ -105,7 +105,8 @@ void pending_forget(struct resolver *r, uint32_t pending, uint32_t conn)
     p->last_waiter = PENDING_NONE;
     while (*link != PENDING_NONE) {
         uint32_t i = *link;
-        if (t->waiters[i].peer.tcp && t->waiters[i].peer.conn == conn) {
+        const struct peer *peer = &t->waiters[i].peer;
+        if (peer->tcp && peer->conn == conn && peer->worker == r->cfg.worker) {
             *link = t->waiters[i].next;
             t->waiting--;
             alias_free(r, t->waiters[i].alias);

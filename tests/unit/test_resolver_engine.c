@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "dns/proto.h"
+#include "base/cursor.h"
 #include "octets.h"
 #include "unit.h"
 #include "world.h"
@@ -408,6 +409,98 @@ static void cookies_lift_limits_for_their_owner_only(void **state)
     world_close(&w);
 }
 
+/* The largest answer there is passes from a stream to a TCP client, and is cut for others. */
+static void sixty_four_kilobytes_are_intact(void **state)
+{
+    (void)state;
+    static uint8_t out[65535];
+    uint8_t msg[512];
+    world_open(&w);
+    world_apply(&w);
+    struct rrtext_question q = {.name = "big.example", .type = "TXT", .klass = "IN", .id = 9, .rd = true};
+    struct peer p = peer_of("192.0.2.7", 4000), udp = p;
+    p.tcp = true;
+    p.conn = 1;
+    world_ask(&w, 0, &p, msg, rrtext_question(&q, msg, sizeof msg));
+    world_ask(&w, 0, &udp, msg, rrtext_question(&q, msg, sizeof msg));
+    struct world_sent *s = world_take_sent(&w);
+    assert_non_null(s);
+    memcpy(out, s->data, 29);
+    out[2] |= 0x82; /* QR, TC */
+    out[11] = 0;
+    world_respond(&w, s, out, 29);
+    free(s);
+    s = world_take_sent(&w);
+    assert_true(s != NULL && s->stream);
+    /* 256 records of 255 octets fill it nearly up. */
+    struct writer wr = writer_of(out, sizeof out);
+    writer_bytes(&wr, s->data, 29);
+    out[2] |= 0x80;
+    out[11] = 0;
+    unsigned records = 0;
+    for (; wr.cap - wr.len > 255; records++) {
+        writer_be16(&wr, 0xc00c);
+        writer_be16(&wr, DNS_TXT);
+        writer_be16(&wr, DNS_IN);
+        writer_be32(&wr, 60);
+        writer_be16(&wr, 242);
+        writer_u8(&wr, 241);
+        for (unsigned k = 0; k < 241; k++) {
+            writer_u8(&wr, (uint8_t)(records * 7 + k));
+        }
+    }
+    be16_write(out + 6, (uint16_t)records);
+    assert_true(wr.len > 65000);
+    world_respond(&w, s, out, wr.len);
+    free(s);
+    unsigned whole = 0, cut = 0;
+    struct world_answer *a;
+    while ((a = world_take_answer(&w)) != NULL) {
+        whole += a->peer.tcp && a->len == wr.len && memcmp(a->data + 29, out + 29, wr.len - 29) == 0;
+        cut += !a->peer.tcp && a->len == 29 && (a->data[2] & 2) != 0;
+        free(a);
+    }
+    assert_int_equal(whole, 1);
+    assert_int_equal(cut, 1);
+    assert_idle();
+    world_close(&w);
+}
+
+/* All upstreams are dead; everything that expired stands in, each within 1.8 s, repeats at once. */
+static void a_hundred_stale_names_are_all_served(void **state)
+{
+    (void)state;
+    enum { COUNT = 100 };
+    world_open(&w);
+    w.rc.rate_limit = 0;
+    world_add_upstream(&w, UPSTREAM_UDP, 0);
+    world_add_upstream(&w, UPSTREAM_UDP, 0);
+    world_apply(&w);
+    struct world_sent *s;
+    for (unsigned pass = 0; pass < 3; pass++) {
+        for (unsigned i = 0; i < COUNT; i++) {
+            char name[32];
+            name_number(name, "n", i);
+            assert_true(ask("192.0.2.7", name, (uint16_t)i));
+            while ((s = world_take_sent(&w)) != NULL) {
+                if (pass == 0) {
+                    respond(s);
+                }
+                free(s);
+            }
+        }
+        unsigned now = drop_answers(0);
+        assert_int_equal(now, pass == 1 ? 0 : COUNT); /* the second time they wait for the upstreams */
+        world_advance(&w, w.now + 1800 * USEC_PER_MSEC);
+        drop_sent();
+        assert_int_equal(drop_answers(0), pass == 1 ? COUNT : 0);
+        world_advance(&w, w.now + (pass == 0 ? 4000 : 5) * USEC_PER_SEC);
+        drop_sent();
+    }
+    assert_idle();
+    world_close(&w);
+}
+
 /* Thousands of hostile and broken exchanges leave nothing behind. */
 static void nothing_leaks(void **state)
 {
@@ -485,6 +578,8 @@ int main(void)
         cmocka_unit_test(a_black_hole_costs_five_questions_at_most),
         cmocka_unit_test(probes_without_a_socket_harm_nobody),
         cmocka_unit_test(cookies_lift_limits_for_their_owner_only),
+        cmocka_unit_test(sixty_four_kilobytes_are_intact),
+        cmocka_unit_test(a_hundred_stale_names_are_all_served),
         cmocka_unit_test(nothing_leaks),
     };
     return UNIT_RUN(tests);
