@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-#include "dns/proto.h"
 #include "base/cursor.h"
+#include "dns/proto.h"
 #include "octets.h"
 #include "unit.h"
 #include "world.h"
@@ -417,7 +417,8 @@ static void sixty_four_kilobytes_are_intact(void **state)
     uint8_t msg[512];
     world_open(&w);
     world_apply(&w);
-    struct rrtext_question q = {.name = "big.example", .type = "TXT", .klass = "IN", .id = 9, .rd = true};
+    struct rrtext_question q = {
+        .name = "big.example", .type = "TXT", .klass = "IN", .id = 9, .rd = true};
     struct peer p = peer_of("192.0.2.7", 4000), udp = p;
     p.tcp = true;
     p.conn = 1;
@@ -456,7 +457,8 @@ static void sixty_four_kilobytes_are_intact(void **state)
     unsigned whole = 0, cut = 0;
     struct world_answer *a;
     while ((a = world_take_answer(&w)) != NULL) {
-        whole += a->peer.tcp && a->len == wr.len && memcmp(a->data + 29, out + 29, wr.len - 29) == 0;
+        whole +=
+            a->peer.tcp && a->len == wr.len && memcmp(a->data + 29, out + 29, wr.len - 29) == 0;
         cut += !a->peer.tcp && a->len == 29 && (a->data[2] & 2) != 0;
         free(a);
     }
@@ -490,7 +492,8 @@ static void a_hundred_stale_names_are_all_served(void **state)
             }
         }
         unsigned now = drop_answers(0);
-        assert_int_equal(now, pass == 1 ? 0 : COUNT); /* the second time they wait for the upstreams */
+        assert_int_equal(now,
+                         pass == 1 ? 0 : COUNT); /* the second time they wait for the upstreams */
         world_advance(&w, w.now + 1800 * USEC_PER_MSEC);
         drop_sent();
         assert_int_equal(drop_answers(0), pass == 1 ? COUNT : 0);
