@@ -13,6 +13,9 @@
 #include "base/ip.h"
 #include "base/time.h"
 
+#define HTTP_CONNS_SPARE \
+    128 /* rows for connections that are ending while others take their place */
+
 enum http_conn_state {
     CONN_FREE,
     CONN_NEW,     /* no request yet: 10 s for the head of the first one */
@@ -44,8 +47,9 @@ MUST_CHECK enum err http_conns_open(struct http_conns *t, uint32_t cap);
 void http_conns_close(struct http_conns *t);
 
 /*
- * A place for a new connection. If all are in use, the oldest one without a request under way goes,
- * out of those of the address that has most; if there is none, NULL.
+ * A place for a new connection. If all are in use, one goes: of those without a request under way,
+ * else of those that send a body, else of those that have been reading for more than two seconds;
+ * out of them the oldest one of the address that has most. NULL if there is none.
  */
 struct http_conn *http_conns_add(struct http_conns *t, int fd, const struct ip_addr *peer,
                                  usec_t now);
@@ -54,7 +58,7 @@ struct http_conn *http_conns_find(struct http_conns *t, int fd);
 
 void http_conn_set(struct http_conn *c, enum http_conn_state state, usec_t now);
 
-/* End those that are overdue. */
+/* End those that are overdue, and those whose other side has closed. */
 void http_conns_tick(struct http_conns *t, usec_t now);
 
 #endif

@@ -30,7 +30,7 @@ enum {
     POOL_OCTETS =
         18 * 1024, /* of a connection; head of a request of 16 KiB and what goes with it */
     BACKLOG = 512,
-    ACCEPTS_AT_ONCE = 64,
+    ACCEPTS_AT_ONCE = 16, /* then those that gave way are cleared away */
     VANISHED_MS = 20000,
     TICK_MS = 1000
 };
@@ -146,11 +146,12 @@ static struct MHD_Daemon *start_daemon(struct http *h, uint32_t connections)
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
         NULL, NULL, http_request_part, h, MHD_OPTION_EXTERNAL_LOGGER, log_line, h,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(connections + 64), MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_OCTETS,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, http_request_start, h,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-        http_request_end, h, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, h, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(connections + HTTP_CONNS_SPARE),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)POOL_OCTETS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
+        http_request_start, h, MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, http_request_end, h, MHD_OPTION_NOTIFY_CONNECTION,
+        connection_changed, h, MHD_OPTION_END);
 }
 
 /* --- the thread

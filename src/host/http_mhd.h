@@ -28,7 +28,8 @@ struct http_config {
     uint32_t connections;  /* at once, 8..4096; 0: 256 */
     struct api *api;       /* kept */
     pthread_mutex_t *lock; /* kept; held around each call into the API */
-    void (*before)(void *arg); /* called with the lock before each request is answered; may be NULL */
+    void (*before)(
+        void *arg); /* called with the lock before each request is answered; may be NULL */
     void *arg;
 };
 
