@@ -20,7 +20,9 @@
 #include "resolver/local.h"
 #include "resolver/resolver.h"
 #include "stats/stats.h"
+#include "storage.h"
 
+enum { HOSTS_FILES_MAX = 16, HOSTS_FILE_OCTETS = 1 << 20 };
 enum { SERVERS_MAX = 4, NETWORKS_MAX = 8, LOCAL_OCTETS = 1024, RING_OCTETS = 1 << 20 };
 
 /* What is made of the configuration and the rules document. */
@@ -67,12 +69,68 @@ static void add_records(struct local_builder *b, const struct config *cfg, uint3
     }
 }
 
-static enum err derive_local(const struct config *cfg, const struct rules *rules,
-                             struct derived *out)
+/* Hosts files are files of the card here, by their last part. */
+struct hosts {
+    struct span text;
+    uint32_t words;
+};
+
+static uint32_t count_words(struct span text)
+{
+    uint32_t count = 0;
+    bool inside = false;
+    for (size_t i = 0; i < text.len; i++) {
+        bool blank = text.ptr[i] <= ' ';
+        count += !blank && !inside;
+        inside = !blank;
+    }
+    return count;
+}
+
+static void read_hosts(const struct config *cfg, struct hosts out[HOSTS_FILES_MAX])
+{
+    for (uint32_t i = 0; i < cfg->hosts_file.count && i < HOSTS_FILES_MAX; i++) {
+        const char *path = cfg->hosts_file.item[i], *name = strrchr(path, '/');
+        out[i].text = storage_file(name ? name + 1 : path, HOSTS_FILE_OCTETS);
+        out[i].words = count_words(out[i].text);
+        if (out[i].text.len == 0) {
+            log_warning(RESOLVER, "hosts file %s is not on the card", path);
+        }
+    }
+}
+
+static void add_hosts(struct local_builder *b, const struct config *cfg, struct hosts *files,
+                      uint32_t ttl_s)
+{
+    for (uint32_t i = 0; i < cfg->hosts_file.count && i < HOSTS_FILES_MAX; i++) {
+        uint32_t rejected = 0, first = 0;
+        enum err e = local_add_hosts(b, files[i].text, cfg->local_domain, ttl_s, &rejected, &first);
+        if (e != ERR_OK || rejected > 0) {
+            log_warning(RESOLVER, "%s:%u: found %u lines that cannot be used, expected ADDR NAME…",
+                        cfg->hosts_file.item[i], first, rejected);
+        }
+    }
+}
+
+static void free_hosts(struct hosts files[HOSTS_FILES_MAX])
+{
+    for (uint32_t i = 0; i < HOSTS_FILES_MAX; i++) {
+        if (files[i].text.len > 0) {
+            free((void *)(uintptr_t)files[i].text.ptr);
+        }
+    }
+}
+
+static enum err build_local(const struct config *cfg, const struct rules *rules,
+                            struct hosts *files, struct derived *out)
 {
     uint32_t ttl_s = (uint32_t)(cfg->local_ttl_us / USEC_PER_SEC);
-    uint32_t count = cfg->record.count * 2 + rules_local_bound(rules);
+    uint64_t count = (uint64_t)cfg->record.count * 2 + rules_local_bound(rules);
     struct arena arena;
+    for (uint32_t i = 0; i < HOSTS_FILES_MAX; i++) {
+        count += files[i].words * UINT64_C(3);
+    }
+    count = count < LOCAL_RECORDS_MAX ? count : LOCAL_RECORDS_MAX;
     if (count == 0) {
         return ERR_OK;
     }
@@ -82,13 +140,24 @@ static enum err derive_local(const struct config *cfg, const struct rules *rules
         return ERR_MEMORY;
     }
     arena_init(&arena, out->local_mem, len);
-    struct local_builder *b = local_builder_new(&arena, count);
+    struct local_builder *b = local_builder_new(&arena, (uint32_t)count);
     if (!b) {
         return ERR_MEMORY;
     }
     add_records(b, cfg, ttl_s);
     rules_local_fill(rules, b, cfg->local_domain, ttl_s);
+    add_hosts(b, cfg, files, ttl_s);
     return local_build(b, &out->local);
+}
+
+static enum err derive_local(const struct config *cfg, const struct rules *rules,
+                             struct derived *out)
+{
+    struct hosts files[HOSTS_FILES_MAX] = {0};
+    read_hosts(cfg, files);
+    enum err e = build_local(cfg, rules, files, out);
+    free_hosts(files);
+    return e;
 }
 
 static enum err derive(const struct config *cfg, const struct rules *rules, struct derived *out)

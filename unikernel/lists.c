@@ -494,7 +494,7 @@ static uint32_t gather(struct list_entry **out)
     struct list_entry *starter = wanted && !blocks ? calloc(1, sizeof *starter) : NULL;
     if (starter && n < BL_LISTS_MAX) {
         starter->refs = 1;
-        starter->builtin = true;
+        starter->builtin = starter->stand_in = true;
         starter->shown = (struct api_list){.url = BUILTIN, .id = rules_list_id(BUILTIN, false)};
         default_name(&starter->shown);
         out[n++] = starter;

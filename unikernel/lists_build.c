@@ -245,7 +245,8 @@ static enum err take_over(struct build *b, uint64_t size)
     if (e != ERR_OK) {
         return e;
     }
-    if (lists.built) {
+    bool stand_in = b->count > 0 && b->entry[b->count - 1]->stand_in;
+    if (lists.built && !stand_in) {
         lists.built(span_of(b->sink.mem, (size_t)size));
     }
     b->sink.mem = NULL; /* the engine's now */

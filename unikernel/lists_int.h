@@ -18,6 +18,7 @@ struct list_entry {
     struct api_list shown;
     enum bl_format format;
     bool builtin;
+    bool stand_in;  /* the list inside the image, while no other is there */
     bool fixed;     /* known from the image alone: it cannot be fetched from here */
     bool confirmed; /* a much shorter copy is welcome */
     bool gone;      /* no longer configured: its download may stop */

@@ -239,8 +239,8 @@ static void loop(void)
     for (;;) {
         usec_t deadline;
         bool busy = turn(&deadline);
-        usec_t now = clock_now();
-        lists_run(now);
+        lists_run(clock_now());
+        usec_t now = clock_now(); /* others have seen later times while lists were compiled */
         if (now >= second_at) {
             second_at = now + USEC_PER_SEC;
             api_backend_tick(now);

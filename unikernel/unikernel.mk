@@ -29,7 +29,7 @@ UK_DEFS    := -DSINKHOLE_VERSION='"$(VERSION)"' -DBUILD_UNIX=$(or $(SOURCE_DATE_
 UK_INC     := -Iunikernel -Iunikernel/board/$(BOARD) -Isrc -Iunikernel/net -isystem $(UK_THIRD)/lwip/src/include -isystem $(UK_THIRD)/mbedtls/include -isystem $(UK_THIRD)/http-parser -isystem $(UK_THIRD)/jansson/src -Iunikernel/lib/jansson -I$(UK)/gen
 UK_CFLAGS  := -std=gnu17 -O2 -g $(filter-out -Wpedantic,$(WARN)) $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
 UK_THIRD_CFLAGS := -Dstats_init=lwip_stats_init -std=gnu17 -O2 -g -w -fno-strict-aliasing $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
-UK_LDFLAGS := -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-Map=$(UK)/kernel8.map
+UK_LDFLAGS := -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-Map=$@.map
 
 UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            board/$(BOARD)/board.c \
@@ -127,5 +127,23 @@ $(UK)/kernel8.elf: $(UK_OBJS) $(UK)/link.ld
 $(UK)/kernel8.img: $(UK)/kernel8.elf
 	$(Q)$(UK_OBJCOPY) -O binary $< $@
 	@echo "  IMAGE   $@ ($$(stat -c %s $@) octets)"
+
+# The same image that trusts the tests' authority instead of the world's.
+$(UK)/test/ca.pem: tests/unikernel/make_ca.py
+	@mkdir -p $(@D)
+	$(Q)python3 $< $(@D)
+$(UK)/test/roots.c: $(UK)/test/ca.pem tools/pack_roots.py
+	$(Q)python3 tools/pack_roots.py $< > $@.new && mv $@.new $@
+$(UK)/test/roots.o: $(UK)/test/roots.c
+	$(Q)$(UK_CC) $(UK_CFLAGS) -c -o $@ $<
+$(UK)/test/kernel8.elf: $(UK_OBJS) $(UK)/test/roots.o $(UK)/link.ld
+	@echo "  LINK    $@"
+	$(Q)$(UK_CC) $(UK_LDFLAGS) -o $@ $(filter-out $(UK)/roots.o,$(UK_OBJS)) $(UK)/test/roots.o
+$(UK)/test/kernel8.img: $(UK)/test/kernel8.elf
+	$(Q)$(UK_OBJCOPY) -O binary $< $@
+
+.PHONY: unikernel-test-image
+unikernel-test-image: unikernel
+	$(Q)$(MAKE) --no-print-directory BOARD=$(BOARD) $(UK)/test/kernel8.img
 
 -include $(UK_OBJS:.o=.d)

@@ -327,6 +327,8 @@ def several_lists_and_allow_lists_work_together():
 
 @test
 def strangers_are_refused():
+    if os.environ.get("SINKHOLE_TARGET"):
+        skip("the guest sees all clients under one address")
     with Upstream() as up, Sinkhole(lists=[], upstream=up, args=["--allow-from", "10.0.0.0/8"]) as s:
         eq(s.ask("www.example").rcode, "REFUSED")
         eq(up.asked("www.example"), [])

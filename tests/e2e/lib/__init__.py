@@ -13,6 +13,8 @@
 Everything is Python's standard library. The program under test is $SINKHOLE_BIN, else build/release/sinkhole.
 """
 
+import os
+
 from .api import Api, HttpReply
 from .daemon import BINARY, ROOT, Sinkhole, cli, free_port, state_dir
 from .dns import *
@@ -20,3 +22,7 @@ from .client import ask_tcp, ask_udp, exchange_tcp, exchange_udp
 from .lists import ListServer
 from .tap import Skip, check, contains, eq, fail, run, skip, test, wait_until
 from .upstream import Upstream
+
+if os.environ.get("SINKHOLE_TARGET"):
+    # The same cases against the bare-metal image of that board.
+    from .unikernel import Unikernel as Sinkhole

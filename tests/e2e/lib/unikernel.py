@@ -29,6 +29,23 @@ def seen_by_guest(text):
     return str(text).replace("127.0.0.1", HOST).replace("localhost", HOST)
 
 
+def make_disk(path, files, mib=16, slots_kib=1024, lists_kib=4096):
+    """A disk that is one FAT volume: files by name, and the preallocated state.bin and lists.bin unless their size is 0."""
+    with open(path, "wb") as f:
+        f.truncate(mib << 20)
+    subprocess.run(["mkfs.fat", "-n", "SINKHOLE", path], check=True, capture_output=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, kib in (("state.bin", slots_kib), ("lists.bin", lists_kib)):
+            if kib:
+                with open(f"{folder}/{name}", "wb") as f:
+                    f.truncate(kib << 10)
+        for name, content in files.items():
+            with open(f"{folder}/{name}", "wb") as f:
+                f.write(content.encode() if isinstance(content, str) else content)
+        names = sorted(os.listdir(folder))
+        subprocess.run(["mcopy", "-i", path, *(f"{folder}/{n}" for n in names), "::"], check=True, capture_output=True, env={**os.environ, "MTOOLS_SKIP_CHECK": "1"})
+
+
 class Qmp:
     """QEMU's control socket."""
 
@@ -70,7 +87,11 @@ class Unikernel(Sinkhole):
         self.keep_state, self.state, self.ipv6 = True, state, False
         self.port, self.http_port = free_port(("127.0.0.1",)), free_port(("127.0.0.1",))
         self.words = ["sinkhole.probe=off", f"sinkhole.password={PASSWORD}", *words]
+        self.files, self.cut = {}, False
         self._settings(lists, upstream, args, config)
+        if self.files and not disk:
+            disk = f"{self.folder}/disk.img"
+            make_disk(disk, self.files, slots_kib=0, lists_kib=0)
         nic = nic or (f"user,id=n0,restrict=off,hostfwd=udp:127.0.0.1:{self.port}-:53,hostfwd=tcp:127.0.0.1:{self.port}-:53,"
                       f"hostfwd=tcp:127.0.0.1:{self.http_port}-:80" + netdev)
         kernel = kernel or os.environ.get("SINKHOLE_IMAGE") or str(ROOT / f"build/unikernel-{self.board}/kernel8.img")
@@ -110,11 +131,13 @@ class Unikernel(Sinkhole):
             word("upstream", getattr(item, "address", None) or item or f"127.0.0.1:{free_port(('127.0.0.1',))}")
         args = [str(a) for a in args]
         for name, value in zip(args[::2], args[1::2]):
+            if name == "--hosts-file":
+                with open(value, "rb") as f:
+                    value = f"hosts{len(self.files)}.txt"
+                    self.files[value] = f.read()
             word(name.removeprefix("--"), value)
-        for line in (config or "").splitlines():
-            if "=" in line and not line.lstrip().startswith("#"):
-                name, value = line.split("=", 1)
-                word(name.strip(), value.strip().strip('"'))
+        if config:
+            self.files["sinkhole.conf"] = seen_by_guest(config)
 
     qmp = property(lambda self: self._qmp())
 
@@ -157,6 +180,7 @@ class Unikernel(Sinkhole):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def power_cut(self):
+        self.cut = True
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self._reader.join(5)
@@ -164,7 +188,7 @@ class Unikernel(Sinkhole):
     def __exit__(self, kind, value, traceback):
         ended = self.process.poll()
         try:
-            if kind is None and ended is not None:
+            if kind is None and ended is not None and not self.cut:
                 raise AssertionError(f"the machine ended by itself with {ended}:\n{self.log_text()}")
             if kind is None and ("FAULT" in self.log_text() or "BROKEN" in self.log_text()):
                 raise AssertionError(f"the machine broke:\n{self.log_text()}")
