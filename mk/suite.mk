@@ -39,7 +39,26 @@ TEST_SPECS  = $(CHECK_SPECS) $(SANITIZER_ENV) --env SINKHOLE_SLOW=1 --time 600 $
               --env SINKHOLE_BIN=build/tsan/sinkhole 'tsan/e2e/test_e2e_basic=python3 tests/e2e/test_e2e_basic.py' \
               --jobs 1 --env SINKHOLE_SLOW= --env SINKHOLE_BIN=$(PROGRAM) $(BROWSER_SPECS)
 
-.PHONY: check test check-programs deps-test
+# The bare-metal image in QEMU: as a machine, and the same cases as the daemon's. Of the API's those that do not look at the
+# daemon's files or the client's own address.
+UK_API_CASES := without_a_session login_gives cookie_is_safe guessing many_sessions other_origins summary_has blocking_is_paused history_has \
+                version_fits padd_gets unknown_paths health_and_metrics the_page_is_served hostile_names
+QEMU_SPECS := --jobs 2 --time 400 --env SINKHOLE_SLOW= --env SINKHOLE_BIN=$(PROGRAM) 'qemu/machine=python3 tests/unikernel/test_unikernel_machine.py' \
+              --env SINKHOLE_SLOW=1 --env SINKHOLE_TARGET=virt 'qemu/virt/basic=python3 tests/e2e/test_e2e_basic.py' \
+              'qemu/virt/api=python3 tests/e2e/test_e2e_api.py $(UK_API_CASES)' \
+              --env SINKHOLE_TARGET=raspi3 'qemu/raspi3/basic=python3 tests/e2e/test_e2e_basic.py blocked_names extended_error allowed_names large_answers'
+
+.PHONY: check test check-programs deps-test qemu-programs
+qemu-programs:
+	@tools/install-deps.sh qemu
+	@$(MAKE) unikernel-test-image BOARD=virt
+	@$(MAKE) unikernel BOARD=raspi3
+
+# make qemu : builds the images of virt and raspi3 and tests them
+.PHONY: qemu
+qemu: $(PROGRAM) qemu-programs
+	@$(RUN_TESTS) $(if $(ONLY),--only '$(ONLY)') $(QEMU_SPECS)
+
 check-programs: $(TEST_BINS) $(PROGRAM)
 
 check: check-programs $(WEB_MODULES)
@@ -52,7 +71,8 @@ test: deps-test
 	@$(MAKE) check-programs $(WEB_MODULES) $(BROWSER_MODULES)
 	@$(MAKE) CONFIG=asan check-programs
 	@$(MAKE) CONFIG=tsan $(THREADED_SRCS:%.c=build/tsan/%) build/tsan/sinkhole
-	@$(RUN_TESTS) $(if $(ONLY),--only '$(ONLY)') $(TEST_SPECS)
+	@$(MAKE) qemu-programs
+	@$(RUN_TESTS) $(if $(ONLY),--only '$(ONLY)') $(TEST_SPECS) $(QEMU_SPECS)
 
 # Documents that come from src/config/options.def.
 .PHONY: documents

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs what is missing of the Debian packages that the build (build) or the tests (test) need; does nothing when all is there.
-# usage: tools/install-deps.sh build|test|package ...
+# Installs what is missing of the Debian packages that the build (build) or the tests (test) need, to build and try the bare-metal image (qemu); does nothing when all is there.
+# usage: tools/install-deps.sh build|test|qemu|package ...
 set -eu
 
 build="gcc make pkg-config libc6-dev libcrypt-dev libcurl4-openssl-dev libmicrohttpd-dev libjansson-dev libssl-dev libidn2-dev libldns-dev libseccomp-dev libbrotli-dev zlib1g-dev"
 test="python3 libcmocka-dev clang man-db groff-base chromium"
+qemu="gcc-aarch64-linux-gnu picolibc-aarch64-linux-gnu qemu-system-arm mtools dosfstools openssl xz-utils bzip2 python3"
 package="dpkg-dev debhelper fakeroot"
 
 wanted=""
@@ -12,9 +13,10 @@ for set in "$@"; do
     case $set in
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
+    qemu) wanted="$wanted $qemu" ;;
     package) wanted="$wanted $package" ;;
     *)
-        echo "usage: $0 build|test|package ..." >&2
+        echo "usage: $0 build|test|qemu|package ..." >&2
         exit 2
         ;;
     esac

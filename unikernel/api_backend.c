@@ -307,6 +307,8 @@ enum err api_backend_start(struct rng *rng)
         log_info(HTTP, "the page is off");
         return ERR_OK;
     }
+    config.cors_origins = c->http_origin.item;
+    config.cors_count = c->http_origin.count;
     for (uint32_t i = 0; i < c->http_host.count && i < HOSTS_MAX; i++) {
         dns_name_format(&c->http_host.item[i], texts[i]);
         hosts[config.host_count++] = texts[i];

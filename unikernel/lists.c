@@ -403,6 +403,8 @@ static void on_done(void *ctx, const struct fetch_result *r)
         fail(e, r->reason);
     } else if (r->error == ERR_OK && r->status == 304) {
         unchanged(e);
+    } else if (r->gzip || bl_parse_is_gzip(e->text, e->len)) {
+        fail(e, "compressed with gzip, which this build cannot read");
     } else if (r->error == ERR_OK && r->status != 200) {
         strbuf_init(&text, reason, sizeof reason);
         strbuf_printf(&text, "the server answered %u", r->status);

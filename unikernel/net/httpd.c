@@ -214,6 +214,10 @@ static int on_value(http_parser *p, const char *at, size_t len)
 static int on_headers(http_parser *p)
 {
     struct connection *c = p->data;
+    if (p->http_major != 1 || p->http_minor > 1) {
+        c->refuse = 505;
+        return -1;
+    }
     if (p->http_major == 1 && p->http_minor >= 1 && c->value[F_HOST].len == 0) {
         c->refuse = 400;
         return -1;
@@ -300,7 +304,8 @@ static const char *status_text(int status)
                  {431, "Request Header Fields Too Large"},
                  {500, "Internal Server Error"},
                  {501, "Not Implemented"},
-                 {503, "Service Unavailable"}};
+                 {503, "Service Unavailable"},
+                 {505, "HTTP Version Not Supported"}};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         if (texts[i].status == status) {
             return texts[i].text;
