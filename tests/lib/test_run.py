@@ -13,6 +13,7 @@ ROWS = [
     (["a=printf '1..2\\nok 1 - x\\nok 2 - y\\n'"], "2 passed, 0 failed", 0),
     (["a=printf '1..2\\nok 1 - x\\nnot ok 2 - y\\n'; exit 1"], "1 passed, 1 failed", 1),
     (["a=printf '1..2\\nok 1 - x\\nok 2 - y # SKIP no browser\\n'"], "1 passed, 0 failed, 1 skipped", 0),
+    (["a=printf '1..2\\nok 1 - x\\nnot ok 2 # SKIP y\\n'"], "1 passed, 0 failed, 1 skipped", 0),
     (["a=printf '1..0 # SKIP nothing here\\n'"], "0 passed, 0 failed, 1 skipped", 0),
     (["a=true"], "0 passed, 1 failed", 1),
     (["a=printf '1..2\\nok 1 - x\\n'"], "1 passed, 1 failed", 1),
