@@ -9,6 +9,7 @@
 #include "base/require.h"
 #include "resolver/policy.h"
 #include "resolver/resolver_int.h"
+#include "resolver/special.h"
 
 static bool check_cookie(const struct resolver *r, const struct query *q)
 {
@@ -31,6 +32,19 @@ void query_key(const struct resolver *r, const struct query *q, struct cache_key
     };
 }
 
+/* Top-level domains that do not exist outside: whoever answers for them is in the house. */
+static bool is_inside(const struct dns_name *name)
+{
+    static const char *const tops[] = {"lan",      "internal", "home",       "corp",
+                                       "intranet", "private",  "localdomain"};
+    for (size_t i = 0; i < ARRAY_LEN(tops); i++) {
+        if (special_ends_with(name, tops[i])) {
+            return true;
+        }
+    }
+    return name->labels <= 1;
+}
+
 /* May this name have private addresses? Names that the house itself answers for, and exceptions of
  * the settings. */
 static bool rebind_exempt(const struct resolver *r, const struct dns_name *name)
@@ -41,7 +55,7 @@ static bool rebind_exempt(const struct resolver *r, const struct dns_name *name)
             return true;
         }
     }
-    return forward_route(r, name) != 0;
+    return is_inside(name) || forward_route(r, name) != 0;
 }
 
 static bool is_upstream_block(const struct cache_hit *hit)

@@ -74,20 +74,52 @@ static void keep(struct scrub *s, const struct dns_record *rr, uint32_t ttl_s)
     }
 }
 
-static void note_address(struct scrub *s, const struct dns_record *rr)
+static void note_address(struct scrub *s, const struct ip_addr *a)
+{
+    if (ip_is_unspecified(a)) {
+        s->out->hit.flags |= CACHE_HAS_NULL;
+    } else if (ip_is_private(a) || ip_is_loopback(a) || ip_is_link_local(a)) {
+        s->out->hit.flags |= CACHE_HAS_PRIVATE;
+    }
+}
+
+/* Addresses that HTTPS and SVCB records hint at, RFC 9460 7.3: browsers may go there without asking
+ * on. */
+static void note_hints(struct scrub *s, const struct dns_record *rr)
+{
+    enum { IPV4HINT = 4, IPV6HINT = 6 };
+    struct reader params = reader_of(s->msg + rr->rdata, rr->rdlen);
+    struct dns_name target;
+    size_t pos = rr->rdata + 2;
+    if (rr->rdlen < 3 || dns_name_read(s->msg, s->len, &pos, &target) != ERR_OK ||
+        reader_take(&params, pos - rr->rdata) == NULL) {
+        return;
+    }
+    while (reader_left(&params) >= 4 && !params.bad) {
+        unsigned key = reader_be16(&params);
+        size_t len = reader_be16(&params);
+        size_t each = key == IPV4HINT ? 4 : 16;
+        const uint8_t *p = reader_take(&params, len);
+        for (size_t i = 0; p != NULL && (key == IPV4HINT || key == IPV6HINT) && i + each <= len;
+             i += each) {
+            struct ip_addr a = key == IPV4HINT ? ip_v4(p + i) : ip_v6(p + i);
+            note_address(s, &a);
+        }
+    }
+}
+
+/* Private and null addresses are marked; what to do about them is the policy's. */
+static void note_addresses(struct scrub *s, const struct dns_record *rr)
 {
     struct ip_addr a;
     if (rr->type == DNS_A && rr->rdlen == 4) {
         a = ip_v4(s->msg + rr->rdata);
+        note_address(s, &a);
     } else if (rr->type == DNS_AAAA && rr->rdlen == 16) {
         a = ip_v6(s->msg + rr->rdata);
-    } else {
-        return;
-    }
-    if (ip_is_unspecified(&a)) {
-        s->out->hit.flags |= CACHE_HAS_NULL;
-    } else if (ip_is_private(&a) || ip_is_loopback(&a) || ip_is_link_local(&a)) {
-        s->out->hit.flags |= CACHE_HAS_PRIVATE;
+        note_address(s, &a);
+    } else if (rr->type == DNS_HTTPS || rr->type == DNS_SVCB) {
+        note_hints(s, rr);
     }
 }
 
@@ -223,7 +255,7 @@ static bool keep_answers(struct scrub *s, bool *any)
             continue;
         }
         keep(s, &rr, ttl_clamp(rr.ttl, s->limits));
-        note_address(s, &rr);
+        note_addresses(s, &rr);
         *any = *any || !signature;
     }
     return !walk.bad && s->compared <= COMPARED_LABELS;
