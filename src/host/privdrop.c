@@ -1,6 +1,6 @@
 /*
- * Dropping root. System-call filters and file-system rules, which bind the process further, belong
- * at the end of privdrop_apply.
+ * Dropping root. System-call filters and file-system rules, which bind the process further, are in
+ * confine.c.
  */
 #include "host/privdrop.h"
 
@@ -126,7 +126,9 @@ static bool become(const struct privdrop *p)
 enum err privdrop_apply(const struct privdrop *p)
 {
     if (!p->needed) {
-        return ERR_OK;
+        /* Whoever started us may have lent the right to bind. Threads to come inherit none of it.
+         */
+        return geteuid() == 0 || drop_capabilities() ? ERR_OK : ERR_IO;
     }
     if (!become(p) || !drop_capabilities() || setuid(0) == 0) {
         log_error(MAIN, "cannot become user %u: %s", (unsigned)p->uid, strerror(errno));

@@ -33,8 +33,11 @@ MUST_CHECK enum err privdrop_prepare(void);
  * with them. */
 void privdrop_give(const struct privdrop *p, const char *dir);
 
-/* Become the user for good, in all threads: groups, ids, all capabilities. ERR_IO: it did not work,
- * do not go on. */
+/*
+ * Become the user for good, in all threads: groups, ids, all capabilities. Where nothing is needed
+ * and we are not root, the calling thread gives up its capabilities, and those that it starts later
+ * have none. ERR_IO: it did not work, do not go on.
+ */
 MUST_CHECK enum err privdrop_apply(const struct privdrop *p);
 
 #endif

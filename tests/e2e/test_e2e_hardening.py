@@ -3,14 +3,18 @@
 
 import json
 import os
+import pwd
 import random
+import re
 import resource
+import shutil
 import socket
 import struct
 import subprocess
 import threading
 import time
 
+import lib.daemon
 from lib import *
 from lib.daemon import SLOW
 
@@ -93,6 +97,41 @@ def the_sandbox_binds_every_thread():
         eq(set(status_of(s, "NoNewPrivs")), {"1"})
         eq(set(status_of(s, "CapBnd")), {"0" * 16})
         eq(s.ask("www.example").rcode, "NOERROR")
+
+
+@test
+def a_lent_right_to_bind_is_given_up():
+    """As under the service manager: a user with CAP_NET_BIND_SERVICE alone, which workers and lists have no more."""
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        skip("needs root and setpriv")
+    with Upstream() as up, tempfile_dir() as folder:
+        wrapper, state = os.path.join(folder, "lend"), os.path.join(folder, "state")
+        nobody = pwd.getpwnam("nobody").pw_uid
+        os.mkdir(state)
+        with open(wrapper, "w") as f:
+            f.write(f"#!/bin/sh\nchown -R {nobody} {state}\nexec setpriv --reuid {nobody} --clear-groups --inh-caps +net_bind_service "
+                    f"--ambient-caps +net_bind_service {os.path.abspath(BINARY)} \"$@\"\n")
+        for path in (wrapper, folder):
+            os.chmod(path, 0o755)
+        lib.daemon.BINARY = wrapper
+        try:
+            s = daemon(up, state=state, http=False)
+        finally:
+            lib.daemon.BINARY = BINARY
+        with s:
+            eq(s.ask("www.example").rcode, "NOERROR")
+            eq(set(status_of(s, "Uid")), {"\t".join([str(nobody)] * 4)})
+            for kind in ("CapEff", "CapPrm", "CapAmb", "CapBnd"):
+                found = set(status_of(s, kind))
+                check(found == {"0" * 16} or kind == "CapBnd", f"{kind}: {found}")
+
+
+@test
+def the_service_file_lets_the_sandbox_be_made():
+    with open(ROOT / "packaging/systemd/sinkhole.service") as f:
+        unit = f.read()
+    for call in ("seccomp", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "setpriority"):
+        check(re.search(rf"^SystemCallFilter=[^~\n]*\b{call}\b", unit, re.M), call)
 
 
 @test
