@@ -147,7 +147,7 @@ const char *reply_find_header(const struct call *c, const char *name);
  * \uXXXX. ERR_SPACE. */
 MUST_CHECK enum err json_write(const json_t *value, char *buf, size_t cap, size_t *len);
 
-/* Rounded to six decimals. */
+/* Rounded to six decimals; 15 digits are written, so a time of today has five. */
 json_t *json_rounded(double v);
 json_t *json_text(const char *text);            /* any octets: what is not UTF-8 is escaped */
 json_t *json_text_or_null(const char *text);    /* "" and NULL are null */

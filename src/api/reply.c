@@ -37,7 +37,7 @@ static int put_safe(const char *text, size_t len, void *arg)
 enum err json_write(const json_t *value, char *buf, size_t cap, size_t *len)
 {
     struct sink s = {.buf = buf, .cap = cap};
-    size_t flags = JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(16);
+    size_t flags = JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
     if (json_dump_callback(value, put_safe, &s, flags) != 0) {
         return ERR_SPACE;
     }

@@ -148,7 +148,7 @@ static struct MHD_Daemon *start_daemon(struct http *h, uint32_t connections)
         NULL, NULL, http_request_part, h, MHD_OPTION_EXTERNAL_LOGGER, log_line, h,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(connections + HTTP_CONNS_SPARE),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)POOL_OCTETS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
+        (size_t)HTTP_POOL_OCTETS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
         http_request_start, h, MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, http_request_end, h, MHD_OPTION_NOTIFY_CONNECTION,
         connection_changed, h, MHD_OPTION_END);

@@ -20,7 +20,13 @@
 #include "base/err.h"
 #include "base/ip.h"
 
-#define HTTP_LISTEN_MAX 8
+#define HTTP_LISTEN_MAX  8
+#define HTTP_POOL_OCTETS (18 * 1024) /* of a connection: head of a request and what goes with it \
+                                      */
+#define HTTP_BODIES_MAX \
+    ((size_t)8 * 1024 * 1024) /* octets of all request bodies under way together */
+#define HTTP_RESPONSES_MAX \
+    ((size_t)32 * 1024 * 1024) /* octets of all responses under way together, but for streams */
 
 struct http_config {
     struct ip_endpoint listen[HTTP_LISTEN_MAX]; /* port 0: any free one; :: takes IPv6 alone */

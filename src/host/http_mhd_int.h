@@ -8,8 +8,6 @@
 #include "host/http_conns.h"
 #include "host/http_mhd.h"
 
-#define BODIES_MAX ((size_t)8 * 1024 * 1024) /* octets of all request bodies under way together */
-
 struct outflow; /* a streamed response */
 
 struct http {
@@ -28,6 +26,7 @@ struct http {
     _Atomic bool stop;
     _Atomic uint32_t open;   /* connections, for other threads */
     size_t bodies;           /* octets of request bodies held now */
+    size_t responses;        /* octets of responses held now */
     struct outflow *waiting; /* streams that had nothing to send */
 };
 

@@ -284,15 +284,54 @@ static struct MHD_Response *make_stream(struct http *h, struct MHD_Connection *c
     return r;
 }
 
+/* A copy of a response's body. */
+struct body {
+    struct http *h;
+    size_t len;
+    char octets[];
+};
+
+static void body_free(void *cls)
+{
+    struct body *b = cls;
+    b->h->responses -= b->len;
+    free(b);
+}
+
+/* With the lock; NULL if there is no memory or no allowance for it. */
+static struct MHD_Response *copy_response(struct http *h, const struct api_response *response)
+{
+    if (response->body_len > HTTP_RESPONSES_MAX - h->responses) {
+        return NULL;
+    }
+    struct body *b = malloc(sizeof *b + response->body_len);
+    if (!b) {
+        return NULL;
+    }
+    b->h = h;
+    b->len = response->body_len;
+    memcpy(b->octets, response->body, b->len);
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer_with_free_callback_cls(b->len, b->octets, body_free, b);
+    if (!r) {
+        free(b);
+        return NULL;
+    }
+    h->responses += b->len;
+    return r;
+}
+
 static struct MHD_Response *make_response(struct http *h, struct MHD_Connection *connection,
                                           const struct api_response *response)
 {
     if (response->more) {
         return make_stream(h, connection, response);
     }
-    return MHD_create_response_from_buffer(response->body_len, (void *)(uintptr_t)response->body,
-                                           response->body_static ? MHD_RESPMEM_PERSISTENT
-                                                                 : MHD_RESPMEM_MUST_COPY);
+    if (response->body_static || response->body_len == 0) {
+        return MHD_create_response_from_buffer(
+            response->body_len, (void *)(uintptr_t)response->body, MHD_RESPMEM_PERSISTENT);
+    }
+    return copy_response(h, response);
 }
 
 /* The whole request is there: ask the API. */
@@ -313,7 +352,8 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *connection,
     struct MHD_Response *r = make_response(h, connection, &response);
     pthread_mutex_unlock(h->lock);
     if (!r) {
-        return MHD_NO;
+        set_state(connection, CONN_SENDING);
+        return refuse(connection, rq, 503, ERROR_BODY("busy", "Too many answers are under way"));
     }
     for (uint32_t i = 0; i < response.header_count; i++) {
         MHD_add_response_header(r, response.headers[i].name, response.headers[i].value);
@@ -337,7 +377,7 @@ static bool grow_body(struct http *h, struct request *rq, size_t more)
     while (cap < need) {
         cap *= 2;
     }
-    if (h->bodies - rq->body_cap + cap > BODIES_MAX) {
+    if (h->bodies - rq->body_cap + cap > HTTP_BODIES_MAX) {
         return false;
     }
     uint8_t *body = realloc(rq->body, cap);

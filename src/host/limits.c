@@ -23,13 +23,12 @@
 #define TRUST_OCTETS      (4 * MIB)             /* certificates of the system */
 #define TRANSFER_OCTETS   (UINT64_C(192) << 10) /* of libcurl with TLS and HTTP/2, each */
 #define LIST_TRANSFERS    6
-#define RULE_OCTETS_SPARE 4 /* the shortest name of a list with its line end */
-#define SNAPSHOTS_AT_ONCE 3 /* in force, to come, not yet let go by a worker */
-#define RULES_TEXT_FORMS  6 /* the document as text, as a tree, and changed */
-#define HTTP_BODIES       (8 * MIB)
-#define HTTP_POOL         (UINT64_C(32) << 10)
-#define HTTP_RESPONSE     MIB
-#define ALLOCATOR_PERCENT 5 /* what malloc rounds up and keeps */
+#define RULE_OCTETS_SPARE 4                    /* the shortest name of a list with its line end */
+#define SNAPSHOTS_AT_ONCE 3                    /* in force, to come, not yet let go by a worker */
+#define RULES_TEXT_FORMS  6                    /* the document as text, as a tree, and changed */
+#define HTTP_STREAM       (UINT64_C(33) << 10) /* buffer of a streamed answer */
+#define HTTP_STREAMS      24                   /* FEEDS_MAX of src/api */
+#define ALLOCATOR_PERCENT 5                    /* what malloc rounds up and keeps */
 
 struct rows {
     struct limit *item;
@@ -105,8 +104,8 @@ static void http_rows(struct rows *r, const struct config *c)
         return;
     }
     struct api_config api = {0};
-    uint64_t octets = api_memory(&api) + HTTP_BODIES +
-                      (uint64_t)c->http_connections * (HTTP_POOL + HTTP_RESPONSE);
+    uint64_t octets = api_memory(&api) + HTTP_BODIES_MAX + HTTP_RESPONSES_MAX +
+                      HTTP_STREAMS * HTTP_STREAM + (uint64_t)c->http_connections * HTTP_POOL_OCTETS;
     struct limit *l = put(r, "HTTP", octets, "http-connections");
     snprintf(l->bound, sizeof l->bound, "%u connections", c->http_connections);
 }

@@ -66,6 +66,7 @@ enum err stats_init(struct stats **out, void *mem, size_t len, const struct stat
     s->now = now;
     s->offset_us = now_unix_us - (int64_t)now;
     s->since_unix = stats_unix_s(s);
+    s->start = now;
     s->attached_max = cfg->workers_max;
     s->attached = ARENA_ARRAY(&a, struct attached, cfg->workers_max);
     s->scratch = ARENA_ARRAY(&a, struct topk_row, STATS_TOP_READ_MAX);

@@ -114,9 +114,9 @@ uint32_t stats_recent_latency(const struct stats *s, enum query_outcome outcome,
     REQUIRE(outcome < OUTCOME_COUNT);
     *out = s->recent[0][outcome];
     hist_merge(out, &s->recent[1][outcome]);
-    int64_t before = series_start(&s->series[TIMELINE_1H], s->hour > 0 ? 1 : 0);
-    int64_t seconds = stats_unix_s(s) - before;
-    return seconds > 0 ? (uint32_t)seconds : 0;
+    uint64_t running = (s->now - s->start) / USEC_PER_SEC;
+    int64_t window = stats_unix_s(s) - series_start(&s->series[TIMELINE_1H], s->hour > 0 ? 1 : 0);
+    return window > 0 && (uint64_t)window < running ? (uint32_t)window : (uint32_t)running;
 }
 
 /* --- timelines ---------------------------------------------------------------------------------

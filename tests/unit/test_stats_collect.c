@@ -265,6 +265,24 @@ static void latency_is_kept_by_outcome(void **state)
     assert_int_equal(stats_latency(f->stats, OUTCOME_FORWARDED)->count, 0);
 }
 
+static void recent_latency_forgets_after_two_hours(void **state)
+{
+    struct stats_fixture *f = *state;
+    struct hist h;
+    stats_fixture_wait(f, 1800);
+    ask(f, "a.example", "192.0.2.1", QUERY_CACHED, 3);
+    stats_fixture_wait(f, 10);
+    assert_int_equal(stats_recent_latency(f->stats, OUTCOME_CACHED, &h), 1810);
+    assert_int_equal(h.count, 3);
+    stats_fixture_wait(f, 3600);
+    assert_int_equal(stats_recent_latency(f->stats, OUTCOME_CACHED, &h), 5410);
+    assert_int_equal(h.count, 3);
+    stats_fixture_wait(f, 1800);
+    assert_int_equal(stats_recent_latency(f->stats, OUTCOME_CACHED, &h), 3610);
+    assert_int_equal(h.count, 0);
+    assert_int_equal(stats_latency(f->stats, OUTCOME_CACHED)->count, 3);
+}
+
 /* --- lists and upstreams ------------------------------------------------------------------------
  */
 
@@ -492,6 +510,7 @@ int main(void)
         TEST(slow_drift_is_followed),
         TEST(rate_is_of_the_last_minute),
         TEST(latency_is_kept_by_outcome),
+        TEST(recent_latency_forgets_after_two_hours),
         TEST(list_hits_follow_the_list_not_its_place),
         TEST(lists_in_use_are_never_pushed_out),
         TEST(upstreams_have_mean_and_variance),
