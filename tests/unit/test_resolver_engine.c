@@ -409,6 +409,94 @@ static void cookies_lift_limits_for_their_owner_only(void **state)
     world_close(&w);
 }
 
+/* A record of a random type for a random one of some names. */
+static void random_record(struct test_random *rnd, struct writer *wr, const struct dns_name *owners,
+                          unsigned count)
+{
+    static const uint16_t types[] = {DNS_A, DNS_CNAME, DNS_NS, DNS_DNAME, DNS_A};
+    uint16_t type = types[test_random_below(rnd, ARRAY_LEN(types))];
+    const struct dns_name *owner = &owners[test_random_below(rnd, count)];
+    const struct dns_name *target = &owners[test_random_below(rnd, count)];
+    writer_bytes(wr, owner->wire, owner->len);
+    writer_be16(wr, type);
+    writer_be16(wr, DNS_IN);
+    writer_be32(wr, 300);
+    if (type == DNS_A) {
+        writer_be16(wr, 4);
+        writer_be32(wr, 0xcb007142);
+    } else {
+        writer_be16(wr, target->len);
+        writer_bytes(wr, target->wire, target->len);
+    }
+}
+
+/* Whatever stands in an answer, afterwards the cache knows of the asked name and no other (P5, P6).
+ */
+static void no_answer_poisons_other_names(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"www.example", "a.example",    "example",
+                                        "bank.test",   "ns.evil.test", "test"};
+    static const uint16_t types[] = {DNS_A, DNS_AAAA, DNS_CNAME, DNS_NS, DNS_DNAME, CACHE_ANY_TYPE};
+    struct dns_name owners[ARRAY_LEN(texts)];
+    struct test_random rnd = {77};
+    unsigned kept = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
+        assert_int_equal(dns_name_parse(span_str(texts[i]), &owners[i]), ERR_OK);
+    }
+    world_open(&w);
+    w.rc.rate_limit = 0;
+    world_apply(&w);
+    for (unsigned round = 0; round < 3000; round++) {
+        uint8_t out[4096];
+        ask("192.0.2.7", texts[0], (uint16_t)round);
+        for (struct world_sent *s = world_take_sent(&w); s != NULL; s = world_take_sent(&w)) {
+            if (s->data[13] != 'w' && s->data[13] != 'W') {
+                world_fail(&w, s, RESOLVER_UNREACHABLE); /* an open chain is asked on */
+                free(s);
+                continue;
+            }
+            struct writer wr = writer_of(out, sizeof out);
+            writer_bytes(&wr, s->data, 29);
+            out[2] |= 0x80;
+            out[3] = (uint8_t)(test_random_below(&rnd, 4) == 0 ? DNS_NXDOMAIN : 0);
+            memset(out + 6, 0, 6);
+            for (unsigned section = 0; section < 3; section++) {
+                unsigned n = test_random_below(&rnd, 6);
+                out[7 + 2 * section] = (uint8_t)n;
+                while (n-- > 0) {
+                    random_record(&rnd, &wr, owners, ARRAY_LEN(owners));
+                }
+            }
+            world_respond(&w, s, out, wr.len);
+            free(s);
+        }
+        for (unsigned i = 0; i < ARRAY_LEN(owners); i++) {
+            for (unsigned k = 0; k < ARRAY_LEN(types); k++) {
+                uint8_t room[2048];
+                struct cache_hit hit;
+                struct cache_key key = {.name = &owners[i],
+                                        .hash = cache_hash(w.cache, &owners[i]),
+                                        .type = types[k],
+                                        .klass = DNS_IN};
+                bool found =
+                    cache_find(w.cache, &key, w.now, 0, 0, room, sizeof room, &hit) == CACHE_FRESH;
+                bool failure = found && hit.rcode == DNS_SERVFAIL;
+                if (found && !failure &&
+                    (i != 0 || (types[k] != DNS_A && hit.rcode != DNS_NXDOMAIN))) {
+                    fail_msg("round %u: %s is known now", round, texts[i]);
+                }
+                kept += found && i == 0 && !failure;
+            }
+        }
+        drop_answers(0);
+        cache_flush(w.cache);
+    }
+    assert_true(kept > 100);
+    assert_idle();
+    world_close(&w);
+}
+
 /* The largest answer there is passes from a stream to a TCP client, and is cut for others. */
 static void sixty_four_kilobytes_are_intact(void **state)
 {
@@ -581,6 +669,7 @@ int main(void)
         cmocka_unit_test(a_black_hole_costs_five_questions_at_most),
         cmocka_unit_test(probes_without_a_socket_harm_nobody),
         cmocka_unit_test(cookies_lift_limits_for_their_owner_only),
+        cmocka_unit_test(no_answer_poisons_other_names),
         cmocka_unit_test(sixty_four_kilobytes_are_intact),
         cmocka_unit_test(a_hundred_stale_names_are_all_served),
         cmocka_unit_test(nothing_leaks),
