@@ -54,6 +54,14 @@ sed -n 's/^#\([a-z-]* = .*\)/\1/p' "$out/example" >"$out/defaults.conf"
 env -i "$program" config check "$out/defaults.conf" >/dev/null || failed=1
 bash -n packaging/completions/sinkhole.bash || failed=1
 
+# An option that nothing reads would be a lie.
+for field in $(sed -n 's/^OPT("[a-z-]*", \([a-z0-9_]*\),.*/\1/p' src/config/options.def); do
+    grep -rqE "(->|\.)$field\b" src/host src/api src/config/snapshot_fill.c || {
+        echo "src/config/options.def: nothing reads $field"
+        failed=1
+    }
+done
+
 # Each command has its place in the manual.
 for command in $("$program" help --words); do
     grep -q "^\.B.*[ ]\"*$command\b" docs/man/sinkhole.8 || {
