@@ -146,4 +146,12 @@ $(UK)/test/kernel8.img: $(UK)/test/kernel8.elf
 unikernel-test-image: unikernel
 	$(Q)$(MAKE) --no-print-directory BOARD=$(BOARD) $(UK)/test/kernel8.img
 
+# make sdimage : a card for Pi 3 and Pi 4 (docs/pi.md)
+.PHONY: sdimage
+sdimage:
+	@tools/install-deps.sh qemu
+	$(Q)$(MAKE) --no-print-directory unikernel BOARD=raspi3
+	$(Q)$(MAKE) --no-print-directory unikernel BOARD=raspi4
+	$(Q)tools/make_sdimage.sh build/unikernel-raspi3/kernel8.img build/unikernel-raspi4/kernel8.img
+
 -include $(UK_OBJS:.o=.d)
