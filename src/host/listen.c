@@ -15,8 +15,11 @@
 #include "base/require.h"
 #include "host/sockaddr.h"
 
-#define BACKLOG    1024
-#define PORT_TRIES 16 /* for a free port that UDP and TCP both have */
+#define BACKLOG          1024
+#define KEEPALIVE_IDLE_S 30 /* then a probe each … */
+#define KEEPALIVE_EACH_S 10
+#define KEEPALIVE_COUNT  3
+#define PORT_TRIES       16 /* for a free port that UDP and TCP both have */
 
 static void set_int(int fd, int level, int name, int value)
 {
@@ -40,6 +43,20 @@ static void set_udp_options(int fd, int family, bool wildcard)
         set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, wildcard);
         set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
     }
+}
+
+/*
+ * Accepted connections inherit these. A client that vanished without a word (switched off, out of
+ * range) is found out within a minute, also where idle connections may live longer (hardening D7).
+ */
+static void set_tcp_options(int fd)
+{
+    set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_EACH_S);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
 }
 
 /* Bind; an address that is not there (yet) is taken all the same. */
@@ -74,8 +91,7 @@ static int open_socket(struct ip_endpoint *endpoint, bool wildcard, int type, bo
         set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     }
     if (type == SOCK_STREAM) {
-        set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-        set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        set_tcp_options(fd);
     } else {
         set_udp_options(fd, addr.sa.sa_family, wildcard);
     }

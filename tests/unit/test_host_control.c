@@ -1,7 +1,9 @@
 /*
- * Parts of the control thread: its loop, files that are watched, log lines, what the machine's
- * network configuration says.
+ * Listening sockets, and parts of the control thread: its loop, files that are watched, log lines,
+ * what the machine's network configuration says.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,10 +18,56 @@
 #include <cmocka.h>
 
 #include "host/filewatch.h"
+#include "host/listen.h"
 #include "host/logsink.h"
 #include "host/loop.h"
 #include "host/netconf.h"
 #include "host/sys.h"
+
+/* ---- listeners ---- */
+
+static int get_int(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+    assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+static void listeners_take_one_port_for_both_and_all_workers(void **state)
+{
+    (void)state;
+    struct listeners l, second;
+    struct ip_endpoint any[2] = {{.addr = ip_v4((const uint8_t[]){127, 0, 0, 1})}, {.addr = {{0}}}};
+    assert_int_equal(listeners_open(&l, any, 2, 3), ERR_OK);
+    assert_false(l.item[0].wildcard);
+    assert_true(l.item[1].wildcard);
+    for (uint32_t i = 0; i < l.count; i++) {
+        assert_int_not_equal(l.item[i].endpoint.port, 0);
+        for (uint32_t w = 0; w < 3; w++) {
+            struct sockaddr_in6 a;
+            socklen_t len = sizeof a;
+            assert_int_equal(getsockname(l.item[i].udp[w], (struct sockaddr *)&a, &len), 0);
+            assert_int_equal(ntohs(a.sin6_port), l.item[i].endpoint.port);
+            len = sizeof a;
+            assert_int_equal(getsockname(l.item[i].tcp[w], (struct sockaddr *)&a, &len), 0);
+            assert_int_equal(ntohs(a.sin6_port), l.item[i].endpoint.port);
+        }
+    }
+    assert_true(listeners_buffer(&l) > 0);
+    /* Hardening D7: who vanished is found out in a minute. */
+    int tcp = l.item[0].tcp[0];
+    assert_int_equal(get_int(tcp, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_true(get_int(tcp, IPPROTO_TCP, TCP_KEEPIDLE) +
+                    get_int(tcp, IPPROTO_TCP, TCP_KEEPINTVL) *
+                        get_int(tcp, IPPROTO_TCP, TCP_KEEPCNT) <=
+                60);
+    struct ip_endpoint foreign = {.addr = ip_v4((const uint8_t[]){192, 0, 2, 77}), .port = 0};
+    assert_int_equal(listeners_open(&second, &foreign, 1, 1),
+                     ERR_OK); /* not ours yet, perhaps later */
+    listeners_close(&second);
+    listeners_close(&l);
+}
 
 /* ---- loop ---- */
 
@@ -193,6 +241,7 @@ int main(void)
 {
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(listeners_take_one_port_for_both_and_all_workers),
         cmocka_unit_test(loop_calls_what_is_ready_and_due),
         cmocka_unit_test(filewatch_sees_writing_and_replacing),
         cmocka_unit_test(log_lines_have_their_forms),
