@@ -302,6 +302,32 @@ def https_upstreams_are_verified():
             server.close()
 
 
+@test(seconds=90)
+def encrypted_upstreams_can_come_later():
+    """Certificates are loaded and threads are started after privileges and system calls were given up."""
+    with tempfile.TemporaryDirectory() as folder, Upstream() as plain, Upstream() as up:
+        certificates(folder)
+        env = {"SSL_CERT_FILE": os.path.join(folder, "root.pem")}
+        tls, https = TlsServer(folder, up), TlsServer(folder, up, http=True)
+        try:
+            with Sinkhole(lists=[], upstream=False, http=False, env=env, config=f"upstream = {plain.address}\n") as s:
+                eq(s.ask("first.example").rcode, "NOERROR")
+                for name, address in (("tls", f"tls://dns.test.example@127.0.0.1:{tls.port}"),
+                                      ("https", f"https://dns.test.example@127.0.0.1:{https.port}/dns-query")):
+                    with open(s.config_path, "w") as f:
+                        f.write(f"upstream = {address}\n")
+                    mark = s.log_mark()
+                    s.reload()
+                    s.wait_log("read again", after=mark)
+                    for i in range(5):
+                        eq(s.ask(f"{name}{i}.example").rcode, "NOERROR", address)
+                    check(up.asked(f"{name}0.example"), "it came by the new way")
+                eq(len(plain.asked()), 1, "and not by the old one")
+        finally:
+            tls.close()
+            https.close()
+
+
 @test
 def system_upstreams_are_found():
     """Not told of any upstream it takes the machine's, or two public ones; it starts in any case."""
