@@ -65,3 +65,5 @@ $(BUILD)/tests/uk/%.o: unikernel/drivers/%.c
 .PHONY: scenario
 scenario: $(SCENARIO_BIN)
 	$(Q)$(SCENARIO_BIN)
+$(BUILD)/tests/fuzz/fuzz_unikernel_%.o: TEST_CFLAGS := -Itests/unikernel/fake -Iunikernel $(TEST_CFLAGS)
+$(BUILD)/tests/fuzz/fuzz_unikernel_usb: $(BUILD)/tests/uk/usb.o
