@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/require.h"
 #include "host/confine.h"
 #include "host/daemon_int.h"
+#include "host/netconf.h"
 
-/* Where /etc/resolv.conf points to, where there is such a service. */
+/* Beside what is configured. In /run: what writes resolv.conf. */
 static const char *const readable[] = {
     "/etc",
     "/proc",
@@ -34,38 +36,48 @@ static const char *const readable[] = {
 struct paths {
     struct confine_path *item;
     char **made; /* strings of ours, NULL-terminated */
-    size_t count, made_count;
+    size_t count, made_count, room;
     enum err error;
 };
 
 static void add(struct paths *p, const char *path, bool write)
 {
     if (path && path[0] != '\0') {
+        REQUIRE(p->count < p->room);
         p->item[p->count++] = (struct confine_path){.path = path, .write = write};
     }
 }
 
-/* The folder of a file; for a file in the root, the file alone. */
+/* The folder of a file; for a file in the root, the file alone. Takes `path`, which was made with
+ * malloc; NULL is passed over. */
+static void add_parent(struct paths *p, char *path)
+{
+    if (!path) {
+        return;
+    }
+    REQUIRE(p->made_count < p->room);
+    p->made[p->made_count++] = path;
+    char *slash = strrchr(path, '/');
+    if (!slash) {
+        add(p, ".", false);
+        return;
+    }
+    if (slash != path) {
+        *slash = '\0';
+    }
+    add(p, path, false);
+}
+
+/* The folder in which a file is named and, where that is a link, the one in which it is. */
 static void add_folder(struct paths *p, const char *file)
 {
-    if (!file || file[0] == '\0' || p->error != ERR_OK) {
+    if (!file || file[0] == '\0') {
         return;
     }
     char *copy = strdup(file);
-    if (!copy) {
-        p->error = ERR_MEMORY;
-        return;
-    }
-    p->made[p->made_count++] = copy;
-    char *slash = strrchr(copy, '/');
-    if (!slash) {
-        add(p, ".", false);
-    } else if (slash == copy) {
-        add(p, file, false);
-    } else {
-        *slash = '\0';
-        add(p, copy, false);
-    }
+    p->error = copy ? p->error : ERR_MEMORY;
+    add_parent(p, copy);
+    add_parent(p, realpath(file, NULL));
 }
 
 static void add_list(struct paths *p, const char *text, struct list_spec *spec)
@@ -91,15 +103,19 @@ static void add_configured(struct paths *p, const struct config *c, struct list_
     }
     /* What OpenSSL and libcurl look at. */
     add_folder(p, getenv("SSL_CERT_FILE"));
+    /* Kept elsewhere by services that write them. */
+    add_folder(p, NETCONF_RESOLV);
+    add_folder(p, "/etc/hosts");
     add(p, getenv("SSL_CERT_DIR"), false);
 }
 
 static enum err restrict_to(const struct config *c, enum confine_state *out)
 {
-    size_t room =
-        ARRAY_LEN(readable) + c->hosts_file.count + c->list.count + c->allow_list.count + MORE_MAX;
+    size_t room = ARRAY_LEN(readable) + 2 * ((size_t)c->hosts_file.count + c->list.count +
+                                             c->allow_list.count + MORE_MAX);
     struct paths p = {.item = calloc(room, sizeof(struct confine_path)),
-                      .made = calloc(room, sizeof(char *))};
+                      .made = calloc(room, sizeof(char *)),
+                      .room = room};
     struct list_spec *spec = malloc(sizeof *spec);
     p.error = p.item && p.made && spec ? ERR_OK : ERR_MEMORY;
     if (p.error == ERR_OK) {

@@ -157,6 +157,11 @@ def files_outside_are_refused_by_the_kernel():
             eq(s.ask("www.example").rcode, "NOERROR")
         with daemon(up, "--list", outside) as s:  # named at the start: its folder is open
             s.wait_blocked("outside.example")
+        with tempfile_dir() as other:  # through a link too
+            link = os.path.join(other, "link.txt")
+            os.symlink(outside, link)
+            with daemon(up, "--list", link) as s:
+                s.wait_blocked("outside.example")
 
 
 # ---- Bounds ----
