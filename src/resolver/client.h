@@ -22,6 +22,8 @@ struct client {
     uint32_t allowed;
 };
 
+_Static_assert(sizeof(struct client) == 32, "half a line");
+
 struct client_network {
     struct ip_addr net; /* /24 or /56 */
     uint32_t seen_ms;
