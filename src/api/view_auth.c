@@ -90,7 +90,7 @@ static json_t *session_object(const struct call *c, const struct session *s)
         (json_int_t)s->id, "current_session", (int)(s == c->session), "valid", 1, "tls", "login",
         (int)s->encrypted, "mixed", 0, "app", (int)(s->access != ACCESS_FULL), "login_at",
         (json_int_t)s->login_unix, "last_active", (json_int_t)s->last_unix, "valid_until",
-        (json_int_t)(s->last_unix + (int64_t)(c->api->validity / USEC_PER_SEC)), "remote_addr",
+        (json_int_t)s->last_unix + (json_int_t)(c->api->validity / USEC_PER_SEC), "remote_addr",
         addr, "x_forwarded_for", "user_agent", s->user_agent[0] ? s->user_agent : NULL, "cli", 0);
 }
 
