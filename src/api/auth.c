@@ -44,7 +44,7 @@ static void make_token(struct api *a, char out[SID_TEXT])
 
 static bool has_expired(const struct api *a, const struct session *s, usec_t now)
 {
-    return now - s->last > a->validity;
+    return now > s->last && now - s->last > a->validity; /* two clock readings may meet in the wrong order */
 }
 
 static struct session *find_session(struct api *a, usec_t now, const char *sid, size_t len)

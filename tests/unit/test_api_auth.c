@@ -252,6 +252,14 @@ static void sessions_last_half_an_hour_after_their_last_use(void **state)
     assert_int_equal(status_of(f, &(struct ask){.target = "/api/auth", .sid = f->sid}), 401);
 }
 
+static void an_older_clock_reading_ends_no_session(void **state)
+{
+    struct api_fixture *f = *state;
+    assert_int_equal(status_of(f, &(struct ask){.target = "/api/auth", .sid = f->sid}), 200);
+    api_tick(f->api, f->stats.now - 1);
+    assert_int_equal(status_of(f, &(struct ask){.target = "/api/auth", .sid = f->sid}), 200);
+}
+
 static void nobody_is_refused_a_seat(void **state)
 {
     struct api_fixture *f = *state;
@@ -648,6 +656,7 @@ int main(void)
         TEST(every_route_but_the_open_ones_wants_a_log_in),
         TEST(log_out_ends_the_session),
         TEST(sessions_last_half_an_hour_after_their_last_use),
+        TEST(an_older_clock_reading_ends_no_session),
         TEST(nobody_is_refused_a_seat),
         TEST(only_failures_are_limited),
         TEST(one_ipv6_network_is_one_source),
