@@ -74,8 +74,7 @@ enum err api_init(struct api **out, void *mem, size_t len, const struct api_conf
     return ERR_OK;
 }
 
-/* --- a request ----------------------------------------------------------------------------------
- */
+/* --- a request ------------------------------------------------------------------------------- */
 
 /* A browser asks whether a page of another origin may send this. */
 static void answer_preflight(struct call *c)
@@ -187,8 +186,7 @@ void api_handle(struct api *a, usec_t now, const struct api_request *request,
     request_close(&c);
 }
 
-/* --- rules and time -----------------------------------------------------------------------------
- */
+/* --- rules and time -------------------------------------------------------------------------- */
 
 void api_plan(struct api *a, usec_t now, int64_t now_unix)
 {

@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "api/backend.h"
+#include "api/json.h"
 #include "api/rules.h"
 #include "base/rng.h"
 #include "base/siphash.h"
@@ -106,8 +107,7 @@ struct call {
 
 typedef void handler(struct call *c);
 
-/* --- request.c ----------------------------------------------------------------------------------
- */
+/* --- request.c ------------------------------------------------------------------------------- */
 
 /* Cut and decode the path, parse the body. ERR_FORMAT: bad escapes, NUL, too long. */
 MUST_CHECK enum err request_open(struct call *c);
@@ -124,8 +124,7 @@ double param_real(const struct call *c, const char *name, double absent);
  * (NUL-terminated). */
 long percent_decode(struct span in, bool plus_is_space, char *out, size_t cap);
 
-/* --- reply.c ------------------------------------------------------------------------------------
- */
+/* --- reply.c --------------------------------------------------------------------------------- */
 
 /* Takes over `body` (an object; NULL: out of memory, answered as 500); adds "took". */
 void reply_json(struct call *c, int status, json_t *body);
@@ -143,20 +142,9 @@ const char *reply_find_header(const struct call *c, const char *name);
 #define bad_request(c, message) reply_error(c, 400, "bad_request", message, NULL)
 #define not_found(c, message)   reply_error(c, 404, "not_found", message, NULL)
 
-/* A JSON value as text that is safe inside HTML and scripts: < > & and all that is not ASCII are
- * \uXXXX. ERR_SPACE. */
-MUST_CHECK enum err json_write(const json_t *value, char *buf, size_t cap, size_t *len);
-
-/* Rounded to six decimals; 15 digits are written, so a time of today has five. */
-json_t *json_rounded(double v);
-json_t *json_text(const char *text);            /* any octets: what is not UTF-8 is escaped */
-json_t *json_text_or_null(const char *text);    /* "" and NULL are null */
-json_t *json_name(const struct dns_name *name); /* in presentation format */
-json_t *json_wire_name(struct span wire);       /* null if it is no name */
 double call_took(const struct call *c);
 
-/* --- auth.c -------------------------------------------------------------------------------------
- */
+/* --- auth.c ---------------------------------------------------------------------------------- */
 
 /* Who asks. Writes c->access, proof and session; true unless it has answered already (429). */
 bool auth_identify(struct call *c);
@@ -172,8 +160,7 @@ bool origin_is_allowed(const struct call *c); /* the Origin is on the CORS list 
 void auth_end_all_sessions(struct api *a, const struct session *but);
 void auth_tick(struct api *a, usec_t now);
 
-/* --- shared by views ----------------------------------------------------------------------------
- */
+/* --- shared by views ------------------------------------------------------------------------- */
 
 struct span_of_time {
     int64_t from_us, until_us; /* unix time in us; until is not in it */

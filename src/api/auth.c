@@ -39,8 +39,7 @@ static void make_token(struct api *a, char out[SID_TEXT])
     out[SID_TEXT - 1] = '\0';
 }
 
-/* --- sessions -----------------------------------------------------------------------------------
- */
+/* --- sessions -------------------------------------------------------------------------------- */
 
 static bool has_expired(const struct api *a, const struct session *s, usec_t now)
 {
@@ -139,8 +138,7 @@ void auth_tick(struct api *a, usec_t now)
     }
 }
 
-/* --- failures -----------------------------------------------------------------------------------
- */
+/* --- failures -------------------------------------------------------------------------------- */
 
 /* One IPv6 host has a whole /64 to choose from. */
 static struct ip_addr source_of(const struct ip_addr *peer)
@@ -206,8 +204,7 @@ enum api_credential auth_check_password(struct call *c, struct span password)
     return credential;
 }
 
-/* --- where clients put their SID
- * ------------------------------------------------------------------ */
+/* --- where clients put their SID ------------------------------------------------------------- */
 
 static struct span cookie_sid(struct span cookie)
 {
@@ -243,8 +240,7 @@ static bool use_any_sid(struct call *c)
            use_sid(c, cookie_sid(c->req->cookie), PROOF_COOKIE);
 }
 
-/* --- keys ---------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------ */
 
 static bool has_prefix_nocase(struct span s, const char *prefix)
 {

@@ -6,6 +6,7 @@ api_SRCS := \
     explain.c \
     feed.c \
     items.c \
+    json.c \
     lookup.c \
     metrics.c \
     origin.c \

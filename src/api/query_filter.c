@@ -48,8 +48,7 @@ void upstream_text(const struct stats *s, int row, char out[300])
                   (unsigned)use.upstream.endpoint.port);
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 /* A text parameter; what does not fit can match nothing. */
 static void read_text(const struct call *c, struct query_filter *f, const char *name, char *out,
@@ -122,8 +121,7 @@ void query_filter_read(const struct call *c, struct query_filter *out)
     out->everything = out->everything && !out->nothing;
 }
 
-/* --- judging ------------------------------------------------------------------------------------
- */
+/* --- judging --------------------------------------------------------------------------------- */
 
 static bool group_takes(enum filter_group group, enum query_outcome outcome)
 {

@@ -7,96 +7,13 @@
 
 #include "api/api_int.h"
 
-struct sink {
-    char *buf;
-    size_t cap, len;
-};
-
-static int put_safe(const char *text, size_t len, void *arg)
-{
-    static const char digits[] = "0123456789abcdef";
-    struct sink *s = arg;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        bool escape = c == '<' || c == '>' || c == '&' || c == 0x7f;
-        if (s->cap - s->len < (escape ? 6 : 1)) {
-            return -1;
-        }
-        if (escape) {
-            memcpy(s->buf + s->len, "\\u00", 4);
-            s->buf[s->len + 4] = digits[c >> 4];
-            s->buf[s->len + 5] = digits[c & 15];
-            s->len += 6;
-        } else {
-            s->buf[s->len++] = (char)c;
-        }
-    }
-    return 0;
-}
-
-enum err json_write(const json_t *value, char *buf, size_t cap, size_t *len)
-{
-    struct sink s = {.buf = buf, .cap = cap};
-    size_t flags = JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
-    if (json_dump_callback(value, put_safe, &s, flags) != 0) {
-        return ERR_SPACE;
-    }
-    *len = s.len;
-    return ERR_OK;
-}
-
-json_t *json_rounded(double v)
-{
-    const double most = 9e12; /* beyond this a double has no six decimals anyway */
-    if (!(v > -most && v < most)) {
-        return json_real(v == v && v > 0 ? most : 0);
-    }
-    double scaled = v * 1e6 + (v < 0 ? -0.5 : 0.5);
-    return json_real((double)(int64_t)scaled / 1e6);
-}
-
-json_t *json_text(const char *text)
-{
-    char escaped[2048];
-    struct strbuf s;
-    json_t *value = json_string(text);
-    if (!value) { /* not UTF-8 */
-        strbuf_init(&s, escaped, sizeof escaped);
-        strbuf_escaped(&s, span_str(text));
-        value = json_string(escaped);
-    }
-    return value;
-}
-
-json_t *json_text_or_null(const char *text)
-{
-    return text && *text ? json_text(text) : json_null();
-}
-
-json_t *json_name(const struct dns_name *name)
-{
-    char text[DNS_NAME_TEXT];
-    size_t len = dns_name_format(name, text);
-    return json_stringn(text, len);
-}
-
-json_t *json_wire_name(struct span wire)
-{
-    struct dns_name name;
-    if (wire.len == 0 || dns_name_from_wire(wire.ptr, wire.len, &name) != ERR_OK) {
-        return json_null();
-    }
-    return json_name(&name);
-}
-
 double call_took(const struct call *c)
 {
     const struct api_backend *be = c->api->be;
     return be->clock ? (double)(be->clock(be->ctx) - c->clock_start) / 1e6 : 0;
 }
 
-/* --- headers ------------------------------------------------------------------------------------
- */
+/* --- headers --------------------------------------------------------------------------------- */
 
 void reply_header(struct call *c, const char *name, const char *value)
 {
@@ -135,8 +52,7 @@ static void common_headers(struct call *c, const char *content_type)
     reply_header(c, "Referrer-Policy", "no-referrer");
 }
 
-/* --- bodies -------------------------------------------------------------------------------------
- */
+/* --- bodies ---------------------------------------------------------------------------------- */
 
 static const char json_content[] = "application/json; charset=utf-8";
 

@@ -77,6 +77,10 @@ static void parse_body(struct call *c)
     if (body.len == 0) {
         return;
     }
+    if (!json_is_shallow(body)) {
+        c->body_bad = true;
+        return;
+    }
     json_error_t error;
     c->body = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, &error);
     c->body_bad = c->body == NULL;

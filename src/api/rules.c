@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "api/json.h"
 #include "api/rules_int.h"
 #include "base/siphash.h"
 
@@ -41,6 +42,10 @@ enum err rules_parse(struct rules *r, struct span text, char *what, size_t cap)
     if (text.len > RULES_TEXT_MAX) {
         strbuf_printf(&message, "%zu octets, expected at most %d", text.len, RULES_TEXT_MAX);
         return ERR_LIMIT;
+    }
+    if (!json_is_shallow(text)) {
+        strbuf_printf(&message, "more than %d values within values", JSON_DEPTH_MAX);
+        return ERR_FORMAT;
     }
     json_t *doc = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
     if (!doc) {

@@ -139,8 +139,8 @@ usec_t rules_pause_until(const struct rules *r, usec_t now, int64_t now_unix);
 /* When the next rule that has an end does so, in unix seconds; 0: none has one. */
 int64_t rules_next_end(const struct rules *r);
 
-/* --- changes. They touch *r alone: to change what is in force, change a copy and hand it over.
- * ---- */
+/* --- changes. They touch *r alone: to change what is in force, change a copy and hand it over. ---
+ */
 
 /* *to is an empty struct. ERR_MEMORY. */
 MUST_CHECK enum err rules_copy(struct rules *to, const struct rules *from);

@@ -296,8 +296,7 @@ static enum err check_section(json_t *doc, const struct section *s, struct strbu
     return ERR_OK;
 }
 
-/* --- the fields of the document itself ----------------------------------------------------------
- */
+/* --- the fields of the document itself ------------------------------------------------------- */
 
 static enum err check_pause(json_t *doc, struct strbuf *what)
 {

@@ -51,8 +51,7 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* --- own rules ----------------------------------------------------------------------------------
- */
+/* --- own rules ------------------------------------------------------------------------------- */
 
 /* The key's text in the form in which it is stored; NULL if it cannot be stored at all. */
 static const char *stored_text(const struct rule_key *key, char name[DNS_NAME_TEXT],
@@ -160,8 +159,7 @@ uint32_t rules_own_expire(struct rules *r, int64_t now_unix)
     return ended;
 }
 
-/* --- lists --------------------------------------------------------------------------------------
- */
+/* --- lists ----------------------------------------------------------------------------------- */
 
 enum err rules_list_find(const struct rules *r, const char *url, bool allow, uint32_t *index)
 {
@@ -217,8 +215,7 @@ void rules_list_remove(struct rules *r, uint32_t index)
     (void)json_array_remove(rules_section(r, "lists"), index);
 }
 
-/* --- groups and clients -------------------------------------------------------------------------
- */
+/* --- groups and clients ---------------------------------------------------------------------- */
 
 enum err rules_group_find(const struct rules *r, const char *name, uint32_t *index)
 {
@@ -339,8 +336,7 @@ void rules_client_remove(struct rules *r, uint32_t index)
     (void)json_array_remove(rules_section(r, "clients"), index);
 }
 
-/* --- local records, pause, settings
- * --------------------------------------------------------------- */
+/* --- local records, pause, settings ---------------------------------------------------------- */
 
 static bool find_text(const json_t *array, const char *text, size_t *index)
 {

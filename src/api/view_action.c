@@ -5,8 +5,7 @@
 #include "api/routes.h"
 #include "base/log.h"
 
-/* --- fetch lists, telling as it goes
- * -------------------------------------------------------------- */
+/* --- fetch lists, telling as it goes --------------------------------------------------------- */
 
 enum { UPDATE_MAX_S = 600, LINE_OCTETS = 2048 };
 
@@ -106,8 +105,7 @@ void view_gravity(struct call *c)
     }
 }
 
-/* --- one-line actions ---------------------------------------------------------------------------
- */
+/* --- one-line actions ------------------------------------------------------------------------ */
 
 static void reply_done(struct call *c, enum err e)
 {
@@ -132,8 +130,7 @@ void view_flush(struct call *c)
     reply_done(c, c->api->be->flush_cache(c->api->be->ctx));
 }
 
-/* --- log levels ---------------------------------------------------------------------------------
- */
+/* --- log levels ------------------------------------------------------------------------------ */
 
 void view_log_get(struct call *c)
 {

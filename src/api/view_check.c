@@ -129,8 +129,7 @@ void view_check(struct call *c)
                          "others", others, "left_off", (json_int_t)v->left_off));
 }
 
-/* --- Pi-hole's way to ask ------------------------------------------------------------------------
- */
+/* --- Pi-hole's way to ask -------------------------------------------------------------------- */
 
 static void add_found(struct call *c, json_t *domains, json_t *gravity, const struct api_match *m)
 {

@@ -28,8 +28,7 @@ static json_t *domain_object(const struct rule_view *v, int64_t now_unix)
                      json_text_or_null(v->client), "active", (int)rules_own_active(v, now_unix));
 }
 
-/* --- which ones ---------------------------------------------------------------------------------
- */
+/* --- which ones ------------------------------------------------------------------------------ */
 
 /* Type and kind of the path; false: answered with 400. */
 static bool read_type(struct call *c, const char *type, bool *allow)
@@ -122,8 +121,7 @@ void view_domains_get(struct call *c)
     }
 }
 
-/* --- changes ------------------------------------------------------------------------------------
- */
+/* --- changes --------------------------------------------------------------------------------- */
 
 struct addition {
     struct rules next;

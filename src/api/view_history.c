@@ -25,8 +25,7 @@ void view_history(struct call *c)
     reply_json(c, 200, json_pack("{s:o}", "history", history));
 }
 
-/* --- by client ----------------------------------------------------------------------------------
- */
+/* --- by client ------------------------------------------------------------------------------- */
 
 enum { CLIENTS_SHOWN = 20, CLIENTS_SHOWN_MAX = 100 };
 
@@ -79,8 +78,7 @@ void view_history_clients(struct call *c)
         json_pack("{s:o, s:o}", "clients", clients_object(c, clients, n), "history", history));
 }
 
-/* --- the page's spans ---------------------------------------------------------------------------
- */
+/* --- the page's spans ------------------------------------------------------------------------ */
 
 static const struct view_span {
     const char *name;

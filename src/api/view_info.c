@@ -4,8 +4,7 @@
 #include "api/routes.h"
 #include "api/summary.h"
 
-/* --- version ------------------------------------------------------------------------------------
- */
+/* --- version --------------------------------------------------------------------------------- */
 
 /* Local and remote are alike, so that no client tells of an update that does not exist. */
 static json_t *component(const struct api_config *cfg, bool dated)
@@ -32,8 +31,7 @@ void view_version(struct call *c)
     reply_json(c, 200, json_pack("{s:o}", "version", version_object(c)));
 }
 
-/* --- the engine ---------------------------------------------------------------------------------
- */
+/* --- the engine ------------------------------------------------------------------------------ */
 
 /* Counters that clients of Pi-hole's DNS server want to find; what we do not have is 0. */
 static json_t *dnsmasq_object(const struct call *c, const struct api_gauges *g,
@@ -127,8 +125,7 @@ void view_ftl(struct call *c)
     reply_json(c, 200, json_pack("{s:o}", "ftl", ftl));
 }
 
-/* --- the machine --------------------------------------------------------------------------------
- */
+/* --- the machine ----------------------------------------------------------------------------- */
 
 json_t *system_object(const struct call *c, const struct api_system *s)
 {
@@ -201,8 +198,7 @@ void view_login(struct call *c)
     reply_json(c, 200, json_pack("{s:i, s:b}", "https_port", 0, "dns", (int)g.ready));
 }
 
-/* --- messages: lists in trouble ------------------------------------------------------------------
- */
+/* --- messages: lists in trouble -------------------------------------------------------------- */
 
 /* Text between elements of a page. */
 static void html_escape(struct strbuf *out, const char *text)

@@ -60,8 +60,7 @@ static json_t *list_object(const struct call *c, const struct api_list *l)
     return o;
 }
 
-/* --- which ones ---------------------------------------------------------------------------------
- */
+/* --- which ones ------------------------------------------------------------------------------ */
 
 /* The query's type: 1 allow, 0 block, -1 both. */
 static int asked_type(const struct call *c)
@@ -103,8 +102,7 @@ void view_lists_get(struct call *c)
     reply_json(c, 200, json_pack("{s:o}", "lists", array));
 }
 
-/* --- changes ------------------------------------------------------------------------------------
- */
+/* --- changes --------------------------------------------------------------------------------- */
 
 struct list_change {
     struct call *c;
@@ -317,8 +315,7 @@ void view_lists_batch(struct call *c)
     }
 }
 
-/* --- one list, now ------------------------------------------------------------------------------
- */
+/* --- one list, now --------------------------------------------------------------------------- */
 
 static void act_on_list(struct call *c, enum err (*act)(void *ctx, uint32_t id))
 {

@@ -124,8 +124,7 @@ void view_queries(struct call *c)
     f->queries.took = call_took(c);
 }
 
-/* --- what a person may type into the filters
- * ------------------------------------------------------ */
+/* --- what a person may type into the filters ------------------------------------------------- */
 
 enum { SUGGESTIONS = 30 };
 

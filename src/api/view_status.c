@@ -52,7 +52,8 @@ void view_status(struct call *c)
     c->api->be->gauges(c->api->be->ctx, &g);
     const char *version = c->api->cfg->version;
     json_t *body = json_pack(
-        "{s:s, s:o, s:I, s:o, s:i, s:o, s:o, s:{s:I, s:I}, s:[s, s, s, s], s:[s, s, s, s, s, s, s]}",
+        "{s:s, s:o, s:I, s:o, s:i, s:o, s:o, s:{s:I, s:I}, s:[s, s, s, s], s:[s, s, s, s, s, s, "
+        "s]}",
         "version", version[0] == 'v' ? version + 1 : version, "time",
         json_rounded((double)c->unix_us / 1e6), "uptime",
         (json_int_t)((c->now - c->api->start) / USEC_PER_SEC), "window",

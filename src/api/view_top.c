@@ -29,8 +29,7 @@ static void reply_top_of_day(struct call *c, const char *name, json_t *rows)
     reply_top(c, name, rows, t.total, t.outcome[OUTCOME_BLOCKED]);
 }
 
-/* --- names --------------------------------------------------------------------------------------
- */
+/* --- names ----------------------------------------------------------------------------------- */
 
 static void add_name(json_t *rows, json_t *domain, uint64_t count)
 {
@@ -68,8 +67,7 @@ void view_top_domains(struct call *c)
     reply_top_of_day(c, "domains", array);
 }
 
-/* --- clients ------------------------------------------------------------------------------------
- */
+/* --- clients --------------------------------------------------------------------------------- */
 
 static void add_client(const struct call *c, json_t *rows, const struct ip_addr *client,
                        uint64_t count)
@@ -114,8 +112,7 @@ void view_top_clients(struct call *c)
     reply_top_of_day(c, "clients", array);
 }
 
-/* --- the newest blocked names -------------------------------------------------------------------
- */
+/* --- the newest blocked names ---------------------------------------------------------------- */
 
 void view_recent_blocked(struct call *c)
 {

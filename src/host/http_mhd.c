@@ -35,8 +35,7 @@ enum {
     TICK_MS = 1000
 };
 
-/* --- listening
- * ------------------------------------------------------------------------------------ */
+/* --- listening ------------------------------------------------------------------------------- */
 
 static void set_int(int fd, int level, int name, int value)
 {
@@ -105,8 +104,7 @@ static void accept_all(struct http *h, int listener)
     }
 }
 
-/* --- the library's other callbacks
- * ---------------------------------------------------------------- */
+/* --- the library's other callbacks ----------------------------------------------------------- */
 
 static void connection_changed(void *cls, struct MHD_Connection *connection, void **context,
                                enum MHD_ConnectionNotificationCode code)
@@ -154,8 +152,7 @@ static struct MHD_Daemon *start_daemon(struct http *h, uint32_t connections)
         connection_changed, h, MHD_OPTION_END);
 }
 
-/* --- the thread
- * ----------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------ */
 
 static int poll_timeout(struct http *h)
 {
@@ -223,8 +220,7 @@ static int start_thread(struct http *h)
     return error;
 }
 
-/* --- start and stop
- * ------------------------------------------------------------------------------- */
+/* --- start and stop -------------------------------------------------------------------------- */
 
 static enum err start(struct http *h, const struct http_config *cfg)
 {

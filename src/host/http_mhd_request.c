@@ -78,8 +78,7 @@ void http_request_end(void *cls, struct MHD_Connection *connection, void **state
     *state = NULL;
 }
 
-/* --- refusals that the API does not see
- * ----------------------------------------------------------- */
+/* --- refusals that the API does not see ------------------------------------------------------ */
 
 static enum MHD_Result refuse(struct MHD_Connection *connection, struct request *rq,
                               unsigned status, const char *body)
@@ -104,8 +103,7 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, struct request 
 #define ERROR_BODY(key, message) \
     "{\"error\":{\"key\":\"" key "\",\"message\":\"" message "\",\"hint\":null},\"took\":0.0}"
 
-/* --- headers
- * -------------------------------------------------------------------------------------- */
+/* --- headers --------------------------------------------------------------------------------- */
 
 struct head {
     struct api_request *request;
@@ -193,8 +191,7 @@ static bool cut_target(const char *target, struct api_request *request)
     return true;
 }
 
-/* --- responses
- * ------------------------------------------------------------------------------------ */
+/* --- responses ------------------------------------------------------------------------------- */
 
 static ssize_t give(struct outflow *o, char *buf, size_t max)
 {
@@ -364,8 +361,7 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *connection,
     return ok;
 }
 
-/* --- bodies
- * --------------------------------------------------------------------------------------- */
+/* --- bodies ---------------------------------------------------------------------------------- */
 
 /* Room for `more` octets; the allowance of all bodies together is kept. */
 static bool grow_body(struct http *h, struct request *rq, size_t more)

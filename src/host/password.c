@@ -47,8 +47,7 @@ struct passwords {
     uint32_t count;
 };
 
-/* --- hashes
- * --------------------------------------------------------------------------------------- */
+/* --- hashes ---------------------------------------------------------------------------------- */
 
 static bool equal_in_constant_time(const char *a, const char *b)
 {
@@ -111,8 +110,7 @@ static enum err make_text(char *out, size_t len)
     return ERR_OK;
 }
 
-/* --- the file
- * ------------------------------------------------------------------------------------- */
+/* --- the file -------------------------------------------------------------------------------- */
 
 static bool good_name(const char *name)
 {
@@ -230,8 +228,7 @@ static enum err load(struct passwords *p)
     return good ? ERR_OK : ERR_FORMAT;
 }
 
-/* --- opening
- * -------------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 static enum err read_plain(struct passwords *p, const char *path)
 {
@@ -341,8 +338,7 @@ void passwords_close(struct passwords *p)
     free(p);
 }
 
-/* --- checking
- * ------------------------------------------------------------------------------------- */
+/* --- checking -------------------------------------------------------------------------------- */
 
 static struct entry *find_key(struct passwords *p, uint32_t id)
 {
@@ -395,8 +391,7 @@ enum api_credential passwords_check(struct passwords *p, struct span password)
     return c;
 }
 
-/* --- changing
- * ------------------------------------------------------------------------------------- */
+/* --- changing -------------------------------------------------------------------------------- */
 
 enum err passwords_set(struct passwords *p, struct span password)
 {

@@ -102,8 +102,7 @@ uint64_t stats_hash_name(const struct stats *s, const uint8_t *wire, size_t len)
     return siphash13(s->key, wire, len);
 }
 
-/* --- time --------------------------------------------------------------------------------------
- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 static void follow_clock(struct stats *s, usec_t now, int64_t now_unix_us)
 {
@@ -163,8 +162,7 @@ static void rotate(struct stats *s)
     }
 }
 
-/* --- counters ----------------------------------------------------------------------------------
- */
+/* --- counters -------------------------------------------------------------------------------- */
 
 static uint32_t take_delta(const counter_cell *cell, uint64_t *taken)
 {
@@ -216,8 +214,7 @@ static void take_indexed(struct stats *s, struct attached *a)
     }
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ---------------------------------------------------------------------------------- */
 
 static int upstream_of(const struct stats *s, uint16_t index)
 {
@@ -378,8 +375,7 @@ uint32_t stats_collect(struct stats *s, usec_t now, int64_t now_unix_us)
     return n;
 }
 
-/* --- what indexes mean -------------------------------------------------------------------------
- */
+/* --- what indexes mean ----------------------------------------------------------------------- */
 
 int stats_list_row(struct stats *s, uint32_t id)
 {

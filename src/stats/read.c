@@ -119,8 +119,7 @@ uint32_t stats_recent_latency(const struct stats *s, enum query_outcome outcome,
     return window > 0 && (uint64_t)window < running ? (uint32_t)window : (uint32_t)running;
 }
 
-/* --- timelines ---------------------------------------------------------------------------------
- */
+/* --- timelines ------------------------------------------------------------------------------- */
 
 uint32_t stats_timeline_slots(const struct stats *s, enum stats_timeline t)
 {
@@ -148,8 +147,7 @@ bool stats_timeline_at(const struct stats *s, enum stats_timeline t, uint32_t ag
     return true;
 }
 
-/* --- top lists ---------------------------------------------------------------------------------
- */
+/* --- top lists ------------------------------------------------------------------------------- */
 
 uint32_t stats_top_names(const struct stats *s, bool blocked, struct stats_name *out, uint32_t n)
 {
@@ -252,8 +250,7 @@ uint32_t stats_client_slot(const struct stats *s, uint32_t row, uint32_t ago, ui
     return s->clients.row[row].slot_total[at];
 }
 
-/* --- upstreams, lists --------------------------------------------------------------------------
- */
+/* --- upstreams, lists ------------------------------------------------------------------------ */
 
 bool stats_upstream_at(const struct stats *s, uint32_t row, struct stats_upstream_use *out)
 {
@@ -294,8 +291,7 @@ void stats_list_use(const struct stats *s, uint32_t list_id, struct stats_list_u
     }
 }
 
-/* --- the log -----------------------------------------------------------------------------------
- */
+/* --- the log --------------------------------------------------------------------------------- */
 
 uint64_t stats_log_first(const struct stats *s)
 {

@@ -40,8 +40,7 @@ static const char magic[8] = {'s', 'i', 'n', 'k', 's', 't', 'a', 't'};
 static const struct siphash_key sum_key = {UINT64_C(0x736e6b2073746174),
                                            UINT64_C(0x6973746963732031)};
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers --------------------------------------------------------------------------------- */
 
 static void put_number(struct writer *w, uint64_t v)
 {
@@ -93,8 +92,7 @@ static void put_le64(struct writer *w, uint64_t v)
     }
 }
 
-/* --- sections: each writer stands beside its reader. Readers take over only with `take`. ---------
- */
+/* --- sections: each writer stands beside its reader. Readers take over only with `take`. ----- */
 
 static void put_cells(struct writer *w, const uint64_t *cells, uint32_t n)
 {
@@ -449,8 +447,7 @@ static void get_lists(struct stats *s, struct reader *r, uint32_t idle, bool tak
     }
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole ------------------------------------------------------------------------------- */
 
 static void put_section(const struct stats *s, struct writer *w, enum section kind)
 {

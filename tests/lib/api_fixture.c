@@ -10,8 +10,7 @@ static void fail(const char *what)
     abort();
 }
 
-/* --- the platform
- * --------------------------------------------------------------------------------- */
+/* --- the platform ---------------------------------------------------------------------------- */
 
 static usec_t get_clock(void *ctx)
 {
@@ -259,8 +258,7 @@ static const struct api_backend platform = {
     .reload = reload,
 };
 
-/* --- the fixture
- * ---------------------------------------------------------------------------------- */
+/* --- the fixture ----------------------------------------------------------------------------- */
 
 static void fill_lists(struct api_fixture *f)
 {
@@ -391,8 +389,7 @@ int api_fixture_teardown(void **state)
     return 0;
 }
 
-/* --- asking
- * --------------------------------------------------------------------------------------- */
+/* --- asking ---------------------------------------------------------------------------------- */
 
 static struct span span_or_none(const char *text)
 {

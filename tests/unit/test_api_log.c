@@ -269,8 +269,7 @@ static void suggestions_come_from_what_was_seen(void **state)
     answer_free(&a);
 }
 
-/* --- events
- * --------------------------------------------------------------------------------------- */
+/* --- events ---------------------------------------------------------------------------------- */
 
 /* What the stream gives now; "" if nothing. Caller frees. */
 static char *next_piece(struct api_fixture *f, struct api_response *r, long *result)
@@ -386,8 +385,7 @@ static void a_stream_ends_with_its_session(void **state)
     r.release(r.more_state);
 }
 
-/* --- fetching lists
- * ------------------------------------------------------------------------------- */
+/* --- fetching lists -------------------------------------------------------------------------- */
 
 static void update_tells_of_each_list_once(void **state)
 {
@@ -430,8 +428,7 @@ static void update_ends_even_if_the_platform_hangs(void **state)
     r.release(r.more_state);
 }
 
-/* --- hostile names
- * -------------------------------------------------------------------------------- */
+/* --- hostile names --------------------------------------------------------------------------- */
 
 static struct dns_name raw_name(const char *labels[], const size_t lens[], int count)
 {
@@ -568,8 +565,7 @@ static void events_stay_on_their_lines(void **state)
     r.release(r.more_state);
 }
 
-/* --- metrics
- * -------------------------------------------------------------------------------------- */
+/* --- metrics --------------------------------------------------------------------------------- */
 
 static double metric(const char *all, const char *name)
 {

@@ -79,8 +79,7 @@ static void check_schema(const char *method, const char *pattern, const struct a
     }
 }
 
-/* --- the document
- * --------------------------------------------------------------------------------- */
+/* --- the document ---------------------------------------------------------------------------- */
 
 static void document_has_the_routes_and_no_others(void **state)
 {
@@ -244,8 +243,7 @@ static void common_headers_are_there(void **state)
     }
 }
 
-/* --- numbers
- * -------------------------------------------------------------------------------------- */
+/* --- numbers --------------------------------------------------------------------------------- */
 
 static void summary_adds_up(void **state)
 {
@@ -595,8 +593,7 @@ static void checking_a_name_tells_who_decides(void **state)
     }
 }
 
-/* --- paths
- * ---------------------------------------------------------------------------------------- */
+/* --- paths ----------------------------------------------------------------------------------- */
 
 static void paths_are_forgiving_where_clients_need_it(void **state)
 {

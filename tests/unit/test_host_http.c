@@ -51,8 +51,7 @@ static int close_server(void **state)
     return 0;
 }
 
-/* --- a client by hand
- * ----------------------------------------------------------------------------- */
+/* --- a client by hand ------------------------------------------------------------------------ */
 
 static int dial(uint16_t port)
 {
@@ -134,8 +133,7 @@ static void log_in(struct server *s, char sid[32])
     snprintf(sid, 25, "%s", at + 7);
 }
 
-/* --- plain traffic
- * -------------------------------------------------------------------------------- */
+/* --- plain traffic --------------------------------------------------------------------------- */
 
 static void both_addresses_answer(void **state)
 {
@@ -270,8 +268,7 @@ static void unchanged_pages_are_not_sent_again(void **state)
     assert_int_equal(ask(s->port, request, answer, sizeof answer), 304);
 }
 
-/* --- what is refused
- * ------------------------------------------------------------------------------ */
+/* --- what is refused ------------------------------------------------------------------------- */
 
 static void malformed_requests_are_refused(void **state)
 {
@@ -387,8 +384,7 @@ static void sizes_are_bounded(void **state)
     free(request);
 }
 
-/* --- many and slow clients
- * ------------------------------------------------------------------------ */
+/* --- many and slow clients ------------------------------------------------------------------- */
 
 static void silent_clients_make_room(void **state)
 {
@@ -476,8 +472,7 @@ static void memory_stays_flat(void **state)
 #endif
 }
 
-/* --- streams
- * -------------------------------------------------------------------------------------- */
+/* --- streams --------------------------------------------------------------------------------- */
 
 static int open_events(struct server *s, const char *sid)
 {
@@ -594,8 +589,7 @@ static void clients_that_leave_free_their_stream(void **state)
     }
 }
 
-/* --- the table of connections, in virtual time
- * ----------------------------------------------------- */
+/* --- the table of connections, in virtual time ----------------------------------------------- */
 
 static struct ip_addr address(int i)
 {

@@ -283,8 +283,7 @@ static void recent_latency_forgets_after_two_hours(void **state)
     assert_int_equal(stats_latency(f->stats, OUTCOME_CACHED)->count, 3);
 }
 
-/* --- lists and upstreams ------------------------------------------------------------------------
- */
+/* --- lists and upstreams --------------------------------------------------------------------- */
 
 static void record_list(struct stats_fixture *f, uint16_t list, int times)
 {
@@ -393,8 +392,7 @@ static void upstreams_have_mean_and_variance(void **state)
     assert_false(stats_upstream_at(f->stats, STATS_UPSTREAM_ROWS, &use));
 }
 
-/* --- bounds ------------------------------------------------------------------------------------
- */
+/* --- bounds ---------------------------------------------------------------------------------- */
 
 static void junk_does_not_push_out_the_log(void **state)
 {

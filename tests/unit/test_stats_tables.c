@@ -25,8 +25,7 @@ static int close_arena(void **state)
     return 0;
 }
 
-/* --- series ------------------------------------------------------------------------------------
- */
+/* --- series ---------------------------------------------------------------------------------- */
 
 static void slots_are_aligned_and_ordered(void **state)
 {
@@ -104,8 +103,7 @@ static void slots_before_1970_are_aligned(void **state)
     assert_int_equal(series_start(&s, 0), -600);
 }
 
-/* --- log ---------------------------------------------------------------------------------------
- */
+/* --- log ------------------------------------------------------------------------------------- */
 
 union record_room {
     struct ring_record head;
@@ -167,8 +165,7 @@ static void long_names_push_out_more(void **state)
     }
 }
 
-/* --- clients -----------------------------------------------------------------------------------
- */
+/* --- clients --------------------------------------------------------------------------------- */
 
 static struct ip_addr ip(uint8_t last)
 {
@@ -264,8 +261,7 @@ static void table_survives_a_crowd(void **state)
     }
 }
 
-/* --- index: against a plain array, with tags that collide on purpose -----------------------------
- */
+/* --- index: against a plain array, with tags that collide on purpose ------------------------- */
 
 static bool index_has(const struct index *ix, uint64_t hash, uint32_t entry)
 {

@@ -224,8 +224,7 @@ static void refuses_bad_sizes(void **state)
     assert_null(w);
 }
 
-/* --- one writer, one reader ---------------------------------------------------------------------
- */
+/* --- one writer, one reader ------------------------------------------------------------------ */
 
 enum { THREAD_EVENTS = 200000 };
 
