@@ -371,6 +371,25 @@ static enum err reverse_zone(const struct ip_prefix *prefix, struct dns_name *ou
     return dns_name_parse(span_of(zone.text, zone.len), out);
 }
 
+/* Does the name end in what can be a top-level domain? Else it is a mistyped network, such as
+ * 192.168.1.0/24. */
+static bool has_top_level(const struct dns_name *name)
+{
+    if (name->labels == 0) {
+        return false;
+    }
+    const uint8_t *label = name->wire + name->off[name->labels - 1];
+    for (uint8_t i = 1; i <= label[0]; i++) {
+        uint8_t c = label[i];
+        bool letter = (c >= 'a' && c <= 'z') || c == '_';
+        bool later = i > 1 && ((c >= '0' && c <= '9') || c == '-');
+        if (!letter && !later) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum err cfg_route_parse(struct cfg_parse *p, struct span text, struct cfg_route *out)
 {
     struct cfg_route route;
@@ -390,7 +409,7 @@ enum err cfg_route_parse(struct cfg_parse *p, struct span text, struct cfg_route
         }
     } else {
         e = dns_name_parse(domain, &route.domain);
-        if (e != ERR_OK || route.domain.labels == 0) {
+        if (e != ERR_OK || !has_top_level(&route.domain)) {
             return ERR_FORMAT;
         }
     }

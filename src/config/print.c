@@ -15,11 +15,15 @@ uint32_t cfg_value_count(const struct config *c, enum cfg_option option)
     return array.count;
 }
 
+/* A single label has its dot, so that the name "none" is not taken for the word. */
 static void format_name(const struct dns_name *name, struct strbuf *out)
 {
     char text[DNS_NAME_TEXT];
     dns_name_format(name, text);
     strbuf_str(out, text);
+    if (name->labels == 1) {
+        strbuf_char(out, '.');
+    }
 }
 
 static void format_endpoint(const struct ip_endpoint *endpoint, struct strbuf *out)
