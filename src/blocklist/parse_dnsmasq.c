@@ -14,13 +14,20 @@ bool bl_looks_dnsmasq(struct text line)
     return p > line.p && p < line.end && *p == '=';
 }
 
+/* Does what stands behind the names mean that they are answered from nowhere? For address= also "#", null for both families; for server= that
+ * means the usual servers. */
 static bool blocks(struct text to, bool is_address)
 {
-    to = text_uncomment(to);
-    if (to.p == to.end) {
+    struct text rest = to;
+    struct text word = text_word(&rest);
+    struct text comment = text_trim(rest);
+    if (comment.p < comment.end && *comment.p != '#') {
+        return false;
+    }
+    if (word.p == word.end) {
         return true;
     }
-    return is_address && bl_address(to) == ADDRESS_NULL;
+    return is_address && (text_is(word, "#") || bl_address(word) == ADDRESS_NULL);
 }
 
 void bl_line_dnsmasq(struct bl_parser *p, struct text line)
@@ -39,8 +46,7 @@ void bl_line_dnsmasq(struct bl_parser *p, struct text line)
         bl_reject(p, BL_REASON_FORWARD, line);
         return;
     }
-    bool unset = is_address && text_starts((struct text){last, line.end}, "#", NULL); /* address=/a/#: null addresses */
-    if (!unset && !blocks((struct text){last, line.end}, is_address)) {
+    if (!blocks((struct text){last, line.end}, is_address)) {
         bl_reject(p, BL_REASON_FORWARD, line);
         return;
     }

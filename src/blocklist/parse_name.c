@@ -195,7 +195,11 @@ enum bl_reason bl_name_read(struct text t, unsigned flags, struct dns_name *out)
     if (stop > TEXT_MAX + 1) {
         return BL_REASON_LONG_NAME;
     }
-    return stop < text_len(t) ? diagnose(t) : scan_end(&s, stop, flags);
+    if (stop < text_len(t)) {
+        return diagnose(t);
+    }
+    enum bl_reason why = scan_end(&s, stop, flags);
+    return why == BL_REASON_NUMERIC_TLD && bl_address(t) != ADDRESS_NOT ? BL_REASON_ADDRESS : why;
 }
 
 /* A name of more than 63 octets, or a wrong one. */
