@@ -191,7 +191,7 @@ static struct class_row *class_of(struct bl_compile *c, const struct entry *lo, 
 
 /* Push a node with the rules lo..terminal_end-1, which all are on its name. */
 static struct node *node_push(struct bl_compile *c, const struct entry *lo, const struct entry *terminal_end, struct children children,
-                              const uint8_t *codes, size_t code_len)
+                              const uint8_t *codes, size_t code_len, uint64_t hash)
 {
     struct class_row *row = NULL;
     unsigned sources = 0;
@@ -204,6 +204,7 @@ static struct node *node_push(struct bl_compile *c, const struct entry *lo, cons
     size_t size = (sizeof(struct node) + (size_t)sources * 4 + code_len + 15) & ~(size_t)7; /* and a word */
     struct node *n = push(c, size);
     if (n) {
+        n->hash = hash;
         n->size = (uint32_t)size;
         n->row = row ? (uint32_t)((uint8_t *)row - c->base) : 0;
         n->children = children.at;
@@ -228,33 +229,23 @@ static struct node *node_make(struct bl_compile *c, const struct entry *lo, cons
     unsigned len, last_len;
     const uint8_t *path = path_of(c, lo, &len);
     const uint8_t *last = path_of(c, hi - 1, &last_len);
+    bool one_name = len == last_len && bl_code_size(len - pos) <= BL_RUN_MAX && equal_words(path, last, len);
+    unsigned end = one_name ? len : label_end(path, len, pos);
     uint64_t below = hash;
-    uint8_t codes[BL_RUN_MAX + 8];
-    size_t code_len;
-    if (len == last_len && bl_code_size(len - pos) <= BL_RUN_MAX && equal_words(path, last, len)) { /* all of one name */
-        code_len = bl_code_run(path + pos, len - pos, codes, BL_RUN_MAX);
-        struct node *n = code_len > 0 ? node_push(c, lo, hi, (struct children){NO_CHILDREN, false}, codes, code_len) : NULL;
-        if (n) {
-            n->hash = hash;
-        }
-        return n;
-    }
-    unsigned end = label_end(path, len, pos);
-    code_len = bl_code_run(path + pos, end - pos, codes, BL_RUN_MAX);
     while (end < len) {
         unsigned next = label_end(path, len, end + 1);
-        if (label_end(last, last_len, end + 1) != next || !equal_words(path + end, last + end, next - end)) {
+        if (bl_code_size(next - pos) > BL_RUN_MAX || label_end(last, last_len, end + 1) != next ||
+            !equal_words(path + end, last + end, next - end)) {
             break;
         }
-        uint8_t longer[BL_RUN_MAX + 8];
-        size_t longer_len = bl_code_run(path + pos, next - pos, longer, BL_RUN_MAX);
-        if (longer_len == 0) {
-            break;
-        }
-        memcpy(codes, longer, longer_len);
-        code_len = longer_len;
         below = dns_suffix_child(below, path + end + 1, next - end - 1);
         end = next;
+    }
+    uint8_t codes[BL_RUN_MAX + 8];
+    size_t code_len = bl_code_run(path + pos, end - pos, codes, BL_RUN_MAX);
+    if (code_len == 0) {
+        compile_fail(c, ERR_FORMAT); /* octets that no name in lists has */
+        return NULL;
     }
     const struct entry *rest = lo;
     while (rest < hi && at(c, rest->at)[LOG_LEN] == end) {
@@ -264,11 +255,7 @@ static struct node *node_make(struct bl_compile *c, const struct entry *lo, cons
     if (rest < hi) {
         children = children_write(c, rest, hi, end + 1, below);
     }
-    struct node *n = c->err == ERR_OK ? node_push(c, lo, rest, children, codes, code_len) : NULL;
-    if (n) {
-        n->hash = hash;
-    }
-    return n;
+    return c->err == ERR_OK ? node_push(c, lo, rest, children, codes, code_len, hash) : NULL;
 }
 
 /* The end of the entries that have the same label at `pos` as the first one. Its own end in *end. */
@@ -474,9 +461,8 @@ void trie_tld_rules(struct bl_compile *c)
             hi++;
         }
         uint32_t stack = c->stack;
-        struct node *node = node_push(c, e + lo, e + hi, (struct children){NO_CHILDREN, false}, NULL, 0);
+        struct node *node = node_push(c, e + lo, e + hi, (struct children){NO_CHILDREN, false}, NULL, 0, 0);
         if (node) {
-            node->hash = 0;
             node->tld = tld;
             node->has_tld = true;
             uint32_t group = groups_write(c, stack, 1);
