@@ -6,9 +6,11 @@
  * given lock; the daemon takes the same lock around stats_collect, api_tick and whatever else the
  * API reads. Responses are copied under it and sent without it, so a slow reader holds nothing up.
  *
- * Bounds: `connections` in all and a share of them for one address; request line and headers 16 KiB
- * and 64 headers; body API_BODY_MAX; 10 s for the head of a request, 30 s idle. What is more is
- * refused with 400, 408, 413, 431 or by closing. DNS shares none of this.
+ * Bounds: `connections` in all, and who holds most of them gives way first (http_conns.h); a
+ * request's head of HTTP_POOL_OCTETS with what goes with it, 64 headers; a body of API_BODY_MAX,
+ * all bodies HTTP_BODIES_MAX, all answers HTTP_RESPONSES_MAX; deadlines for each state of a
+ * connection. What is more is refused with 400, 413, 414, 431, 503, or by closing. DNS shares none
+ * of this.
  */
 #ifndef SINKHOLE_HOST_HTTP_MHD_H
 #define SINKHOLE_HOST_HTTP_MHD_H
@@ -20,9 +22,10 @@
 #include "base/err.h"
 #include "base/ip.h"
 
-#define HTTP_LISTEN_MAX  8
-#define HTTP_POOL_OCTETS (18 * 1024) /* of a connection: head of a request and what goes with it \
-                                      */
+#define HTTP_LISTEN_MAX 8
+#define HTTP_POOL_OCTETS                                                    \
+    (18 * 1024) /* of a connection: head of a request and what goes with it \
+                 */
 #define HTTP_BODIES_MAX \
     ((size_t)8 * 1024 * 1024) /* octets of all request bodies under way together */
 #define HTTP_RESPONSES_MAX \
