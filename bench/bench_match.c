@@ -1,8 +1,9 @@
 /*
- * Look-ups in the compiled lists: hot (1024 names over and over) and cold (a stream of names in random order through an image that is larger than the
- * cache), for names that are listed, that are not, and that are not but lie below listed ones. Beside it what one would do without the trie: a
- * sorted array of names with bsearch, and a hash set of names, each asked for every suffix. Reading the name and hashing its suffixes is the same for
- * all and told alone.
+ * Look-ups in the compiled lists: hot (1024 names over and over) and cold (a stream of names in
+ * random order through an image that is larger than the cache), for names that are listed, that are
+ * not, and that are not but lie below listed ones. Beside it what one would do without the trie: a
+ * sorted array of names with bsearch, and a hash set of names, each asked for every suffix. Reading
+ * the name and hashing its suffixes is the same for all and told alone.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,7 +89,8 @@ static uint64_t ask_set(const struct asked *q)
 {
     for (unsigned i = q->name.labels; i-- > 0;) {
         struct span suffix = dns_name_suffix(&q->name, i);
-        for (size_t slot = (size_t)q->suffixes.hash[i] & slot_mask; slots[slot]; slot = (slot + 1) & slot_mask) {
+        for (size_t slot = (size_t)q->suffixes.hash[i] & slot_mask; slots[slot];
+             slot = (slot + 1) & slot_mask) {
             const uint8_t *w = rules.wire + rules.wire_at[slots[slot] - 1];
             if (memcmp(w, suffix.ptr, suffix.len) == 0) {
                 return 1;
@@ -146,7 +148,8 @@ static uint64_t run_cold(void *context, size_t count)
 static double hot_ns(const struct bench_names *names, ask *f)
 {
     for (size_t i = 0; i < HOT; i++) {
-        if (dns_name_from_wire(names->wire + names->at[i], names->at[i + 1] - names->at[i], &hot[i].name) != ERR_OK) {
+        if (dns_name_from_wire(names->wire + names->at[i], names->at[i + 1] - names->at[i],
+                               &hot[i].name) != ERR_OK) {
             exit(1);
         }
         dns_suffixes_make(&hot[i].name, &hot[i].suffixes);
@@ -166,8 +169,9 @@ static void row(const char *what, const struct bench_names *names)
     double mine = hot_ns(names, ask_image), mine_cold = cold_ns(names, ask_image);
     double set = hot_ns(names, ask_set), set_cold = cold_ns(names, ask_set);
     double array = hot_ns(names, ask_sorted), array_cold = cold_ns(names, ask_sorted);
-    (void)printf("| %s | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f |\n", what, mine - loop, mine_cold - read, set - loop, set_cold - read,
-                 array - loop, array_cold - read, read);
+    (void)printf("| %s | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f |\n", what, mine - loop,
+                 mine_cold - read, set - loop, set_cold - read, array - loop, array_cold - read,
+                 read);
 }
 
 int main(void)
@@ -176,12 +180,15 @@ int main(void)
     rules = bench_rules_load();
     image = bench_image(&rules, 1);
     bl_image_sizes(&image, &sizes);
-    (void)printf("%zu rules%s: verdict part %.2f octets a rule, attribution %.2f, tables %zu in all\n\n", rules.count,
-                 rules.real ? "" : " (made up)", (double)sizes.verdict / (double)rules.count,
-                 (double)sizes.attribution / (double)rules.count, sizes.tables);
+    (void)printf(
+        "%zu rules%s: verdict part %.2f octets a rule, attribution %.2f, tables %zu in all\n\n",
+        rules.count, rules.real ? "" : " (made up)", (double)sizes.verdict / (double)rules.count,
+        (double)sizes.attribution / (double)rules.count, sizes.tables);
     baselines_make();
-    struct bench_names listed = bench_names_listed(&rules, COLD), benign = bench_names_benign(COLD), deep = bench_names_deep(&rules, COLD);
-    (void)puts("| ns a look-up | trie, hot | cold | hash set, hot | cold | sorted array, hot | cold | read and hash the name |\n"
+    struct bench_names listed = bench_names_listed(&rules, COLD), benign = bench_names_benign(COLD),
+                       deep = bench_names_deep(&rules, COLD);
+    (void)puts("| ns a look-up | trie, hot | cold | hash set, hot | cold | sorted array, hot | "
+               "cold | read and hash the name |\n"
                "|---|---|---|---|---|---|---|---|");
     row("listed", &listed);
     row("benign", &benign);

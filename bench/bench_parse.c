@@ -1,6 +1,7 @@
 /*
- * From text to a usable image: reading lists of each format, building, opening, and the memory that takes. Baselines: one memchr per line over the same
- * text, and the names put into a hash set as a program without the trie would.
+ * From text to a usable image: reading lists of each format, building, opening, and the memory that
+ * takes. Baselines: one memchr per line over the same text, and the names put into a hash set as a
+ * program without the trie would.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +93,8 @@ static void bench_formats(const struct bench_rules *rules)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct text t = make_text(rules, rows[i].before, rows[i].after);
         double ns = measure_ns(parse_all, &t, 1), least = measure_ns(find_lines, &t, 1);
-        (void)printf("| %s | %.1f | %.0f | %.1f |\n", rows[i].what, ns / (double)t.lines, (double)t.len / ns * 1000, ns / least);
+        (void)printf("| %s | %.1f | %.0f | %.1f |\n", rows[i].what, ns / (double)t.lines,
+                     (double)t.len / ns * 1000, ns / least);
         free(t.p);
     }
 }
@@ -123,7 +125,8 @@ static uint64_t build(void *context, size_t count)
         do {
             bl_compile_list(c, 0, span_str("bench"), span_str(""));
             bl_parse_init(&parser, &(struct bl_parse_config){.ctx = c, .rule = feed});
-            if (bl_parse_feed(&parser, b->text.p, b->text.len) != ERR_OK || bl_parse_end(&parser) != ERR_OK) {
+            if (bl_parse_feed(&parser, b->text.p, b->text.len) != ERR_OK ||
+                bl_parse_end(&parser) != ERR_OK) {
                 exit(1);
             }
             bl_compile_list_end(c, 0, parser.stats.lines);
@@ -148,7 +151,8 @@ static uint64_t open_image(void *context, size_t count)
     return image.rule_count;
 }
 
-/* The names of a hosts file into a hash set that keeps the octets: what is left out is all that makes look-ups below a name work. */
+/* The names of a hosts file into a hash set that keeps the octets: what is left out is all that
+ * makes look-ups below a name work. */
 struct set {
     uint8_t *octets;
     uint32_t *slots;
@@ -186,7 +190,8 @@ static uint64_t build_set(void *context, size_t count)
         s.slots = calloc(s.mask + 1, sizeof *s.slots);
         s.len = s.count = 0;
         bl_parse_init(&parser, &(struct bl_parse_config){.ctx = &s, .rule = set_rule});
-        if (!s.slots || bl_parse_feed(&parser, t->p, t->len) != ERR_OK || bl_parse_end(&parser) != ERR_OK) {
+        if (!s.slots || bl_parse_feed(&parser, t->p, t->len) != ERR_OK ||
+            bl_parse_end(&parser) != ERR_OK) {
             exit(1);
         }
         free(s.octets);
@@ -203,14 +208,20 @@ static void bench_build(const struct bench_rules *rules)
     b.to.mem = bench_alloc(b.to.cap);
     double base = measure_ns(build_set, &b.text, 1) / 1e6 / million;
     double read = measure_ns(parse_all, &b.text, 1) / 1e6 / million;
-    (void)printf("\n%zu names of a hosts file; reading alone %.1f ms a million, into a plain hash set %.1f ms a million\n\n", b.text.lines, read, base);
-    (void)puts("| text to image | ms a million names | × hash set | scratch in use | scratch a rule | image |\n|---|---|---|---|---|---|");
+    (void)printf("\n%zu names of a hosts file; reading alone %.1f ms a million, into a plain hash "
+                 "set %.1f ms a million\n\n",
+                 b.text.lines, read, base);
+    (void)puts("| text to image | ms a million names | × hash set | scratch in use | scratch a "
+               "rule | image |\n|---|---|---|---|---|---|");
     for (unsigned passes = 1; passes <= 16; passes *= 2) {
-        b.cfg = (struct bl_compile_config){.rules_max = (uint32_t)b.text.lines, .passes = passes, .sink = {bl_sink_memory_write, &b.to}};
+        b.cfg = (struct bl_compile_config){.rules_max = (uint32_t)b.text.lines,
+                                           .passes = passes,
+                                           .sink = {bl_sink_memory_write, &b.to}};
         b.scratch_len = bl_compile_memory(&b.cfg);
         b.scratch = bench_alloc(b.scratch_len);
         double ms = measure_ns(build, &b, 1) / 1e6 / million;
-        (void)printf("| %u pass%s | %.1f | %.2f | %.1f MB | %.1f | %.1f MB |\n", passes, passes > 1 ? "es" : "", ms, ms / base, (double)b.peak / 1e6,
+        (void)printf("| %u pass%s | %.1f | %.2f | %.1f MB | %.1f | %.1f MB |\n", passes,
+                     passes > 1 ? "es" : "", ms, ms / base, (double)b.peak / 1e6,
                      (double)b.peak / (double)b.text.lines, (double)b.to.used / 1e6);
         free(b.scratch);
     }

@@ -77,7 +77,8 @@ static size_t made_up_name(char *out)
     return len;
 }
 
-static void take_name(struct bench_rules *r, const char *text, size_t len, unsigned kind, unsigned rank)
+static void take_name(struct bench_rules *r, const char *text, size_t len, unsigned kind,
+                      unsigned rank)
 {
     struct dns_name name;
     if (dns_name_parse(span_of(text, len), &name) != ERR_OK) {
@@ -97,7 +98,10 @@ struct bench_rules bench_rules_load(void)
     for (size_t i = 0; text && i < len; i++) {
         cap += text[i] == '\n';
     }
-    struct bench_rules r = {.wire_at = bench_alloc(cap * 4), .kind = bench_alloc(cap), .rank = bench_alloc(cap), .wire = bench_alloc(cap * 40)};
+    struct bench_rules r = {.wire_at = bench_alloc(cap * 4),
+                            .kind = bench_alloc(cap),
+                            .rank = bench_alloc(cap),
+                            .wire = bench_alloc(cap * 40)};
     r.real = text != NULL;
     for (char *p = text; p && *p;) {
         char *tab = strchr(p, '\t'), *end = strchr(p, '\n');
@@ -124,7 +128,8 @@ static void add_name(struct bench_names *n, const uint8_t *wire, size_t len)
 
 static struct bench_names names_new(size_t count)
 {
-    struct bench_names n = {.at = bench_alloc((count + 1) * 4), .wire = bench_alloc(count * 64 + 1024)};
+    struct bench_names n = {.at = bench_alloc((count + 1) * 4),
+                            .wire = bench_alloc(count * 64 + 1024)};
     n.at[0] = 0;
     return n;
 }
@@ -197,7 +202,8 @@ struct bench_names bench_names_benign(size_t count)
 struct bl_image bench_image(const struct bench_rules *rules, unsigned passes)
 {
     struct bl_sink_memory to = {.cap = rules->count * 40 + (1 << 20)};
-    struct bl_compile_config cfg = {.rules_max = (uint32_t)rules->count, .passes = passes, .sink = {bl_sink_memory_write, &to}};
+    struct bl_compile_config cfg = {
+        .rules_max = (uint32_t)rules->count, .passes = passes, .sink = {bl_sink_memory_write, &to}};
     size_t scratch_len = bl_compile_memory(&cfg);
     void *scratch = bench_alloc(scratch_len);
     struct bl_compile *c;
@@ -209,7 +215,8 @@ struct bl_image bench_image(const struct bench_rules *rules, unsigned passes)
         do {
             bl_compile_list(c, 0, span_str("bench"), span_str(""));
             for (size_t i = 0; i < rules->count; i++) {
-                struct bl_rule rule = {.kind = rules->kind[i], .rank = rules->rank[i], .line = (uint32_t)i + 1};
+                struct bl_rule rule = {
+                    .kind = rules->kind[i], .rank = rules->rank[i], .line = (uint32_t)i + 1};
                 const uint8_t *wire = rules->wire + rules->wire_at[i];
                 if (dns_name_from_wire(wire, wire_len(wire), &rule.name) == ERR_OK) {
                     bl_compile_rule(c, &rule);

@@ -1,5 +1,6 @@
 /*
- * Names and images for the benches of the blocklist: the published lists of ../shared/data when they are there, made-up names of the same kind otherwise.
+ * Names and images for the benches of the blocklist: the published lists of ../shared/data when
+ * they are there, made-up names of the same kind otherwise.
  */
 #ifndef SINKHOLE_BENCH_LISTS_H
 #define SINKHOLE_BENCH_LISTS_H
@@ -32,7 +33,8 @@ struct bench_names {
 
 struct bench_names bench_names_listed(const struct bench_rules *rules, size_t count);
 struct bench_names bench_names_benign(size_t count);
-struct bench_names bench_names_deep(const struct bench_rules *rules, size_t count); /* absent names below listed ones */
+struct bench_names bench_names_deep(const struct bench_rules *rules,
+                                    size_t count); /* absent names below listed ones */
 
 /* An image of the rules; ends the program if that fails. */
 struct bl_image bench_image(const struct bench_rules *rules, unsigned passes);

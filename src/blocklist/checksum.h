@@ -1,6 +1,7 @@
 /*
- * The checksum of image sections: four lanes of eight octets, each multiplied and mixed. Every step of a lane can be undone, so a change within one word of
- * eight octets is always found, others but for one in 2^64. It guards against decay and cut files, not against forgery.
+ * The checksum of image sections: four lanes of eight octets, each multiplied and mixed. Every step
+ * of a lane can be undone, so a change within one word of eight octets is always found, others but
+ * for one in 2^64. It guards against decay and cut files, not against forgery.
  */
 #ifndef SINKHOLE_BLOCKLIST_CHECKSUM_H
 #define SINKHOLE_BLOCKLIST_CHECKSUM_H

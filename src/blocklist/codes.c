@@ -1,5 +1,6 @@
 /*
- * The label code, see codes.h. A look-up encodes the asked label and compares octets, so it never decodes.
+ * The label code, see codes.h. A look-up encodes the asked label and compares octets, so it never
+ * decodes.
  */
 #include "blocklist/codes.h"
 
@@ -23,7 +24,8 @@ const uint32_t bl_code_weight[3][256] = {WEIGHTS(1), WEIGHTS(40), WEIGHTS(1600)}
 /* clang-format on */
 
 /* By digit; that of the dot is 0, as in paths. */
-static const uint8_t characters[UNIT_DIGITS] = "\x80" "abcdefghijklmnopqrstuvwxyz0123456789-_";
+static const uint8_t characters[UNIT_DIGITS] = "\x80"
+                                               "abcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* Top bits of the octets that are 0. */
 static uint64_t zeros_of(uint64_t v)
@@ -112,7 +114,8 @@ static bool equals_codes(const uint8_t *octets, size_t n, const uint8_t *codes)
     return true;
 }
 
-bool bl_code_match_run(const uint8_t *codes, size_t len, const struct dns_name *name, unsigned *label)
+bool bl_code_match_run(const uint8_t *codes, size_t len, const struct dns_name *name,
+                       unsigned *label)
 {
     uint8_t octets[DNS_NAME_MAX + 32];
     size_t n = 0;

@@ -1,6 +1,7 @@
 /*
- * Building an image: rules go to a log in 256 partitions by the hash of their second-level name; at the end of a pass each partition is sorted and written
- * as trie. Since buckets rise with the hash, partitions follow each other in the image, and a pass can be any share of them.
+ * Building an image: rules go to a log in 256 partitions by the hash of their second-level name; at
+ * the end of a pass each partition is sorted and written as trie. Since buckets rise with the hash,
+ * partitions follow each other in the image, and a pass can be any share of them.
  */
 #include "blocklist/compile.h"
 
@@ -45,7 +46,8 @@ size_t bl_compile_memory(const struct bl_compile_config *cfg)
     return all + heads_for(all) * 4;
 }
 
-enum err bl_compile_init(struct bl_compile **out, void *mem, size_t len, const struct bl_compile_config *cfg)
+enum err bl_compile_init(struct bl_compile **out, void *mem, size_t len,
+                         const struct bl_compile_config *cfg)
 {
     REQUIRE((uintptr_t)mem % _Alignof(max_align_t) == 0);
     if (cfg->passes == 0 || cfg->passes > 64 || (cfg->passes & (cfg->passes - 1)) != 0) {
@@ -98,7 +100,10 @@ void bl_compile_list(struct bl_compile *c, unsigned list, struct span name, stru
     c->list = list;
     struct list_state *l = &c->lists[list];
     if (c->pass == 0) {
-        *l = (struct list_state){.text = c->text_len, .name_len = (uint16_t)name.len, .url_len = (uint16_t)url.len, .used = true};
+        *l = (struct list_state){.text = c->text_len,
+                                 .name_len = (uint16_t)name.len,
+                                 .url_len = (uint16_t)url.len,
+                                 .used = true};
         keep_text(c, name);
         keep_text(c, url);
     }
@@ -113,7 +118,8 @@ void bl_compile_list_end(struct bl_compile *c, uint32_t rejected, uint32_t lines
     c->list = BL_LISTS_MAX;
 }
 
-/* The labels below the top-level domain, nearest the root first, 0 between. Label i's octets begin at octets + off[i]. */
+/* The labels below the top-level domain, nearest the root first, 0 between. Label i's octets begin
+ * at octets + off[i]. */
 static ALWAYS_INLINE void put_path(uint8_t *to, const struct dns_name *name, const uint8_t *octets)
 {
     for (unsigned i = name->labels - 1u; i-- > 0;) {
@@ -188,7 +194,8 @@ static void work_end(struct bl_compile *c)
     c->chunk_end = (uint32_t)c->len;
 }
 
-/* How many second-level names there will be: counted in enough partitions, which are a fair sample since hashes are. */
+/* How many second-level names there will be: counted in enough partitions, which are a fair sample
+ * since hashes are. */
 static uint32_t estimate_second_level(struct bl_compile *c)
 {
     uint64_t distinct = 0;

@@ -52,9 +52,9 @@ struct bl_compile;
 
 /*
  * Octets that are enough for cfg->rules_max usual rules (names of 24 characters). For one pass even
- * if they all are below one second-level name; usual lists touch only half of it, and the rest may be
- * memory that is reserved but not there yet. For several passes it takes names to be spread, as all
- * published lists together are; ERR_SPACE says if they were not.
+ * if they all are below one second-level name; usual lists touch only half of it, and the rest may
+ * be memory that is reserved but not there yet. For several passes it takes names to be spread, as
+ * all published lists together are; ERR_SPACE says if they were not.
  */
 size_t bl_compile_memory(const struct bl_compile_config *cfg);
 

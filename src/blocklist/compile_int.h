@@ -3,8 +3,9 @@
  *
  * The caller's block:  struct bl_compile | chunks →        … | work, while a pass is written
  *
- * Chunks are handed out from the low end and come back to a list. Everything whose size is not known beforehand is a chain of them: the log of rules (257
- * chains: by the top octet of the second-level name's hash, and one for rules on top-level domains), classes, texts, lines, marks.
+ * Chunks are handed out from the low end and come back to a list. Everything whose size is not
+ * known beforehand is a chain of them: the log of rules (257 chains: by the top octet of the
+ * second-level name's hash, and one for rules on top-level domains), classes, texts, lines, marks.
  * Offsets into the block stand for pointers; 0 is none.
  */
 #ifndef SINKHOLE_BLOCKLIST_COMPILE_INT_H
@@ -15,13 +16,13 @@
 #include "blocklist/format.h"
 
 #define CHUNK        2048
-#define CHUNK_HEAD   8 /* next, used: 4 octets each */
+#define CHUNK_HEAD   8                         /* next, used: 4 octets each */
 #define CHUNK_DATA   (CHUNK - CHUNK_HEAD - 16) /* words may be read and written past what is used */
 #define PART_BITS    8
 #define PARTS        (1 << PART_BITS)
 #define STAGE        32768
-#define BUCKET_LOAD  5  /* records a bucket, on average */
-#define FAN_LEAST    9  /* a node with fewer children has one group */
+#define BUCKET_LOAD  5 /* records a bucket, on average */
+#define FAN_LEAST    9 /* a node with fewer children has one group */
 #define SAMPLE_LEAST 4096
 #define RESERVE      64 /* chunks kept for classes and lines while a pass is written */
 
@@ -29,8 +30,17 @@ struct chain {
     uint32_t first, last;
 };
 
-/* A rule in the log: fixed fields of 17 octets, then the labels below the top-level domain, nearest the root first, 0 between. */
-enum { LOG_HASH = 0, LOG_LINE = 8, LOG_TLD = 12, LOG_LIST = 14, LOG_EFFECT = 15, LOG_LEN = 16, LOG_PATH = 17 };
+/* A rule in the log: fixed fields of 17 octets, then the labels below the top-level domain, nearest
+ * the root first, 0 between. */
+enum {
+    LOG_HASH = 0,
+    LOG_LINE = 8,
+    LOG_TLD = 12,
+    LOG_LIST = 14,
+    LOG_EFFECT = 15,
+    LOG_LEN = 16,
+    LOG_PATH = 17
+};
 
 static inline uint16_t log_tld(const uint8_t *rule)
 {
@@ -53,7 +63,8 @@ struct class_row {
     uint8_t pairs[]; /* count * (list, effect) */
 };
 
-_Static_assert(sizeof(struct class_row) + BL_SOURCES_MAX * 2 <= CHUNK_DATA, "a class fits in a chunk");
+_Static_assert(sizeof(struct class_row) + BL_SOURCES_MAX * 2 <= CHUNK_DATA,
+               "a class fits in a chunk");
 
 struct list_state {
     uint32_t rules, duplicates, rejected, lines, last_line;
@@ -117,14 +128,15 @@ struct bl_compile {
     uint32_t tld_count;
     uint32_t tld_at[BL_TLDS_MAX];        /* rows of BL_TLD octets */
     uint16_t tld_slots[BL_TLDS_MAX * 2]; /* index + 1 */
-    uint32_t dropped; /* rules whose top-level domain found no room */
+    uint32_t dropped;                    /* rules whose top-level domain found no room */
 
-    uint32_t directory, bucket_count; /* offset of 4 * bucket_count octets */
-    uint32_t bucket;                  /* the one being filled */
+    uint32_t directory, bucket_count;       /* offset of 4 * bucket_count octets */
+    uint32_t bucket;                        /* the one being filled */
     uint32_t bucket_nodes, bucket_nodes_at; /* records waiting for it, on the stack from here on */
 
-    uint32_t stack, stack_end, work_end; /* nodes that wait to be written; then entries being sorted */
-    struct entry *entries, *spare;       /* of the partition at hand, in order, and as much room again */
+    uint32_t stack, stack_end,
+        work_end;                  /* nodes that wait to be written; then entries being sorted */
+    struct entry *entries, *spare; /* of the partition at hand, in order, and as much room again */
     uint64_t bit_acc;
     unsigned bit_held;
     uint64_t bit_count;
@@ -153,8 +165,11 @@ static inline void compile_fail(struct bl_compile *c, enum err e)
 /* compile_store.c */
 void *chain_grow(struct bl_compile *c, struct chain *chain, uint32_t n);
 void chain_free(struct bl_compile *c, struct chain *chain);
-uint32_t compile_reserve(struct bl_compile *c, size_t n); /* contiguous, before a pass is written; 0: out of memory, noted */
-uint32_t tld_intern(struct bl_compile *c, uint64_t hash, const uint8_t *octets, unsigned len); /* UINT32_MAX: no room */
+uint32_t
+compile_reserve(struct bl_compile *c,
+                size_t n); /* contiguous, before a pass is written; 0: out of memory, noted */
+uint32_t tld_intern(struct bl_compile *c, uint64_t hash, const uint8_t *octets,
+                    unsigned len); /* UINT32_MAX: no room */
 struct class_row *class_intern(struct bl_compile *c, const uint8_t *pairs, unsigned count);
 
 static inline uint8_t *at(struct bl_compile *c, uint32_t off)
@@ -177,7 +192,8 @@ static inline uint32_t chunk_used(const uint8_t *chunk)
 }
 
 /* Room for n <= CHUNK_DATA octets in one piece; NULL: out of memory, noted. */
-static ALWAYS_INLINE void *chain_room(struct bl_compile *c, struct chain *chain, uint32_t n, uint32_t align)
+static ALWAYS_INLINE void *chain_room(struct bl_compile *c, struct chain *chain, uint32_t n,
+                                      uint32_t align)
 {
     uint8_t *chunk = c->base + chain->last;
     if (LIKELY(chain->last)) {
@@ -211,9 +227,12 @@ static ALWAYS_INLINE bool equal_words(const uint8_t *a, const uint8_t *b, size_t
 }
 
 /* compile_sort.c */
-uint32_t part_load(struct bl_compile *c, unsigned part, struct entry **out); /* the rules of a partition, by hash; 0: none, or error */
-void hash_sort(struct entry *e, uint32_t n, struct entry *spare, unsigned shift); /* by hash, quick if bits shift..shift+15 differ */
-void group_sort(struct bl_compile *c, struct entry *e, uint32_t n, struct entry *spare); /* equal hashes: by tld and path */
+uint32_t part_load(struct bl_compile *c, unsigned part,
+                   struct entry **out); /* the rules of a partition, by hash; 0: none, or error */
+void hash_sort(struct entry *e, uint32_t n, struct entry *spare,
+               unsigned shift); /* by hash, quick if bits shift..shift+15 differ */
+void group_sort(struct bl_compile *c, struct entry *e, uint32_t n,
+                struct entry *spare); /* equal hashes: by tld and path */
 
 /* compile_trie.c */
 void trie_part(struct bl_compile *c, unsigned part);

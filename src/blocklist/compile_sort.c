@@ -1,15 +1,16 @@
 /*
- * Ordering the log. A partition is some thousand rules, small enough for the cache: two radix passes over 16 bits of the hash bring equal second-level names
- * together, an insertion pass settles the rest. Rules under one second-level name are then ordered by their labels, parents first; both sorts are stable,
- * so that rules of one name stay in order of list and line.
+ * Ordering the log. A partition is some thousand rules, small enough for the cache: two radix
+ * passes over 16 bits of the hash bring equal second-level names together, an insertion pass
+ * settles the rest. Rules under one second-level name are then ordered by their labels, parents
+ * first; both sorts are stable, so that rules of one name stay in order of list and line.
  */
 #include "base/attr.h"
 #include "base/require.h"
 #include "blocklist/compile_int.h"
 
-#define SHIFT        (64 - PART_BITS - 16) /* the bits above are the partition's own */
-#define RADIX_LEAST  64
-#define INSERT_MOST  16
+#define SHIFT       (64 - PART_BITS - 16) /* the bits above are the partition's own */
+#define RADIX_LEAST 64
+#define INSERT_MOST 16
 
 static void radix_pass(const struct entry *from, struct entry *to, uint32_t n, unsigned shift)
 {
@@ -82,7 +83,8 @@ static ALWAYS_INLINE uint64_t be64(const uint8_t *p)
 }
 
 /* The order of two paths: as memcmp's, the shorter of equals first. */
-static ALWAYS_INLINE int path_compare(const uint8_t *a, unsigned a_len, const uint8_t *b, unsigned b_len)
+static ALWAYS_INLINE int path_compare(const uint8_t *a, unsigned a_len, const uint8_t *b,
+                                      unsigned b_len)
 {
     unsigned n = a_len < b_len ? a_len : b_len;
     for (unsigned k = 0; k < n; k += 8) {
@@ -107,7 +109,8 @@ static int log_compare(struct bl_compile *c, const struct entry *x, const struct
     return path_compare(a + LOG_PATH, a[LOG_LEN], b + LOG_PATH, b[LOG_LEN]);
 }
 
-static void merge(struct bl_compile *c, const struct entry *from, struct entry *to, uint32_t lo, uint32_t mid, uint32_t hi)
+static void merge(struct bl_compile *c, const struct entry *from, struct entry *to, uint32_t lo,
+                  uint32_t mid, uint32_t hi)
 {
     uint32_t a = lo, b = mid;
     for (uint32_t i = lo; i < hi; i++) {

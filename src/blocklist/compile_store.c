@@ -1,5 +1,6 @@
 /*
- * The builder's memory: chunks and chains of them, and the two tables that give small numbers to top-level domains and to sets of sources.
+ * The builder's memory: chunks and chains of them, and the two tables that give small numbers to
+ * top-level domains and to sets of sources.
  */
 #include "base/attr.h"
 #include "blocklist/compile_int.h"
@@ -117,7 +118,8 @@ struct class_row *class_intern(struct bl_compile *c, const uint8_t *pairs, unsig
         compile_fail(c, ERR_LIMIT);
         return NULL;
     }
-    struct class_row *row = chain_room(c, &c->classes, (uint32_t)sizeof *row + count * 2, _Alignof(struct class_row));
+    struct class_row *row =
+        chain_room(c, &c->classes, (uint32_t)sizeof *row + count * 2, _Alignof(struct class_row));
     if (!row) {
         return NULL;
     }

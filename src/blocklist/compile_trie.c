@@ -1,6 +1,7 @@
 /*
- * The trie, written partition by partition while its rules are in the cache. A node's children are written before its own group, so that their place is
- * known; until then the node waits on a stack. Recursion goes one level a label, at most 126 deep.
+ * The trie, written partition by partition while its rules are in the cache. A node's children are
+ * written before its own group, so that their place is known; until then the node waits on a stack.
+ * Recursion goes one level a label, at most 126 deep.
  */
 #include "base/attr.h"
 #include "blocklist/codes.h"
@@ -92,7 +93,8 @@ static bool trie_full(struct bl_compile *c)
     return c->err != ERR_OK;
 }
 
-/* Write `count` nodes, one behind the other on the stack from `from` on, as one set. Returns its offset. */
+/* Write `count` nodes, one behind the other on the stack from `from` on, as one set. Returns its
+ * offset. */
 static uint32_t groups_write(struct bl_compile *c, uint32_t from, uint32_t count)
 {
     uint32_t first = (uint32_t)out_trie_pos(c);
@@ -101,12 +103,14 @@ static uint32_t groups_write(struct bl_compile *c, uint32_t from, uint32_t count
         uint32_t group = (uint32_t)out_trie_pos(c);
         size_t used = 0;
         mark_group(c, group);
-        c->group_head[0] = (uint8_t)(n | (node_at(c, from)->has_tld ? BL_HAS_TLD : 0) | (n < count ? BL_MORE : 0));
+        c->group_head[0] =
+            (uint8_t)(n | (node_at(c, from)->has_tld ? BL_HAS_TLD : 0) | (n < count ? BL_MORE : 0));
         for (unsigned i = 0; i < n; i++) {
             struct node *node = node_at(c, from);
             size_t size = record_write(c, node, group, c->group_records + used);
             c->group_head[1 + i] = (uint8_t)node->hash;
-            c->group_head[1 + n + i] = (uint8_t)(size | (node->children != NO_CHILDREN ? BL_HAS_CHILDREN : 0));
+            c->group_head[1 + n + i] =
+                (uint8_t)(size | (node->children != NO_CHILDREN ? BL_HAS_CHILDREN : 0));
             used += size;
             from += node->size;
         }
@@ -131,7 +135,8 @@ static unsigned label_end(const uint8_t *path, unsigned len, unsigned pos)
 }
 
 /*
- * The sources of one name: entries lo..hi-1 have the same path. A rule whose effect its list has stated already is a duplicate.
+ * The sources of one name: entries lo..hi-1 have the same path. A rule whose effect its list has
+ * stated already is a duplicate.
  */
 static unsigned sources_gather(struct bl_compile *c, const struct entry *lo, const struct entry *hi)
 {
@@ -166,8 +171,10 @@ static unsigned sources_gather(struct bl_compile *c, const struct entry *lo, con
     return count;
 }
 
-/* The class of the rules lo..hi-1, which all are on one name; how many sources, in c->source_lines their lines. */
-static struct class_row *class_of(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned *sources)
+/* The class of the rules lo..hi-1, which all are on one name; how many sources, in c->source_lines
+ * their lines. */
+static struct class_row *class_of(struct bl_compile *c, const struct entry *lo,
+                                  const struct entry *hi, unsigned *sources)
 {
     if (hi - lo > 1) {
         *sources = sources_gather(c, lo, hi);
@@ -190,7 +197,8 @@ static struct class_row *class_of(struct bl_compile *c, const struct entry *lo, 
 }
 
 /* Push a node with the rules lo..terminal_end-1, which all are on its name. */
-static struct node *node_push(struct bl_compile *c, const struct entry *lo, const struct entry *terminal_end, struct children children,
+static struct node *node_push(struct bl_compile *c, const struct entry *lo,
+                              const struct entry *terminal_end, struct children children,
                               const uint8_t *codes, size_t code_len, uint64_t hash)
 {
     struct class_row *row = NULL;
@@ -201,7 +209,8 @@ static struct node *node_push(struct bl_compile *c, const struct entry *lo, cons
             return NULL;
         }
     }
-    size_t size = (sizeof(struct node) + (size_t)sources * 4 + code_len + 15) & ~(size_t)7; /* and a word */
+    size_t size =
+        (sizeof(struct node) + (size_t)sources * 4 + code_len + 15) & ~(size_t)7; /* and a word */
     struct node *n = push(c, size);
     if (n) {
         n->hash = hash;
@@ -218,18 +227,22 @@ static struct node *node_push(struct bl_compile *c, const struct entry *lo, cons
     return n;
 }
 
-static struct children children_write(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, uint64_t parent);
+static struct children children_write(struct bl_compile *c, const struct entry *lo,
+                                      const struct entry *hi, unsigned pos, uint64_t parent);
 
 /*
- * Push the node that the entries lo..hi-1 have in common: their paths agree up to the end of the label at `pos`, whose suffix has the hash `hash`. While all of
- * them go on with one and the same label and none ends, that label belongs to the node too.
+ * Push the node that the entries lo..hi-1 have in common: their paths agree up to the end of the
+ * label at `pos`, whose suffix has the hash `hash`. While all of them go on with one and the same
+ * label and none ends, that label belongs to the node too.
  */
-static struct node *node_make(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, uint64_t hash)
+static struct node *node_make(struct bl_compile *c, const struct entry *lo, const struct entry *hi,
+                              unsigned pos, uint64_t hash)
 {
     unsigned len, last_len;
     const uint8_t *path = path_of(c, lo, &len);
     const uint8_t *last = path_of(c, hi - 1, &last_len);
-    bool one_name = len == last_len && bl_code_size(len - pos) <= BL_RUN_MAX && equal_words(path, last, len);
+    bool one_name =
+        len == last_len && bl_code_size(len - pos) <= BL_RUN_MAX && equal_words(path, last, len);
     unsigned end = one_name ? len : label_end(path, len, pos);
     uint64_t below = hash;
     while (end < len) {
@@ -258,8 +271,10 @@ static struct node *node_make(struct bl_compile *c, const struct entry *lo, cons
     return c->err == ERR_OK ? node_push(c, lo, rest, children, codes, code_len, hash) : NULL;
 }
 
-/* The end of the entries that have the same label at `pos` as the first one. Its own end in *end. */
-static const struct entry *same_label(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, unsigned *end)
+/* The end of the entries that have the same label at `pos` as the first one. Its own end in *end.
+ */
+static const struct entry *same_label(struct bl_compile *c, const struct entry *lo,
+                                      const struct entry *hi, unsigned pos, unsigned *end)
 {
     unsigned len, n;
     const uint8_t *path = path_of(c, lo, &len);
@@ -267,21 +282,24 @@ static const struct entry *same_label(struct bl_compile *c, const struct entry *
     const struct entry *next = lo + 1;
     for (; next < hi; next++) {
         const uint8_t *other = path_of(c, next, &n);
-        if (n < *end || !equal_words(other + pos, path + pos, *end - pos) || (n > *end && other[*end] != 0)) {
+        if (n < *end || !equal_words(other + pos, path + pos, *end - pos) ||
+            (n > *end && other[*end] != 0)) {
             break;
         }
     }
     return next;
 }
 
-static uint64_t label_hash(struct bl_compile *c, const struct entry *e, unsigned pos, unsigned end, uint64_t parent)
+static uint64_t label_hash(struct bl_compile *c, const struct entry *e, unsigned pos, unsigned end,
+                           uint64_t parent)
 {
     unsigned len;
     return dns_suffix_child(parent, path_of(c, e, &len) + pos, end - pos);
 }
 
 /* A few children: one set. */
-static struct children set_write(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, uint64_t parent)
+static struct children set_write(struct bl_compile *c, const struct entry *lo,
+                                 const struct entry *hi, unsigned pos, uint64_t parent)
 {
     uint32_t stack = c->stack, count = 0;
     while (lo < hi && c->err == ERR_OK) {
@@ -313,14 +331,17 @@ static void fan_directory(struct bl_compile *c, const uint32_t *start, uint32_t 
     }
 }
 
-/* Many children: brought in order of their hashes and written bucket by bucket, so that only one bucket's nodes wait. */
-static struct children fan_write(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, uint64_t parent,
+/* Many children: brought in order of their hashes and written bucket by bucket, so that only one
+ * bucket's nodes wait. */
+static struct children fan_write(struct bl_compile *c, const struct entry *lo,
+                                 const struct entry *hi, unsigned pos, uint64_t parent,
                                  uint32_t count)
 {
     uint32_t stack = c->stack;
     uint32_t buckets = (count + BUCKET_LOAD - 1) / BUCKET_LOAD;
     uint32_t *start = push(c, (size_t)buckets * sizeof *start);
-    struct entry *child = push(c, (size_t)count * sizeof *child); /* hash; entries from..to of the child */
+    struct entry *child =
+        push(c, (size_t)count * sizeof *child); /* hash; entries from..to of the child */
     if (!start || !child) {
         return (struct children){NO_CHILDREN, false};
     }
@@ -328,7 +349,8 @@ static struct children fan_write(struct bl_compile *c, const struct entry *lo, c
     for (uint32_t i = 0; i < count; i++) {
         unsigned end;
         const struct entry *next = same_label(c, e, hi, pos, &end);
-        child[i] = (struct entry){label_hash(c, e, pos, end, parent), (uint32_t)(e - c->entries), (uint32_t)(next - c->entries)};
+        child[i] = (struct entry){label_hash(c, e, pos, end, parent), (uint32_t)(e - c->entries),
+                                  (uint32_t)(next - c->entries)};
         e = next;
     }
     hash_sort(child, count, c->spare + (lo - c->entries), 48);
@@ -336,9 +358,11 @@ static struct children fan_write(struct bl_compile *c, const struct entry *lo, c
     for (uint32_t b = 0; b < buckets && c->err == ERR_OK; b++) {
         uint32_t nodes = c->stack, n = 0;
         for (; at_child < count && bl_bucket(child[at_child].hash, buckets) == b; at_child++, n++) {
-            node_make(c, c->entries + child[at_child].at, c->entries + child[at_child].to, pos, child[at_child].hash);
+            node_make(c, c->entries + child[at_child].at, c->entries + child[at_child].to, pos,
+                      child[at_child].hash);
         }
-        start[b] = n > 0 && c->err == ERR_OK ? groups_write(c, nodes, n) : 0; /* 0: the empty group */
+        start[b] =
+            n > 0 && c->err == ERR_OK ? groups_write(c, nodes, n) : 0; /* 0: the empty group */
         c->stack = nodes;
     }
     struct children out = {(uint32_t)out_trie_pos(c), true};
@@ -347,8 +371,10 @@ static struct children fan_write(struct bl_compile *c, const struct entry *lo, c
     return out;
 }
 
-/* Write the children of a node: the entries' paths agree before `pos`, where the children's labels begin. */
-static struct children children_write(struct bl_compile *c, const struct entry *lo, const struct entry *hi, unsigned pos, uint64_t parent)
+/* Write the children of a node: the entries' paths agree before `pos`, where the children's labels
+ * begin. */
+static struct children children_write(struct bl_compile *c, const struct entry *lo,
+                                      const struct entry *hi, unsigned pos, uint64_t parent)
 {
     uint32_t count = 0;
     unsigned end;
@@ -358,7 +384,8 @@ static struct children children_write(struct bl_compile *c, const struct entry *
     for (const struct entry *e = lo; e < hi; e = same_label(c, e, hi, pos, &end)) {
         count++;
     }
-    return count < FAN_LEAST ? set_write(c, lo, hi, pos, parent) : fan_write(c, lo, hi, pos, parent, count);
+    return count < FAN_LEAST ? set_write(c, lo, hi, pos, parent)
+                             : fan_write(c, lo, hi, pos, parent, count);
 }
 
 void trie_bucket_end(struct bl_compile *c)
@@ -461,13 +488,15 @@ void trie_tld_rules(struct bl_compile *c)
             hi++;
         }
         uint32_t stack = c->stack;
-        struct node *node = node_push(c, e + lo, e + hi, (struct children){NO_CHILDREN, false}, NULL, 0, 0);
+        struct node *node =
+            node_push(c, e + lo, e + hi, (struct children){NO_CHILDREN, false}, NULL, 0, 0);
         if (node) {
             node->tld = tld;
             node->has_tld = true;
             uint32_t group = groups_write(c, stack, 1);
             uint8_t *row = at(c, c->tld_at[tld]);
-            const struct class_row *class_row = (const struct class_row *)(const void *)at(c, node->row);
+            const struct class_row *class_row =
+                (const struct class_row *)(const void *)at(c, node->row);
             le32_write(row + BL_TLD_CLASS, class_row->id);
             le32_write(row + BL_TLD_RULE, group + 3);
         }

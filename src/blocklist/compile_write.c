@@ -1,5 +1,6 @@
 /*
- * Octets out: staged, summed and given to the sink in order; then the tables behind the trie, and the header last.
+ * Octets out: staged, summed and given to the sink in order; then the tables behind the trie, and
+ * the header last.
  */
 #include "base/attr.h"
 #include "blocklist/codes.h"
@@ -119,7 +120,8 @@ static void out_class_rows(struct bl_compile *c, enum class_part part)
     for (uint32_t off = c->classes.first; off; off = chunk_next(at(c, off))) {
         uint32_t used = chunk_used(at(c, off)), pos = 0;
         while (pos < used) {
-            const struct class_row *row = (const struct class_row *)(const void *)(at(c, off) + CHUNK_HEAD + pos);
+            const struct class_row *row =
+                (const struct class_row *)(const void *)(at(c, off) + CHUNK_HEAD + pos);
             if (part == PART_EFFECT) {
                 out_bytes(c, &row->effect, 1);
             } else if (part == PART_INDEX) {
@@ -130,7 +132,8 @@ static void out_class_rows(struct bl_compile *c, enum class_part part)
                 out_bytes(c, row->pairs, row->count * 2u);
             }
             pos += (uint32_t)sizeof *row + row->count * 2u;
-            pos = (pos + (uint32_t)_Alignof(struct class_row) - 1) & ~((uint32_t)_Alignof(struct class_row) - 1);
+            pos = (pos + (uint32_t) _Alignof(struct class_row) - 1) &
+                  ~((uint32_t) _Alignof(struct class_row) - 1);
         }
     }
 }
@@ -153,8 +156,12 @@ static void out_classes(struct bl_compile *c)
 
 static void out_lists(struct bl_compile *c)
 {
+    unsigned count = BL_LISTS_MAX;
+    while (count > 0 && !c->lists[count - 1].used) {
+        count--;
+    }
     out_begin(c, BL_LISTS);
-    for (unsigned i = 0; i < BL_LISTS_MAX; i++) {
+    for (unsigned i = 0; i < count; i++) {
         const struct list_state *l = &c->lists[i];
         uint8_t row[BL_LIST] = {l->used, (uint8_t)line_width(c, i)};
         le16_write(row + BL_AT_LIST_NAME_LEN, l->name_len);

@@ -22,7 +22,8 @@ static void keep_step(struct steps *s, uint32_t class_id, uint32_t rule, unsigne
     }
 }
 
-static void walk_steps(const struct bl_image *image, const struct dns_name *name, struct steps *steps)
+static void walk_steps(const struct bl_image *image, const struct dns_name *name,
+                       struct steps *steps)
 {
     struct dns_suffixes suffixes;
     struct bl_node node;
@@ -31,7 +32,8 @@ static void walk_steps(const struct bl_image *image, const struct dns_name *name
     if (bl_walk_may_tld(image, name, &suffixes)) {
         const uint8_t *row = bl_walk_tld(image, name, &suffixes);
         if (row) {
-            keep_step(steps, le32_read(row + BL_TLD_CLASS), le32_read(row + BL_TLD_RULE), labels - 1);
+            keep_step(steps, le32_read(row + BL_TLD_CLASS), le32_read(row + BL_TLD_RULE),
+                      labels - 1);
         }
     }
     if (labels < 2 || !bl_walk_first(image, name, &suffixes, &node)) {
@@ -43,7 +45,8 @@ static void walk_steps(const struct bl_image *image, const struct dns_name *name
 }
 
 /* What the chosen lists say of the name through this rule, as in bl_image.effects. */
-static unsigned effect_on(const struct bl_image *image, const struct step *step, const struct bl_list_set *lists)
+static unsigned effect_on(const struct bl_image *image, const struct step *step,
+                          const struct bl_list_set *lists)
 {
     struct bl_sources s = bl_image_class(image, step->class_id);
     unsigned effect = 0;
@@ -55,7 +58,8 @@ static unsigned effect_on(const struct bl_image *image, const struct step *step,
     return (step->label == 0 ? effect : effect >> 1) & 0x55;
 }
 
-static void decide(const struct bl_image *image, const struct steps *steps, const struct bl_list_set *lists, struct bl_verdict *out)
+static void decide(const struct bl_image *image, const struct steps *steps,
+                   const struct bl_list_set *lists, struct bl_verdict *out)
 {
     int best = -1;
     *out = (struct bl_verdict){.action = BL_NONE};
@@ -74,8 +78,9 @@ static void decide(const struct bl_image *image, const struct steps *steps, cons
     }
 }
 
-size_t bl_explain(const struct bl_image *image, const struct dns_name *name, const struct bl_list_set *lists, struct bl_hit *hits,
-                  size_t cap, struct bl_verdict *verdict)
+size_t bl_explain(const struct bl_image *image, const struct dns_name *name,
+                  const struct bl_list_set *lists, struct bl_hit *hits, size_t cap,
+                  struct bl_verdict *verdict)
 {
     struct steps steps = {.count = 0};
     walk_steps(image, name, &steps);

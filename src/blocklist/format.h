@@ -1,21 +1,23 @@
 /*
  * The octets of an image. All numbers are little-endian; docs/blocklist.md draws the whole.
  *
- *   header | trie | directory | tlds | tld slots | effects | class index | class sources | lines | marks | lists | texts
+ *   header | trie | directory | tlds | tld slots | effects | class index | class sources | lines |
+ * marks | lists | texts
  *
  * trie: groups one after another, children before their parents.
  *
- *   group      count (6 bits; bit 6: records begin with a tld; bit 7: the next group belongs to the same set) | count tags | count sizes | records
- *   tag        low octet of the suffix hash of the record's first label
- *   size       octets of the record (7 bits; top bit: it has children)
- *   record     [tld, of second-level names] class [children] label codes
- *   fan        0x80 | number of buckets, 4 octets | offset of each bucket's group, 4 octets each
+ *   group      count (6 bits; bit 6: records begin with a tld; bit 7: the next group belongs to the
+ * same set) | count tags | count sizes | records tag        low octet of the suffix hash of the
+ * record's first label size       octets of the record (7 bits; top bit: it has children) record
+ * [tld, of second-level names] class [children] label codes fan        0x80 | number of buckets, 4
+ * octets | offset of each bucket's group, 4 octets each
  *
- * class and tld are 1 octet for the common ones, children a number of 7-bit groups, low ones first: distance back from this group << 1,
- * lowest bit set when it leads to a fan.
+ * class and tld are 1 octet for the common ones, children a number of 7-bit groups, low ones first:
+ * distance back from this group << 1, lowest bit set when it leads to a fan.
  *
- * A second-level name (two labels) is looked for in the bucket that the high half of its hash points at, a deeper one among the children of its
- * parent's record, so a record's parent never has to be checked; its labels, and the top-level domain of second-level names, are.
+ * A second-level name (two labels) is looked for in the bucket that the high half of its hash
+ * points at, a deeper one among the children of its parent's record, so a record's parent never has
+ * to be checked; its labels, and the top-level domain of second-level names, are.
  */
 #ifndef SINKHOLE_BLOCKLIST_FORMAT_H
 #define SINKHOLE_BLOCKLIST_FORMAT_H
@@ -37,10 +39,10 @@
 #define BL_HAS_CHILDREN 0x80
 #define BL_FAN          0x80 /* in place of a count: no group has 0 records and another after it */
 #define BL_FAN_HEAD     5
-#define BL_TRIE_PAD     16  /* zeros after the last group: words of eight may be read there */
+#define BL_TRIE_PAD     16 /* zeros after the last group: words of eight may be read there */
 #define BL_MARK_EVERY   4096
-#define BL_MARK         12  /* offset in trie, 4 octets; bit in lines, 8 */
-#define BL_TLD          72  /* length, 63 octets, class (4), rule (4) */
+#define BL_MARK         12 /* offset in trie, 4 octets; bit in lines, 8 */
+#define BL_TLD          72 /* length, 63 octets, class (4), rule (4) */
 #define BL_TLD_CLASS    64
 #define BL_TLD_RULE     68
 #define BL_LIST         32
@@ -64,16 +66,16 @@ enum bl_section {
 };
 
 enum { /* offsets in the header */
-    BL_AT_MAGIC = 0,
-    BL_AT_VERSION = 8,
-    BL_AT_SECTIONS_COUNT = 12,
-    BL_AT_TOTAL = 16,
-    BL_AT_BUILT = 24,
-    BL_AT_RULES = 32,
-    BL_AT_HASH = 40, /* suffix hash of a fixed name: other hash, other format */
-    BL_AT_CODES = 48, /* checksum of the code table, likewise */
-    BL_AT_SECTIONS = 64, /* offset, length, checksum of each: 8 octets each */
-    BL_AT_CHECKSUM = BL_HEADER - 8
+       BL_AT_MAGIC = 0,
+       BL_AT_VERSION = 8,
+       BL_AT_SECTIONS_COUNT = 12,
+       BL_AT_TOTAL = 16,
+       BL_AT_BUILT = 24,
+       BL_AT_RULES = 32,
+       BL_AT_HASH = 40,     /* suffix hash of a fixed name: other hash, other format */
+       BL_AT_CODES = 48,    /* checksum of the code table, likewise */
+       BL_AT_SECTIONS = 64, /* offset, length, checksum of each: 8 octets each */
+       BL_AT_CHECKSUM = BL_HEADER - 8
 };
 
 /* offsets in a list's row */
@@ -94,7 +96,8 @@ uint64_t bl_format_hash_check(void);
 uint64_t bl_format_codes_check(void);
 
 /*
- * Numbers of one to four octets, low ones short: below 240 one octet, then two, three and four. For classes and top-level domains.
+ * Numbers of one to four octets, low ones short: below 240 one octet, then two, three and four. For
+ * classes and top-level domains.
  */
 static ALWAYS_INLINE const uint8_t *bl_number_read(const uint8_t *p, uint32_t *v)
 {

@@ -1,6 +1,7 @@
 /*
- * Opening and reading images. Everything is checked before anything is believed: sizes and offsets against the block, octets against their checksums. What
- * lies inside sections is checked where it is used, so that even a forged image can only give wrong verdicts, never a read outside of it.
+ * Opening and reading images. Everything is checked before anything is believed: sizes and offsets
+ * against the block, octets against their checksums. What lies inside sections is checked where it
+ * is used, so that even a forged image can only give wrong verdicts, never a read outside of it.
  */
 #include "blocklist/image.h"
 
@@ -51,16 +52,19 @@ static bool is_rows(struct section s, uint64_t row, uint64_t least, uint64_t mos
 
 static enum err check_shapes(const struct section s[BL_SECTION_COUNT])
 {
-    bool ok = s[BL_TRIE].len > BL_TRIE_PAD && s[BL_TRIE].len <= INT32_MAX &&        /* offsets have four octets, distances 31 bits */
-              is_rows(s[BL_DIRECTORY], 4, 1, UINT32_MAX) &&                         /* every hash has a bucket */
-              is_rows(s[BL_TLDS], BL_TLD, 0, BL_TLDS_MAX) &&                        /* */
-              is_rows(s[BL_TLD_SLOTS], 2, 1, UINT16_MAX + 1) &&                     /* */
-              ((s[BL_TLD_SLOTS].len / 2) & (s[BL_TLD_SLOTS].len / 2 - 1)) == 0 &&   /* a power of two */
-              is_rows(s[BL_EFFECTS], 1, 1, BL_NUMBER_MAX) &&                        /* class 0 is always there */
-              s[BL_CLASSES].len == (s[BL_EFFECTS].len + 1) * 4 &&                   /* */
-              is_rows(s[BL_SOURCES], 2, 0, UINT32_MAX) &&                           /* */
-              s[BL_LINES].len >= 8 && is_rows(s[BL_MARKS], BL_MARK, 0, UINT32_MAX) && /* words of eight are read */
-              s[BL_LISTS].len == BL_LISTS_MAX * BL_LIST && s[BL_TEXTS].len <= UINT32_MAX;
+    bool ok =
+        s[BL_TRIE].len > BL_TRIE_PAD &&
+        s[BL_TRIE].len <= INT32_MAX && /* offsets have four octets, distances 31 bits */
+        is_rows(s[BL_DIRECTORY], 4, 1, UINT32_MAX) &&     /* every hash has a bucket */
+        is_rows(s[BL_TLDS], BL_TLD, 0, BL_TLDS_MAX) &&    /* */
+        is_rows(s[BL_TLD_SLOTS], 2, 1, UINT16_MAX + 1) && /* */
+        ((s[BL_TLD_SLOTS].len / 2) & (s[BL_TLD_SLOTS].len / 2 - 1)) == 0 && /* a power of two */
+        is_rows(s[BL_EFFECTS], 1, 1, BL_NUMBER_MAX) &&      /* class 0 is always there */
+        s[BL_CLASSES].len == (s[BL_EFFECTS].len + 1) * 4 && /* */
+        is_rows(s[BL_SOURCES], 2, 0, UINT32_MAX) &&         /* */
+        s[BL_LINES].len >= 8 &&
+        is_rows(s[BL_MARKS], BL_MARK, 0, UINT32_MAX) && /* words of eight are read */
+        is_rows(s[BL_LISTS], BL_LIST, 0, BL_LISTS_MAX) && s[BL_TEXTS].len <= UINT32_MAX;
     return ok ? ERR_OK : ERR_RANGE;
 }
 
@@ -78,7 +82,8 @@ static enum err check_header(const uint8_t *base, size_t len)
     if (bl_checksum_of(base, BL_AT_CHECKSUM) != le64_read(base + BL_AT_CHECKSUM)) {
         return ERR_CHECKSUM;
     }
-    if (le32_read(base + BL_AT_SECTIONS_COUNT) != BL_SECTION_COUNT || le64_read(base + BL_AT_HASH) != bl_format_hash_check() ||
+    if (le32_read(base + BL_AT_SECTIONS_COUNT) != BL_SECTION_COUNT ||
+        le64_read(base + BL_AT_HASH) != bl_format_hash_check() ||
         le64_read(base + BL_AT_CODES) != bl_format_codes_check()) {
         return ERR_VERSION;
     }
@@ -134,6 +139,7 @@ enum err bl_image_open(const void *mem, size_t len, struct bl_image *out)
         .marks = s[BL_MARKS].p,
         .mark_count = (uint32_t)(s[BL_MARKS].len / BL_MARK),
         .lists = s[BL_LISTS].p,
+        .list_count = (uint32_t)(s[BL_LISTS].len / BL_LIST),
         .texts = s[BL_TEXTS].p,
         .text_len = (uint32_t)s[BL_TEXTS].len,
         .rule_count = le32_read(base + BL_AT_RULES),
@@ -147,13 +153,14 @@ enum err bl_image_open(const void *mem, size_t len, struct bl_image *out)
 void bl_image_list(const struct bl_image *image, unsigned list, struct bl_list_info *out)
 {
     *out = (struct bl_list_info){.used = false};
-    if (list >= BL_LISTS_MAX) {
+    if (list >= image->list_count) {
         return;
     }
     const uint8_t *row = image->lists + (size_t)list * BL_LIST;
     uint32_t text = le32_read(row + BL_AT_LIST_TEXT);
     uint32_t name = le16_read(row + BL_AT_LIST_NAME_LEN), url = le16_read(row + BL_AT_LIST_URL_LEN);
-    if (row[BL_AT_LIST_USED] == 0 || text > image->text_len || name + url > image->text_len - text) {
+    if (row[BL_AT_LIST_USED] == 0 || text > image->text_len ||
+        name + url > image->text_len - text) {
         return;
     }
     out->used = true;
@@ -167,7 +174,8 @@ void bl_image_list(const struct bl_image *image, unsigned list, struct bl_list_i
 
 unsigned bl_image_line_width(const struct bl_image *image, unsigned list)
 {
-    unsigned width = image->lists[(size_t)list * BL_LIST + BL_AT_LIST_WIDTH];
+    unsigned width =
+        list >= image->list_count ? 0 : image->lists[(size_t)list * BL_LIST + BL_AT_LIST_WIDTH];
     return width <= 32 ? width : 32;
 }
 
@@ -187,9 +195,10 @@ struct bl_sources bl_image_class(const struct bl_image *image, uint32_t class_id
 void bl_image_sizes(const struct bl_image *image, struct bl_image_sizes *out)
 {
     out->total = (size_t)image->total;
-    out->verdict = (size_t)image->trie_len + BL_TRIE_PAD + (size_t)image->bucket_count * 4 + (size_t)image->tld_count * BL_TLD +
-                   ((size_t)image->tld_mask + 1) * 2 + image->class_count;
-    out->attribution = (size_t)image->line_octets + (size_t)image->mark_count * BL_MARK + ((size_t)image->class_count + 1) * 4 +
-                       (size_t)image->source_count * 2;
+    out->verdict = (size_t)image->trie_len + BL_TRIE_PAD + (size_t)image->bucket_count * 4 +
+                   (size_t)image->tld_count * BL_TLD + ((size_t)image->tld_mask + 1) * 2 +
+                   image->class_count;
+    out->attribution = (size_t)image->line_octets + (size_t)image->mark_count * BL_MARK +
+                       ((size_t)image->class_count + 1) * 4 + (size_t)image->source_count * 2;
     out->tables = out->total - out->verdict - out->attribution;
 }

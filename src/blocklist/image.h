@@ -38,7 +38,8 @@ struct bl_list_info {
 struct bl_image {
     const uint8_t *trie;      /* groups of nodes; format.h */
     const uint8_t *directory; /* offsets of the groups of second-level names, 4 octets each */
-    const uint8_t *effects;   /* by class: bit 2r: rank r applies to the name itself, bit 2r+1: to names below */
+    const uint8_t *
+        effects; /* by class: bit 2r: rank r applies to the name itself, bit 2r+1: to names below */
     const uint8_t *tlds;      /* top-level domains, 72 octets each */
     const uint8_t *tld_slots; /* hash table of 2-octet indexes into tlds */
     uint32_t trie_len;
@@ -46,7 +47,8 @@ struct bl_image {
     uint32_t class_count;
     uint32_t tld_count;
     uint32_t tld_mask; /* slots - 1 */
-    uint64_t tld_rules[8]; /* bit hash >> 55: some top-level domain of such a hash is itself a rule */
+    uint64_t
+        tld_rules[8]; /* bit hash >> 55: some top-level domain of such a hash is itself a rule */
 
     const uint8_t *classes, *sources; /* class to (list, effect) pairs */
     uint32_t source_count;
@@ -54,7 +56,7 @@ struct bl_image {
     uint64_t line_octets;
     uint32_t mark_count;
     const uint8_t *lists, *texts;
-    uint32_t text_len;
+    uint32_t list_count, text_len;
     uint32_t rule_count; /* distinct (name, rank) */
     uint64_t built_unix; /* seconds */
     uint64_t total;      /* octets of the whole */
@@ -91,15 +93,16 @@ size_t bl_image_sources(const struct bl_image *image, uint32_t rule, struct bl_s
  */
 struct bl_image_rule {
     struct dns_name name;
-    uint32_t rule;  /* as in bl_verdict */
-    uint8_t effect; /* bit 2r+0: rank r, the name itself; bit 2r+1: rank r, all below */
+    uint32_t rule;     /* as in bl_verdict */
+    uint8_t effect;    /* bit 2r+0: rank r, the name itself; bit 2r+1: rank r, all below */
     uint32_t class_id; /* the set of lists that hold it */
 };
 typedef bool bl_image_visit(void *ctx, const struct bl_image_rule *rule);
 MUST_CHECK enum err bl_image_walk(const struct bl_image *image, bl_image_visit *visit, void *ctx);
 
 /*
- * For each list how many names no other list speaks of. Cost: one walk over all rules; for a thread that has time. ERR_FORMAT: the image is broken.
+ * For each list how many names no other list speaks of. Cost: one walk over all rules; for a thread
+ * that has time. ERR_FORMAT: the image is broken.
  */
 MUST_CHECK enum err bl_image_unique(const struct bl_image *image, uint32_t unique[BL_LISTS_MAX]);
 

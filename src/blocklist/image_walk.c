@@ -1,5 +1,6 @@
 /*
- * Reading an image from front to back: where each rule came from, and all rules with their names. For people, tools and tests; a look-up needs neither.
+ * Reading an image from front to back: where each rule came from, and all rules with their names.
+ * For people, tools and tests; a look-up needs neither.
  */
 #include "base/attr.h"
 #include "blocklist/codes.h"
@@ -10,7 +11,7 @@
 /* A record taken apart. */
 struct record {
     uint32_t off;
-    uint32_t tld;      /* if the group has them */
+    uint32_t tld; /* if the group has them */
     uint32_t class_id;
     uint32_t children; /* distance << 1 | is fan; 0: none */
     const uint8_t *codes;
@@ -34,7 +35,8 @@ static bool group_open(const struct bl_image *image, uint32_t off, struct group 
     }
     const uint8_t *p = image->trie + off;
     uint32_t left = image->trie_len - off;
-    *g = (struct group){.off = off, .count = p[0] & BL_COUNT, .has_tld = p[0] & BL_HAS_TLD, .more = p[0] & BL_MORE};
+    *g = (struct group){
+        .off = off, .count = p[0] & BL_COUNT, .has_tld = p[0] & BL_HAS_TLD, .more = p[0] & BL_MORE};
     uint32_t size = 1 + 2 * g->count;
     if (size > left) {
         return false;
@@ -87,7 +89,8 @@ static uint64_t class_bits(const struct bl_image *image, uint32_t class_id)
     return bits;
 }
 
-static size_t sources_read(const struct bl_image *image, uint32_t class_id, uint64_t bit, struct bl_source *out, size_t cap)
+static size_t sources_read(const struct bl_image *image, uint32_t class_id, uint64_t bit,
+                           struct bl_source *out, size_t cap)
 {
     struct bl_sources s = bl_image_class(image, class_id);
     for (uint32_t i = 0; i < s.count; i++) {
@@ -125,7 +128,8 @@ static bool mark_find(const struct bl_image *image, uint32_t rule, uint32_t *off
     return *off <= rule;
 }
 
-size_t bl_image_sources(const struct bl_image *image, uint32_t rule, struct bl_source *out, size_t cap)
+size_t bl_image_sources(const struct bl_image *image, uint32_t rule, struct bl_source *out,
+                        size_t cap)
 {
     uint32_t off;
     uint64_t bit;
@@ -271,8 +275,10 @@ static void walk_set(struct walk *w, uint32_t off)
         while (!w->stop && !w->broken && group_next(w->image, &g, &r)) {
             unsigned len = w->path_len;
             const uint8_t *tld = w->image->tlds + (size_t)r.tld * BL_TLD;
-            w->broken = w->budget-- == 0 || (g.has_tld && (r.tld >= w->image->tld_count || !path_push(w, tld + 1, tld[0]))) ||
-                        !path_push_run(w, &r);
+            w->broken =
+                w->budget-- == 0 ||
+                (g.has_tld && (r.tld >= w->image->tld_count || !path_push(w, tld + 1, tld[0]))) ||
+                !path_push_run(w, &r);
             if (!w->broken) {
                 emit(w, r.class_id, r.off);
                 if (r.children != 0 && !w->stop) {

@@ -1,6 +1,7 @@
 /*
- * Verdicts. One walk down the trie gathers what each rule on the way says of the name; the highest rank decides. Which lists count is folded into one
- * octet a class beforehand, so that a filter costs nothing.
+ * Verdicts. One walk down the trie gathers what each rule on the way says of the name; the highest
+ * rank decides. Which lists count is folded into one octet a class beforehand, so that a filter
+ * costs nothing.
  */
 #include "blocklist/match.h"
 
@@ -11,14 +12,17 @@
 _Static_assert(BL_RANK_COUNT == 4, "an effect octet has two bits a rank");
 
 /* What the chosen lists say through a class: bit 2 * rank for each rank that applies. */
-static ALWAYS_INLINE unsigned class_says(const uint8_t *effects, uint32_t class_count, uint32_t class_id, unsigned label)
+static ALWAYS_INLINE unsigned class_says(const uint8_t *effects, uint32_t class_count,
+                                         uint32_t class_id, unsigned label)
 {
     unsigned effect = LIKELY(class_id < class_count) ? effects[class_id] : 0;
     return (effect >> (label != 0)) & 0x55;
 }
 
-/* Keep a rule if no better one was found before. `best` is bit 2 * rank of that; the later of equals is the more specific. */
-static ALWAYS_INLINE unsigned judge(unsigned best, unsigned says, uint32_t class_id, uint32_t rule, unsigned label, struct bl_verdict *out)
+/* Keep a rule if no better one was found before. `best` is bit 2 * rank of that; the later of
+ * equals is the more specific. */
+static ALWAYS_INLINE unsigned judge(unsigned best, unsigned says, uint32_t class_id, uint32_t rule,
+                                    unsigned label, struct bl_verdict *out)
 {
     if (says == 0 || says < best) {
         return best;
@@ -31,8 +35,9 @@ static ALWAYS_INLINE unsigned judge(unsigned best, unsigned says, uint32_t class
     return 1u << 2 * rank;
 }
 
-enum bl_action bl_match(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes,
-                        const struct bl_filter *filter, struct bl_verdict *out)
+enum bl_action bl_match(const struct bl_image *image, const struct dns_name *name,
+                        const struct dns_suffixes *suffixes, const struct bl_filter *filter,
+                        struct bl_verdict *out)
 {
     const uint8_t *effects = filter ? filter->effects : image->effects;
     uint32_t classes = filter ? filter->class_count : image->class_count;
@@ -50,7 +55,8 @@ enum bl_action bl_match(const struct bl_image *image, const struct dns_name *nam
         do {
             unsigned says = class_says(effects, classes, node.class_id, node.label);
             best = judge(best, says, node.class_id, node.rule, node.label, out);
-        } while (node.label != 0 && node.children != 0 && bl_walk_next(image, name, suffixes, &node));
+        } while (node.label != 0 && node.children != 0 &&
+                 bl_walk_next(image, name, suffixes, &node));
     }
     out->action = (uint8_t)(best == 0 ? BL_NONE : bl_rank_action(out->rank));
     return (enum bl_action)out->action;
@@ -72,7 +78,8 @@ size_t bl_filter_memory(const struct bl_image *image)
     return image->class_count;
 }
 
-enum err bl_filter_init(struct bl_filter *out, void *mem, size_t len, const struct bl_image *image, const struct bl_list_set *lists)
+enum err bl_filter_init(struct bl_filter *out, void *mem, size_t len, const struct bl_image *image,
+                        const struct bl_list_set *lists)
 {
     uint8_t *effects = mem;
     if (len < image->class_count) {

@@ -30,7 +30,8 @@ enum bl_action bl_match(const struct bl_image *image, const struct dns_name *nam
                         const struct dns_suffixes *suffixes, const struct bl_filter *filter,
                         struct bl_verdict *out);
 
-/* The first of the lists (by id) that the rule of a verdict stands in: cheaper than bl_image_sources(), one more cache line. */
+/* The first of the lists (by id) that the rule of a verdict stands in: cheaper than
+ * bl_image_sources(), one more cache line. */
 unsigned bl_verdict_list(const struct bl_image *image, const struct bl_verdict *verdict);
 
 /* One rule that bears on a name. */
@@ -42,9 +43,10 @@ struct bl_hit {
 };
 
 /*
- * Everything that `check NAME` tells: all rules at the name and at its ancestors, also those that do
- * not apply, nearest the root first, then by list and line. lists NULL: all lists count. Writes at most
- * `cap` hits, returns how many there are; *verdict is bl_match's for a filter of these lists.
+ * Everything that `check NAME` tells: all rules at the name and at its ancestors, also those that
+ * do not apply, nearest the root first, then by list and line. lists NULL: all lists count. Writes
+ * at most `cap` hits, returns how many there are; *verdict is bl_match's for a filter of these
+ * lists.
  */
 size_t bl_explain(const struct bl_image *image, const struct dns_name *name,
                   const struct bl_list_set *lists, struct bl_hit *hits, size_t cap,

@@ -1,6 +1,7 @@
 /*
- * Own rules: rows in order of adding, a table of their indexes by the hash of the whole name, and the names. A look-up probes the table for each suffix of
- * the asked name whose depth any rule has; the most specific rule of the stronger action is told.
+ * Own rules: rows in order of adding, a table of their indexes by the hash of the whole name, and
+ * the names. A look-up probes the table for each suffix of the asked name whose depth any rule has;
+ * the most specific rule of the stronger action is told.
  */
 #include "blocklist/overlay.h"
 
@@ -34,7 +35,8 @@ static uint32_t slots_for(uint32_t rules)
 
 size_t bl_overlay_memory(uint32_t rules, size_t name_octets)
 {
-    return sizeof(struct bl_overlay) + (size_t)rules * sizeof(struct row) + slots_for(rules) * sizeof(uint32_t) + name_octets;
+    return sizeof(struct bl_overlay) + (size_t)rules * sizeof(struct row) +
+           slots_for(rules) * sizeof(uint32_t) + name_octets;
 }
 
 enum err bl_overlay_init(struct bl_overlay **out, void *mem, size_t len, uint32_t rules)
@@ -64,7 +66,8 @@ enum err bl_overlay_add(struct bl_overlay *o, const struct dns_name *name, const
     struct dns_suffixes s;
     dns_suffixes_make(name, &s);
     struct row *r = &o->rows[o->count];
-    *r = (struct row){.hash = s.hash[0], .own = *own, .name = (uint32_t)o->names_len, .len = name->len};
+    *r = (struct row){
+        .hash = s.hash[0], .own = *own, .name = (uint32_t)o->names_len, .len = name->len};
     memcpy(o->names + o->names_len, name->wire, name->len);
     o->names_len += name->len;
     o->depths[name->labels / 64] |= UINT64_C(1) << name->labels % 64;
@@ -76,20 +79,25 @@ enum err bl_overlay_add(struct bl_overlay *o, const struct dns_name *name, const
     return ERR_OK;
 }
 
-/* The rules on the suffix of `name` at `label`, as far as they are in force. An allow ends the search. */
-static bool judge_suffix(const struct bl_overlay *o, const struct dns_name *name, uint64_t hash, unsigned label, uint64_t groups,
-                         usec_t now, struct bl_overlay_verdict *out)
+/* The rules on the suffix of `name` at `label`, as far as they are in force. An allow ends the
+ * search. */
+static bool judge_suffix(const struct bl_overlay *o, const struct dns_name *name, uint64_t hash,
+                         unsigned label, uint64_t groups, usec_t now,
+                         struct bl_overlay_verdict *out)
 {
     struct span suffix = dns_name_suffix(name, label);
     unsigned needs = label == 0 ? BL_EXACT : BL_BELOW;
-    for (uint32_t slot = (uint32_t)(hash >> 32) & o->mask; o->slots[slot] != 0; slot = (slot + 1) & o->mask) {
+    for (uint32_t slot = (uint32_t)(hash >> 32) & o->mask; o->slots[slot] != 0;
+         slot = (slot + 1) & o->mask) {
         const struct row *r = &o->rows[o->slots[slot] - 1];
         if (r->hash != hash || !(r->own.kind & needs) || !(r->own.groups & groups) ||
-            (r->own.expires != 0 && now >= r->own.expires) || !span_equal(span_of(o->names + r->name, r->len), suffix)) {
+            (r->own.expires != 0 && now >= r->own.expires) ||
+            !span_equal(span_of(o->names + r->name, r->len), suffix)) {
             continue;
         }
         if (out->action == BL_NONE || r->own.action == BL_ALLOW) {
-            *out = (struct bl_overlay_verdict){.action = r->own.action, .label = (uint8_t)label, .id = r->own.id};
+            *out = (struct bl_overlay_verdict){
+                .action = r->own.action, .label = (uint8_t)label, .id = r->own.id};
         }
         if (r->own.action == BL_ALLOW) {
             return true;
@@ -98,8 +106,9 @@ static bool judge_suffix(const struct bl_overlay *o, const struct dns_name *name
     return false;
 }
 
-enum bl_action bl_overlay_match(const struct bl_overlay *o, const struct dns_name *name, const struct dns_suffixes *suffixes,
-                                uint64_t groups, usec_t now, struct bl_overlay_verdict *out)
+enum bl_action bl_overlay_match(const struct bl_overlay *o, const struct dns_name *name,
+                                const struct dns_suffixes *suffixes, uint64_t groups, usec_t now,
+                                struct bl_overlay_verdict *out)
 {
     *out = (struct bl_overlay_verdict){.action = BL_NONE};
     if (!o || o->count == 0) {

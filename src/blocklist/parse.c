@@ -1,8 +1,9 @@
 /*
- * Reading a list: pieces of text to lines, each line to the family it looks like, and the book-keeping of what was not understood.
+ * Reading a list: pieces of text to lines, each line to the family it looks like, and the
+ * book-keeping of what was not understood.
  *
- * Lists are mixed, glued together and mislabelled in practice, so unless a format is forced each line is judged by itself. Only zone files need memory of
- * earlier lines.
+ * Lists are mixed, glued together and mislabelled in practice, so unless a format is forced each
+ * line is judged by itself. Only zone files need memory of earlier lines.
  */
 #include "base/attr.h"
 #include "blocklist/parse_int.h"
@@ -62,7 +63,8 @@ static enum bl_reason read_foreign(struct bl_parser *p, struct text t, unsigned 
     return bl_name_read((struct text){a, a + n}, flags, &p->rule.name);
 }
 
-void bl_take(struct bl_parser *p, struct text t, enum bl_kind kind, enum bl_rank rank, unsigned flags, enum bl_format from)
+void bl_take(struct bl_parser *p, struct text t, enum bl_kind kind, enum bl_rank rank,
+             unsigned flags, enum bl_format from)
 {
     enum bl_reason why = bl_name_read(t, flags, &p->rule.name);
     if (UNLIKELY(why == BL_REASON_NOT_ASCII)) {
@@ -78,10 +80,12 @@ void bl_take(struct bl_parser *p, struct text t, enum bl_kind kind, enum bl_rank
 
 static bool is_comment(struct text line)
 {
-    return *line.p == '#' || *line.p == '!' || *line.p == ';' || *line.p == '[' || text_starts(line, "//", NULL);
+    return *line.p == '#' || *line.p == '!' || *line.p == ';' || *line.p == '[' ||
+           text_starts(line, "//", NULL);
 }
 
-/* Lines that begin with a letter, a digit or a dot: names and addresses with what goes with them. */
+/* Lines that begin with a letter, a digit or a dot: names and addresses with what goes with them.
+ */
 static void line_of_words(struct bl_parser *p, struct text line)
 {
     struct text rest = line;
@@ -151,10 +155,12 @@ static void line_forced(struct bl_parser *p, struct text line)
     }
 }
 
-/* A page, a picture or another encoding in place of a list. Judged on the first line that has anything. */
+/* A page, a picture or another encoding in place of a list. Judged on the first line that has
+ * anything. */
 static bool is_no_list(struct text line)
 {
-    if (line.end - line.p >= 2 && ((line.p[0] == 0xff && line.p[1] == 0xfe) || (line.p[0] == 0xfe && line.p[1] == 0xff))) {
+    if (line.end - line.p >= 2 &&
+        ((line.p[0] == 0xff && line.p[1] == 0xfe) || (line.p[0] == 0xfe && line.p[1] == 0xff))) {
         return true; /* UTF-16 */
     }
     return *line.p == '<' || bl_parse_is_gzip(line.p, text_len(line)) || text_find(line, 0);
@@ -231,8 +237,10 @@ static void carry(struct bl_parser *p, const uint8_t *data, size_t len)
 }
 
 /*
- * The lines that lists have by the million, read in one go: a name, `0.0.0.0 name`, `127.0.0.1 name`, `*.name`, `||name^`. Returns where the next line
- * begins; NULL, with nothing done, for every line that is not exactly so: read_line() then says what it is, and would have said the same of these.
+ * The lines that lists have by the million, read in one go: a name, `0.0.0.0 name`, `127.0.0.1
+ * name`, `*.name`, `||name^`. Returns where the next line begins; NULL, with nothing done, for
+ * every line that is not exactly so: read_line() then says what it is, and would have said the same
+ * of these.
  */
 static const uint8_t *read_usual_line(struct bl_parser *p, const uint8_t *at)
 {
@@ -282,7 +290,8 @@ enum err bl_parse_feed(struct bl_parser *p, const void *data, size_t len)
             continue;
         }
         p->after_cr = false;
-        if (LIKELY(end - at >= USUAL_READABLE && p->carry_len == 0 && p->began && !p->zone) && p->cfg.format == BL_FORMAT_AUTO) {
+        if (LIKELY(end - at >= USUAL_READABLE && p->carry_len == 0 && p->began && !p->zone) &&
+            p->cfg.format == BL_FORMAT_AUTO) {
             const uint8_t *next = read_usual_line(p, at);
             if (LIKELY(next)) {
                 at = next;

@@ -84,7 +84,8 @@ struct bl_zone_name {
     uint8_t text[256];
 };
 
-/* A list being read. The fields but `stats` are private. About 10 kB: static, or inside something of the caller's. */
+/* A list being read. The fields but `stats` are private. About 10 kB: static, or inside something
+ * of the caller's. */
 struct bl_parser {
     struct bl_parse_config cfg;
     struct bl_parse_stats stats;
@@ -97,8 +98,8 @@ struct bl_parser {
     struct bl_rule rule; /* the rule being made */
 
     /* RPZ */
-    bool zone_known;    /* by its SOA */
-    bool zone_inherits; /* the gathered line began with a blank */
+    bool zone_known;     /* by its SOA */
+    bool zone_inherits;  /* the gathered line began with a blank */
     unsigned zone_depth; /* open parentheses */
     struct bl_zone_name zone_name, origin, owner;
     size_t zone_len;

@@ -1,13 +1,15 @@
 /*
- * Adblock rules as far as a DNS server can honour them: ||name^ and |name^, with @@ before and $important behind. All else (paths, patterns,
- * modifiers that ask for a page or a client, element hiding) is counted and left out: half a rule would block what its author spared.
+ * Adblock rules as far as a DNS server can honour them: ||name^ and |name^, with @@ before and
+ * $important behind. All else (paths, patterns, modifiers that ask for a page or a client, element
+ * hiding) is counted and left out: half a rule would block what its author spared.
  */
 #include "blocklist/parse_int.h"
 
 /* Markers of rules that work on the page: name##selector and its kin. */
 bool bl_looks_cosmetic(struct text line)
 {
-    static const char *const marks[] = {"##", "#@#", "#?#", "#@?#", "#$#", "#@$#", "#%#", "#@%#", "$$", "$@$"};
+    static const char *const marks[] = {"##",   "#@#", "#?#",  "#@?#", "#$#",
+                                        "#@$#", "#%#", "#@%#", "$$",   "$@$"};
     for (const uint8_t *p = line.p; p < line.end; p++) {
         if (*p != '#' && *p != '$') {
             continue;
@@ -68,7 +70,8 @@ static enum bl_rank rank_of(bool allow, bool important)
     return (important ? BL_RANK_IMPORTANT_BLOCK : BL_RANK_BLOCK) + (allow ? 1 : 0);
 }
 
-static void regex_rule(struct bl_parser *p, struct text line, struct text pattern, struct text after, bool allow)
+static void regex_rule(struct bl_parser *p, struct text line, struct text pattern,
+                       struct text after, bool allow)
 {
     bool important = false;
     if (!take_modifiers(&after, &important)) {
@@ -76,13 +79,15 @@ static void regex_rule(struct bl_parser *p, struct text line, struct text patter
         return;
     }
     if (p->cfg.regex) {
-        p->cfg.regex(p->cfg.ctx, text_span(pattern), (uint8_t)rank_of(allow || p->cfg.as_allow, important), p->line);
+        p->cfg.regex(p->cfg.ctx, text_span(pattern),
+                     (uint8_t)rank_of(allow || p->cfg.as_allow, important), p->line);
     }
     bl_reject(p, BL_REASON_REGEX, line);
 }
 
 /* The part between | or || and ^. */
-static void anchored_rule(struct bl_parser *p, struct text line, struct text body, bool whole, enum bl_rank rank)
+static void anchored_rule(struct bl_parser *p, struct text line, struct text body, bool whole,
+                          enum bl_rank rank)
 {
     const uint8_t *caret = text_find(body, '^');
     bool closed = caret && (caret + 1 == body.end || (caret + 2 == body.end && caret[1] == '|'));

@@ -1,6 +1,7 @@
 /*
- * dnsmasq configuration: local=/a/b/, server=/a/ without a server and address=/a/ with no, a null or a loopback address block names and all below.
- * Everything else configures forwarding or other things.
+ * dnsmasq configuration: local=/a/b/, server=/a/ without a server and address=/a/ with no, a null
+ * or a loopback address block names and all below. Everything else configures forwarding or other
+ * things.
  */
 #include "blocklist/parse_int.h"
 
@@ -14,8 +15,8 @@ bool bl_looks_dnsmasq(struct text line)
     return p > line.p && p < line.end && *p == '=';
 }
 
-/* Does what stands behind the names mean that they are answered from nowhere? For address= also "#", null for both families; for server= that
- * means the usual servers. */
+/* Does what stands behind the names mean that they are answered from nowhere? For address= also
+ * "#", null for both families; for server= that means the usual servers. */
 static bool blocks(struct text to, bool is_address)
 {
     struct text rest = to;
@@ -34,7 +35,8 @@ void bl_line_dnsmasq(struct bl_parser *p, struct text line)
 {
     struct text names;
     bool is_address = text_starts(line, "address=/", &names);
-    if (!is_address && !text_starts(line, "server=/", &names) && !text_starts(line, "local=/", &names)) {
+    if (!is_address && !text_starts(line, "server=/", &names) &&
+        !text_starts(line, "local=/", &names)) {
         bl_reject(p, BL_REASON_FORWARD, line);
         return;
     }

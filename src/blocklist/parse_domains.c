@@ -1,6 +1,6 @@
 /*
- * One name a line: `ads.example` is that name; `*.ads.example` and `.ads.example` are the name and all below. Also lists of regular
- * expressions, one a line.
+ * One name a line: `ads.example` is that name; `*.ads.example` and `.ads.example` are the name and
+ * all below. Also lists of regular expressions, one a line.
  */
 #include "blocklist/parse_int.h"
 
@@ -23,7 +23,8 @@ void bl_line_domain(struct bl_parser *p, struct text line)
 void bl_line_regex(struct bl_parser *p, struct text line)
 {
     if (p->cfg.regex) {
-        p->cfg.regex(p->cfg.ctx, text_span(line), p->cfg.as_allow ? BL_RANK_ALLOW : BL_RANK_BLOCK, p->line);
+        p->cfg.regex(p->cfg.ctx, text_span(line), p->cfg.as_allow ? BL_RANK_ALLOW : BL_RANK_BLOCK,
+                     p->line);
     }
     bl_reject(p, BL_REASON_REGEX, line);
 }

@@ -1,5 +1,6 @@
 /*
- * Lines of hosts files: an address and names. Only a null or loopback address means that the names are to be blocked.
+ * Lines of hosts files: an address and names. Only a null or loopback address means that the names
+ * are to be blocked.
  */
 #include "blocklist/parse_int.h"
 

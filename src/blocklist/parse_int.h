@@ -1,6 +1,7 @@
 /*
- * What the files of the parser share. A line family gets a line without blanks at its ends, emits rules with bl_take() or gives up with bl_reject().
- * Eight octets after each line may be read (never used): the feeder sees to that.
+ * What the files of the parser share. A line family gets a line without blanks at its ends, emits
+ * rules with bl_take() or gives up with bl_reject(). Eight octets after each line may be read
+ * (never used): the feeder sees to that.
  */
 #ifndef SINKHOLE_BLOCKLIST_PARSE_INT_H
 #define SINKHOLE_BLOCKLIST_PARSE_INT_H
@@ -52,13 +53,15 @@ struct text text_uncomment(struct text t);
 enum bl_reason bl_name_read(struct text t, unsigned flags, struct dns_name *out);
 
 /*
- * The same for a name that ends by itself, with at least BL_NAME_READABLE octets to read: where it ends, or NULL if it is none. Sets out->text too.
+ * The same for a name that ends by itself, with at least BL_NAME_READABLE octets to read: where it
+ * ends, or NULL if it is none. Sets out->text too.
  */
 #define BL_NAME_READABLE 264
 const uint8_t *bl_name_scan(const uint8_t *p, unsigned flags, struct bl_rule *out);
 
 /* Emit a rule on the name in t; rejects it with the right reason if it is none. */
-void bl_take(struct bl_parser *p, struct text t, enum bl_kind kind, enum bl_rank rank, unsigned flags, enum bl_format from);
+void bl_take(struct bl_parser *p, struct text t, enum bl_kind kind, enum bl_rank rank,
+             unsigned flags, enum bl_format from);
 
 /* Emit a rule on p->rule.name. */
 void bl_emit(struct bl_parser *p, enum bl_kind kind, enum bl_rank rank, enum bl_format from);

@@ -1,8 +1,10 @@
 /*
- * Names as lists write them: one pass that checks, lowers and turns text into wire format, eight octets a step.
+ * Names as lists write them: one pass that checks, lowers and turns text into wire format, eight
+ * octets a step.
  *
- * The text "ads.example" and the wire form 3 'a' 'd' 's' 7 'e' … 'e' 0 have every letter at the same place but for one: the octet of
- * a dot becomes the length of the label after it. So the text is copied to wire + 1 and the lengths are put where dots were found.
+ * The text "ads.example" and the wire form 3 'a' 'd' 's' 7 'e' … 'e' 0 have every letter at the
+ * same place but for one: the octet of a dot becomes the length of the label after it. So the text
+ * is copied to wire + 1 and the lengths are put where dots were found.
  */
 #include "base/attr.h"
 #include "blocklist/parse_int.h"
@@ -24,11 +26,13 @@ static ALWAYS_INLINE uint64_t octets_not(uint64_t v, unsigned c)
     return (v ^ ONES * c) + ONES * 0x7f;
 }
 
-/* Top bits of those octets of lowered text that cannot be in a name: all but a-z 0-9 '-' '.' '_'. */
+/* Top bits of those octets of lowered text that cannot be in a name: all but a-z 0-9 '-' '.' '_'.
+ */
 static ALWAYS_INLINE uint64_t octets_foreign(uint64_t v)
 {
     uint64_t low = v & ~HIGHS;
-    uint64_t fine = octets_in(low, 'a', 'z') | (octets_in(low, '-', '9') & octets_not(low, '/')) | ~octets_not(low, '_');
+    uint64_t fine = octets_in(low, 'a', 'z') | (octets_in(low, '-', '9') & octets_not(low, '/')) |
+                    ~octets_not(low, '_');
     return (~fine | v) & HIGHS;
 }
 
@@ -82,9 +86,10 @@ static bool label_is(const struct dns_name *n, unsigned label, const char *what)
 /* Names that machines give themselves and hosts files carry along. */
 static bool is_local_name(const struct dns_name *n)
 {
-    static const char *const local[] = {
-        "local",         "localhost",    "localhost4",     "localhost6",   "broadcasthost",  "ip6-loopback",
-        "ip6-localhost", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters", "ip6-allhosts"};
+    static const char *const local[] = {"local",         "localhost",      "localhost4",
+                                        "localhost6",    "broadcasthost",  "ip6-loopback",
+                                        "ip6-localhost", "ip6-localnet",   "ip6-mcastprefix",
+                                        "ip6-allnodes",  "ip6-allrouters", "ip6-allhosts"};
     if (n->labels == 2) {
         return label_is(n, 0, "localhost") && label_is(n, 1, "localdomain");
     }
@@ -125,7 +130,8 @@ static enum bl_reason diagnose(struct text t)
         return BL_REASON_URL;
     }
     if (slash) {
-        return bl_address((struct text){t.p, slash}) != ADDRESS_NOT ? BL_REASON_ADDRESS : BL_REASON_URL;
+        return bl_address((struct text){t.p, slash}) != ADDRESS_NOT ? BL_REASON_ADDRESS
+                                                                    : BL_REASON_URL;
     }
     if (bl_address(t) != ADDRESS_NOT) {
         return BL_REASON_ADDRESS;
@@ -145,8 +151,9 @@ static enum bl_reason diagnose(struct text t)
 }
 
 /*
- * Copy and check the octets of a name at `p`, at most `most` of them; up to seven more may be read. Returns how many belong to it, TEXT_MAX + 2
- * if it goes on beyond what a name can have. What is wrong with the labels is left in *s.
+ * Copy and check the octets of a name at `p`, at most `most` of them; up to seven more may be read.
+ * Returns how many belong to it, TEXT_MAX + 2 if it goes on beyond what a name can have. What is
+ * wrong with the labels is left in *s.
  */
 static ALWAYS_INLINE unsigned scan_octets(const uint8_t *p, size_t most, struct scan *s)
 {
@@ -179,7 +186,9 @@ static ALWAYS_INLINE enum bl_reason scan_end(struct scan *s, unsigned stop, unsi
         close_label(s, stop);
     }
     if (UNLIKELY(s->empty || s->wide || stop > TEXT_MAX)) {
-        return s->empty ? BL_REASON_EMPTY_LABEL : s->wide ? BL_REASON_LONG_LABEL : BL_REASON_LONG_NAME;
+        return s->empty  ? BL_REASON_EMPTY_LABEL
+               : s->wide ? BL_REASON_LONG_LABEL
+                         : BL_REASON_LONG_NAME;
     }
     out->labels = (uint8_t)s->labels;
     out->off[s->labels] = (uint8_t)(stop + 1);
@@ -212,7 +221,8 @@ static NOINLINE const uint8_t *scan_long(const uint8_t *p, unsigned flags, struc
 }
 
 /*
- * Names of less than 64 octets: the dots are gathered as bits, so that empty labels show as neighbours, and no label can be too long.
+ * Names of less than 64 octets: the dots are gathered as bits, so that empty labels show as
+ * neighbours, and no label can be too long.
  */
 const uint8_t *bl_name_scan(const uint8_t *p, unsigned flags, struct bl_rule *rule)
 {

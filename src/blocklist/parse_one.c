@@ -40,7 +40,8 @@ enum err bl_parse_one(struct span text, struct bl_rule *out, enum bl_reason *why
     } else {
         struct text below = t;
         bool wide = text_starts(t, "*.", &below) || text_starts(t, ".", &below);
-        bl_take(&p, below, wide ? BL_BOTH : BL_EXACT, BL_RANK_BLOCK, NAME_SINGLE_OK, BL_FORMAT_DOMAINS);
+        bl_take(&p, below, wide ? BL_BOTH : BL_EXACT, BL_RANK_BLOCK, NAME_SINGLE_OK,
+                BL_FORMAT_DOMAINS);
     }
     if (one.count != 1) {
         *why = (enum bl_reason)p.stats.example[0].reason;
@@ -62,7 +63,8 @@ static const char *const reason_name[BL_REASON_COUNT] = {
 #undef BL_REASON
 };
 
-static const char *const format_name[BL_FORMAT_COUNT] = {"auto", "hosts", "domains", "adblock", "dnsmasq", "unbound", "rpz", "regex"};
+static const char *const format_name[BL_FORMAT_COUNT] = {"auto",    "hosts",   "domains", "adblock",
+                                                         "dnsmasq", "unbound", "rpz",     "regex"};
 
 const char *bl_reason_text(enum bl_reason reason)
 {

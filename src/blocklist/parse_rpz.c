@@ -1,7 +1,9 @@
 /*
- * Response policy zones as text: the part of master files (RFC 1035 5.1) and of draft-vixie-dnsop-dns-rpz that says which names to block.
- * $ORIGIN, relative and absolute owners, inherited owners, TTLs, classes, comments and parentheses are read; triggers on addresses and name servers, and
- * records that send people elsewhere, are counted and left out. Zones are often published without their SOA; then names stand as they are.
+ * Response policy zones as text: the part of master files (RFC 1035 5.1) and of
+ * draft-vixie-dnsop-dns-rpz that says which names to block. $ORIGIN, relative and absolute owners,
+ * inherited owners, TTLs, classes, comments and parentheses are read; triggers on addresses and
+ * name servers, and records that send people elsewhere, are counted and left out. Zones are often
+ * published without their SOA; then names stand as they are.
  */
 #include "blocklist/parse_int.h"
 
@@ -53,7 +55,8 @@ static struct text text_of(const struct bl_zone_name *n)
     return (struct text){n->text, n->text + n->len};
 }
 
-/* The trigger: `name` without the zone's own name. Empty at the apex and for names outside the zone. */
+/* The trigger: `name` without the zone's own name. Empty at the apex and for names outside the
+ * zone. */
 static struct text trigger_of(const struct bl_parser *p, const struct bl_zone_name *name)
 {
     struct text t = text_of(name);
@@ -62,7 +65,8 @@ static struct text trigger_of(const struct bl_parser *p, const struct bl_zone_na
         return t;
     }
     size_t n = text_len(t);
-    if (n <= zone->len || memcmp(t.end - zone->len, zone->text, zone->len) != 0 || t.end[-(int)zone->len - 1] != '.') {
+    if (n <= zone->len || memcmp(t.end - zone->len, zone->text, zone->len) != 0 ||
+        t.end[-(int)zone->len - 1] != '.') {
         return (struct text){t.p, t.p};
     }
     t.end -= zone->len + 1;
@@ -130,7 +134,8 @@ static enum policy policy_of(const struct bl_parser *p, struct text type, struct
     return POLICY_ALLOW;
 }
 
-static void directive(struct bl_parser *p, struct text line, const struct text *word, unsigned count)
+static void directive(struct bl_parser *p, struct text line, const struct text *word,
+                      unsigned count)
 {
     if (text_is(word[0], "$ttl")) {
         bl_comment(p);
@@ -224,11 +229,12 @@ bool bl_looks_rpz(struct text line)
             break;
         }
     }
-    return text_starts(line, "$origin ", NULL) || text_starts(line, "$ttl ", NULL) || text_starts(line, "$origin\t", NULL) ||
-           text_starts(line, "$ttl\t", NULL);
+    return text_starts(line, "$origin ", NULL) || text_starts(line, "$ttl ", NULL) ||
+           text_starts(line, "$origin\t", NULL) || text_starts(line, "$ttl\t", NULL);
 }
 
-/* Records may go on over lines while a parenthesis is open: such lines are gathered first, without comments and parentheses. */
+/* Records may go on over lines while a parenthesis is open: such lines are gathered first, without
+ * comments and parentheses. */
 void bl_line_rpz(struct bl_parser *p, struct text line, bool inherits)
 {
     bool gathering = p->zone_depth > 0;

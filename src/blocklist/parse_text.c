@@ -36,7 +36,8 @@ struct text text_word(struct text *t)
 {
     *t = text_trim(*t);
     struct text word = {t->p, t->p};
-    while (word.end < t->end && !is_blank(*word.end) && !(t->end - word.end >= 2 && is_nbsp(word.end))) {
+    while (word.end < t->end && !is_blank(*word.end) &&
+           !(t->end - word.end >= 2 && is_nbsp(word.end))) {
         word.end++;
     }
     t->p = word.end;

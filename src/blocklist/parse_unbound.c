@@ -1,11 +1,13 @@
 /*
- * unbound configuration: local-zone of a type that refuses blocks the name and all below; local-data with a null or loopback address blocks the name.
+ * unbound configuration: local-zone of a type that refuses blocks the name and all below;
+ * local-data with a null or loopback address blocks the name.
  */
 #include "blocklist/parse_int.h"
 
 bool bl_looks_unbound(struct text line)
 {
-    static const char *const words[] = {"local-zone:", "local-data:", "local-data-ptr:", "server:", "include:"};
+    static const char *const words[] = {
+        "local-zone:", "local-data:", "local-data-ptr:", "server:", "include:"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (text_starts(line, words[i], NULL)) {
             return true;
@@ -35,9 +37,10 @@ static bool take_value(struct text *t, struct text *value)
 /* Types that give names of the zone no answer from elsewhere; see unbound.conf(5), local-zone. */
 static bool refuses(struct text type)
 {
-    static const char *const types[] = {"always_null",    "always_nxdomain", "always_refuse", "always_deny", "always_nodata",
-                                        "refuse",         "deny",            "static",        "redirect",    "inform_deny",
-                                        "inform_redirect"};
+    static const char *const types[] = {"always_null", "always_nxdomain", "always_refuse",
+                                        "always_deny", "always_nodata",   "refuse",
+                                        "deny",        "static",          "redirect",
+                                        "inform_deny", "inform_redirect"};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         if (text_is(type, types[i])) {
             return true;

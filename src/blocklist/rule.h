@@ -40,8 +40,9 @@ struct bl_rule {
     uint8_t rank;         /* enum bl_rank */
     uint32_t line;        /* line of the list, from 1 */
 
-    /* The name's text without its last dot, if it stands somewhere in lower case with seven octets more to read, else NULL. Says the same as
-     * `name`, but can be read at once, while words of octets just written cannot. */
+    /* The name's text without its last dot, if it stands somewhere in lower case with seven octets
+     * more to read, else NULL. Says the same as `name`, but can be read at once, while words of
+     * octets just written cannot. */
     const uint8_t *text;
 };
 

@@ -3,20 +3,24 @@
  */
 #include "blocklist/walk.h"
 
-bool bl_group_find_big(const struct bl_image *image, uint32_t off, uint64_t hash, bool has_tld, const struct dns_name *name,
-                       struct bl_node *out)
+bool bl_group_find_big(const struct bl_image *image, uint32_t off, uint64_t hash, bool has_tld,
+                       const struct dns_name *name, struct bl_node *out)
 {
-    return has_tld ? bl_group_find_any(image, off, hash, true, name, out) : bl_group_find_any(image, off, hash, false, name, out);
+    return has_tld ? bl_group_find_any(image, off, hash, true, name, out)
+                   : bl_group_find_any(image, off, hash, false, name, out);
 }
 
-bool bl_walk_next(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes, struct bl_node *node)
+bool bl_walk_next(const struct bl_image *image, const struct dns_name *name,
+                  const struct dns_suffixes *suffixes, struct bl_node *node)
 {
     uint32_t off;
     uint64_t hash = suffixes->hash[--node->label];
-    return bl_child_group(image, node, hash, &off) && bl_group_find(image, off, hash, false, name, node);
+    return bl_child_group(image, node, hash, &off) &&
+           bl_group_find(image, off, hash, false, name, node);
 }
 
-const uint8_t *bl_walk_tld(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes)
+const uint8_t *bl_walk_tld(const struct bl_image *image, const struct dns_name *name,
+                           const struct dns_suffixes *suffixes)
 {
     const uint8_t *label = name->wire + name->off[name->labels - 1];
     uint32_t slot = (uint32_t)(suffixes->hash[name->labels - 1] >> 32);

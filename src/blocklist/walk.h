@@ -53,9 +53,11 @@ static ALWAYS_INLINE bool bl_tld_equal(const uint8_t *row, const uint8_t *label)
     return row[0] == n && memcmp(row + 1, label + 1, n) == 0;
 }
 
-/* Does the record of `size` octets at `off` spell the name from out->label on? Fills the rest of *out. */
-static ALWAYS_INLINE bool bl_record_read(const struct bl_image *image, uint32_t off, unsigned size, bool has_tld,
-                                         const struct dns_name *name, struct bl_node *out)
+/* Does the record of `size` octets at `off` spell the name from out->label on? Fills the rest of
+ * *out. */
+static ALWAYS_INLINE bool bl_record_read(const struct bl_image *image, uint32_t off, unsigned size,
+                                         bool has_tld, const struct dns_name *name,
+                                         struct bl_node *out)
 {
     const uint8_t *p = image->trie + off;
     const uint8_t *end = p + (size & 0x7f);
@@ -64,8 +66,8 @@ static ALWAYS_INLINE bool bl_record_read(const struct bl_image *image, uint32_t 
     if (has_tld) {
         uint32_t tld;
         p = bl_number_read(p, &tld);
-        if (tld >= image->tld_count ||
-            !bl_tld_equal(image->tlds + (size_t)tld * BL_TLD, name->wire + name->off[name->labels - 1])) {
+        if (tld >= image->tld_count || !bl_tld_equal(image->tlds + (size_t)tld * BL_TLD,
+                                                     name->wire + name->off[name->labels - 1])) {
             return false;
         }
     }
@@ -76,14 +78,17 @@ static ALWAYS_INLINE bool bl_record_read(const struct bl_image *image, uint32_t 
     return p <= end && bl_code_match(p, (size_t)(end - p), name, &out->label);
 }
 
-/* Look among eight records, the octets of whose tags are marked in `same`, for the one that continues the name at out->label. */
-static ALWAYS_INLINE bool bl_marked_find(const struct bl_image *image, uint32_t off, unsigned count, unsigned base, uint64_t same,
-                                         bool has_tld, const struct dns_name *name, struct bl_node *out)
+/* Look among eight records, the octets of whose tags are marked in `same`, for the one that
+ * continues the name at out->label. */
+static ALWAYS_INLINE bool bl_marked_find(const struct bl_image *image, uint32_t off, unsigned count,
+                                         unsigned base, uint64_t same, bool has_tld,
+                                         const struct dns_name *name, struct bl_node *out)
 {
     const uint8_t *sizes = image->trie + off + 1 + count;
     do {
         unsigned k = base + (unsigned)__builtin_ctzll(same) / 8;
-        uint32_t at = off + 1 + 2 * count + (base == 0 ? bl_sizes_below_8(sizes, k) : bl_sizes_sum(sizes, k));
+        uint32_t at =
+            off + 1 + 2 * count + (base == 0 ? bl_sizes_below_8(sizes, k) : bl_sizes_sum(sizes, k));
         if (UNLIKELY(at + (sizes[k] & 0x7fu) > image->trie_len)) {
             return false;
         }
@@ -103,9 +108,10 @@ static ALWAYS_INLINE uint64_t bl_tags_same(uint64_t tags, uint64_t hash)
     return (differs - BL_ONES) & ~differs & BL_HIGHS;
 }
 
-/* Look in a group of any size, and in those that go on with it, for the child that continues the name at out->label. */
-static inline bool bl_group_find_any(const struct bl_image *image, uint32_t off, uint64_t hash, bool has_tld, const struct dns_name *name,
-                                     struct bl_node *out)
+/* Look in a group of any size, and in those that go on with it, for the child that continues the
+ * name at out->label. */
+static inline bool bl_group_find_any(const struct bl_image *image, uint32_t off, uint64_t hash,
+                                     bool has_tld, const struct dns_name *name, struct bl_node *out)
 {
     const unsigned label = out->label;
     while (off < image->trie_len) {
@@ -132,12 +138,13 @@ static inline bool bl_group_find_any(const struct bl_image *image, uint32_t off,
     return false;
 }
 
-bool bl_group_find_big(const struct bl_image *image, uint32_t off, uint64_t hash, bool has_tld, const struct dns_name *name,
-                       struct bl_node *out);
+bool bl_group_find_big(const struct bl_image *image, uint32_t off, uint64_t hash, bool has_tld,
+                       const struct dns_name *name, struct bl_node *out);
 
 /* The same, quick for groups of up to eight. */
-static ALWAYS_INLINE bool bl_group_find(const struct bl_image *image, uint32_t off, uint64_t hash, bool has_tld,
-                                        const struct dns_name *name, struct bl_node *out)
+static ALWAYS_INLINE bool bl_group_find(const struct bl_image *image, uint32_t off, uint64_t hash,
+                                        bool has_tld, const struct dns_name *name,
+                                        struct bl_node *out)
 {
     if (UNLIKELY(off >= image->trie_len)) {
         return false;
@@ -148,12 +155,14 @@ static ALWAYS_INLINE bool bl_group_find(const struct bl_image *image, uint32_t o
         return bl_group_find_big(image, off, hash, has_tld, name, out);
     }
     /* Eight tags are there to read whatever the count: at least the padding follows. */
-    uint64_t same = bl_tags_same(le64_read(group + 1), hash) & ~((~UINT64_C(0) << 4 * count) << 4 * count);
+    uint64_t same =
+        bl_tags_same(le64_read(group + 1), hash) & ~((~UINT64_C(0) << 4 * count) << 4 * count);
     return UNLIKELY(same != 0) && bl_marked_find(image, off, count, 0, same, has_tld, name, out);
 }
 
 /* From a node to the group that may hold its child of this hash. */
-static inline bool bl_child_group(const struct bl_image *image, const struct bl_node *node, uint64_t hash, uint32_t *off)
+static inline bool bl_child_group(const struct bl_image *image, const struct bl_node *node,
+                                  uint64_t hash, uint32_t *off)
 {
     uint32_t back = node->children >> 1;
     if (back > node->group) {
@@ -173,18 +182,20 @@ static inline bool bl_child_group(const struct bl_image *image, const struct bl_
 }
 
 /* May the name's top-level domain be a rule itself? */
-static ALWAYS_INLINE bool bl_walk_may_tld(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes)
+static ALWAYS_INLINE bool bl_walk_may_tld(const struct bl_image *image, const struct dns_name *name,
+                                          const struct dns_suffixes *suffixes)
 {
     unsigned bit = name->labels == 0 ? 0 : (unsigned)(suffixes->hash[name->labels - 1] >> 55);
     return (image->tld_rules[bit / 64] >> bit % 64 & 1) && name->labels != 0;
 }
 
 /* The row of the name's top-level domain if that is a rule itself, or NULL. */
-const uint8_t *bl_walk_tld(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes);
+const uint8_t *bl_walk_tld(const struct bl_image *image, const struct dns_name *name,
+                           const struct dns_suffixes *suffixes);
 
 /* The second-level name, for a name of at least two labels. */
-static ALWAYS_INLINE bool bl_walk_first(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes,
-                                        struct bl_node *node)
+static ALWAYS_INLINE bool bl_walk_first(const struct bl_image *image, const struct dns_name *name,
+                                        const struct dns_suffixes *suffixes, struct bl_node *node)
 {
     node->label = name->labels - 2u;
     uint64_t hash = suffixes->hash[node->label];
@@ -193,6 +204,7 @@ static ALWAYS_INLINE bool bl_walk_first(const struct bl_image *image, const stru
 }
 
 /* From a node with children to the next one on the way to the name; node->label is not 0. */
-bool bl_walk_next(const struct bl_image *image, const struct dns_name *name, const struct dns_suffixes *suffixes, struct bl_node *node);
+bool bl_walk_next(const struct bl_image *image, const struct dns_name *name,
+                  const struct dns_suffixes *suffixes, struct bl_node *node);
 
 #endif

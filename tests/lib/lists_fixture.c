@@ -45,9 +45,11 @@ void rules_add_rule(struct fixture_rules *rules, unsigned list, const struct bl_
     dns_name_copy(&r->rule.name, &rule->name);
 }
 
-void rules_add(struct fixture_rules *rules, unsigned list, const char *name, unsigned kind, unsigned rank, uint32_t line)
+void rules_add(struct fixture_rules *rules, unsigned list, const char *name, unsigned kind,
+               unsigned rank, uint32_t line)
 {
-    struct bl_rule rule = {.name = fixture_name(name), .kind = (uint8_t)kind, .rank = (uint8_t)rank, .line = line};
+    struct bl_rule rule = {
+        .name = fixture_name(name), .kind = (uint8_t)kind, .rank = (uint8_t)rank, .line = line};
     rules_add_rule(rules, list, &rule);
 }
 
@@ -97,7 +99,8 @@ void rules_format(const struct fixture_rules *rules, char *out, size_t cap)
         const struct bl_rule *r = &rules->rule[i].rule;
         char name[DNS_NAME_TEXT];
         dns_name_format(&r->name, name);
-        int n = snprintf(out + len, cap - len, "%s%s %s%s%s%s", i ? "; " : "", name, r->rank & 1 ? "@" : "", r->rank >= 2 ? "!" : "",
+        int n = snprintf(out + len, cap - len, "%s%s %s%s%s%s", i ? "; " : "", name,
+                         r->rank & 1 ? "@" : "", r->rank >= 2 ? "!" : "",
                          r->kind & BL_EXACT ? "E" : "", r->kind & BL_BELOW ? "S" : "");
         if (n < 0 || (size_t)n >= cap - len) {
             die("dump is too long");
@@ -128,7 +131,8 @@ static void feed(struct bl_compile *c, const struct fixture_rules *rules)
     }
 }
 
-enum err built_try(struct built *out, const struct fixture_rules *rules, unsigned passes, size_t memory)
+enum err built_try(struct built *out, const struct fixture_rules *rules, unsigned passes,
+                   size_t memory)
 {
     struct bl_sink_memory to = {.cap = 65536 + rules->count * 400};
     struct bl_compile_config cfg = {.rules_max = (uint32_t)rules->count,
@@ -178,7 +182,8 @@ void built_free(struct built *b)
     *b = (struct built){0};
 }
 
-struct bl_verdict image_match(const struct bl_image *image, const struct dns_name *name, const struct bl_list_set *lists)
+struct bl_verdict image_match(const struct bl_image *image, const struct dns_name *name,
+                              const struct bl_list_set *lists)
 {
     struct bl_verdict v = {0};
     struct bl_filter filter;
@@ -197,18 +202,21 @@ struct bl_verdict image_match(const struct bl_image *image, const struct dns_nam
     return v;
 }
 
-struct bl_verdict built_match(const struct built *b, const char *name, const struct bl_list_set *lists)
+struct bl_verdict built_match(const struct built *b, const char *name,
+                              const struct bl_list_set *lists)
 {
     struct dns_name n = fixture_name(name);
     return image_match(&b->image, &n, lists);
 }
 
-struct bl_verdict model_match(const struct fixture_rules *rules, const struct dns_name *name, const struct bl_list_set *lists)
+struct bl_verdict model_match(const struct fixture_rules *rules, const struct dns_name *name,
+                              const struct bl_list_set *lists)
 {
     struct bl_verdict v = {.action = BL_NONE};
     for (size_t i = 0; i < rules->count; i++) {
         const struct bl_rule *r = &rules->rule[i].rule;
-        if ((lists && !bl_list_set_has(lists, rules->rule[i].list)) || r->name.labels > name->labels) {
+        if ((lists && !bl_list_set_has(lists, rules->rule[i].list)) ||
+            r->name.labels > name->labels) {
             continue;
         }
         unsigned label = (unsigned)(name->labels - r->name.labels);
@@ -217,7 +225,9 @@ struct bl_verdict model_match(const struct fixture_rules *rules, const struct dn
             continue;
         }
         if (v.action == BL_NONE || r->rank > v.rank || (r->rank == v.rank && label < v.label)) {
-            v = (struct bl_verdict){.action = (uint8_t)bl_rank_action(r->rank), .rank = r->rank, .label = (uint8_t)label};
+            v = (struct bl_verdict){.action = (uint8_t)bl_rank_action(r->rank),
+                                    .rank = r->rank,
+                                    .label = (uint8_t)label};
         }
     }
     return v;

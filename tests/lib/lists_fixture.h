@@ -1,5 +1,6 @@
 /*
- * Lists for tests: text to rules, rules to images, and a plain model that says what an image must answer.
+ * Lists for tests: text to rules, rules to images, and a plain model that says what an image must
+ * answer.
  */
 #ifndef SINKHOLE_TESTS_LISTS_FIXTURE_H
 #define SINKHOLE_TESTS_LISTS_FIXTURE_H
@@ -20,11 +21,13 @@ struct fixture_rules {
     size_t count, cap;
 };
 
-void rules_add(struct fixture_rules *rules, unsigned list, const char *name, unsigned kind, unsigned rank, uint32_t line);
+void rules_add(struct fixture_rules *rules, unsigned list, const char *name, unsigned kind,
+               unsigned rank, uint32_t line);
 void rules_add_rule(struct fixture_rules *rules, unsigned list, const struct bl_rule *rule);
 void fixture_rules_free(struct fixture_rules *rules);
 
-/* Everything that a parser makes of `text`, fed in pieces of `piece` octets (0: all at once). `idna` as in the parser's configuration. */
+/* Everything that a parser makes of `text`, fed in pieces of `piece` octets (0: all at once).
+ * `idna` as in the parser's configuration. */
 struct parsed {
     struct fixture_rules rules;
     struct bl_parse_stats stats;
@@ -37,7 +40,8 @@ void parsed_free(struct parsed *p);
 /* Rules as "name flags" joined by "; ", in the order given; flags as in dumps: [@][!]{E|S|ES}. */
 void rules_format(const struct fixture_rules *rules, char *out, size_t cap);
 
-/* An image in memory of its own. Rules of list i get the name "list i" and the URL "https://lists.example/i". */
+/* An image in memory of its own. Rules of list i get the name "list i" and the URL
+ * "https://lists.example/i". */
 struct built {
     uint8_t *mem;
     size_t len;
@@ -45,15 +49,21 @@ struct built {
     size_t scratch_peak;
 };
 /* Rules must come by list. memory 0: what bl_compile_memory() says. */
-enum err built_try(struct built *out, const struct fixture_rules *rules, unsigned passes, size_t memory);
-void built_make(struct built *out, const struct fixture_rules *rules, unsigned passes); /* or the test fails */
+enum err built_try(struct built *out, const struct fixture_rules *rules, unsigned passes,
+                   size_t memory);
+void built_make(struct built *out, const struct fixture_rules *rules,
+                unsigned passes); /* or the test fails */
 void built_free(struct built *b);
 
-struct bl_verdict built_match(const struct built *b, const char *name, const struct bl_list_set *lists);
-struct bl_verdict image_match(const struct bl_image *image, const struct dns_name *name, const struct bl_list_set *lists);
+struct bl_verdict built_match(const struct built *b, const char *name,
+                              const struct bl_list_set *lists);
+struct bl_verdict image_match(const struct bl_image *image, const struct dns_name *name,
+                              const struct bl_list_set *lists);
 
-/* The model: what these rules say of a name, by looking at each of them. BL_NONE, or the rank and the most specific label. */
-struct bl_verdict model_match(const struct fixture_rules *rules, const struct dns_name *name, const struct bl_list_set *lists);
+/* The model: what these rules say of a name, by looking at each of them. BL_NONE, or the rank and
+ * the most specific label. */
+struct bl_verdict model_match(const struct fixture_rules *rules, const struct dns_name *name,
+                              const struct bl_list_set *lists);
 
 struct dns_name fixture_name(const char *text);
 

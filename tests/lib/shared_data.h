@@ -1,5 +1,6 @@
 /*
- * The published lists that tests read when they are there: in $SINKHOLE_SHARED/data or ../shared/data.
+ * The published lists that tests read when they are there: in $SINKHOLE_SHARED/data or
+ * ../shared/data.
  */
 #ifndef SINKHOLE_TESTS_SHARED_DATA_H
 #define SINKHOLE_TESTS_SHARED_DATA_H
@@ -9,10 +10,12 @@
 
 bool shared_data_present(void);
 
-/* The unpacked content of a file below data/, with 16 zero octets after it; the caller frees it. NULL: no such file. */
+/* The unpacked content of a file below data/, with 16 zero octets after it; the caller frees it.
+ * NULL: no such file. */
 char *shared_data_read(const char *path, size_t *len);
 
-/* The next line of *text, which it moves on; ends it with NUL and returns it without LF. NULL at the end. */
+/* The next line of *text, which it moves on; ends it with NUL and returns it without LF. NULL at
+ * the end. */
 char *shared_data_line(char **text);
 
 /* Split at tabs into at most `max` fields; the rest are NULL. Returns how many. */

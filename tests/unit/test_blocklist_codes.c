@@ -69,7 +69,8 @@ static void short_labels_are_told_apart(void **state)
     for (unsigned n = 1; n <= 3; n++) {
         unsigned all = n == 1 ? 38 : n == 2 ? 38 * 38 : 38 * 38 * 38;
         for (unsigned i = 0; i < all; i++) {
-            char path[4] = {characters[i % 38], n > 1 ? characters[i / 38 % 38] : '\0', n > 2 ? characters[i / 38 / 38] : '\0'};
+            char path[4] = {characters[i % 38], n > 1 ? characters[i / 38 % 38] : '\0',
+                            n > 2 ? characters[i / 38 / 38] : '\0'};
             uint8_t codes[ROOM] = {0};
             size_t len = codes_of(path, codes);
             assert_int_equal(len, bl_code_size(n));
@@ -107,7 +108,8 @@ static void matches_exactly_its_own_labels(void **state)
         if (dns_name_parse(span_str(text), &name) != ERR_OK) {
             continue; /* an empty or long label */
         }
-        unsigned from = test_random_below(&r, name.labels), to = test_random_below(&r, from + 1), label = from;
+        unsigned from = test_random_below(&r, name.labels), to = test_random_below(&r, from + 1),
+                 label = from;
         path_of(&name, from, to, path);
         size_t len = codes_of(path, codes);
         assert_true(bl_code_match(codes, len, &name, &label));
@@ -192,9 +194,12 @@ static void broken_codes_do_not_decode(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_octets_hold_three_characters), cmocka_unit_test(every_path_comes_back),
-        cmocka_unit_test(short_labels_are_told_apart),      cmocka_unit_test(matches_exactly_its_own_labels),
-        cmocka_unit_test(octets_without_a_digit_have_no_code), cmocka_unit_test(broken_codes_do_not_decode),
+        cmocka_unit_test(two_octets_hold_three_characters),
+        cmocka_unit_test(every_path_comes_back),
+        cmocka_unit_test(short_labels_are_told_apart),
+        cmocka_unit_test(matches_exactly_its_own_labels),
+        cmocka_unit_test(octets_without_a_digit_have_no_code),
+        cmocka_unit_test(broken_codes_do_not_decode),
     };
     return UNIT_RUN(tests);
 }

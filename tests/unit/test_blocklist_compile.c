@@ -1,5 +1,6 @@
 /*
- * Building images: what is kept of each rule, bounds, passes, and names that the hash cannot tell apart.
+ * Building images: what is kept of each rule, bounds, passes, and names that the hash cannot tell
+ * apart.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +55,8 @@ static void lists_keep_their_names_and_counts(void **state)
         assert_false(info.used);
         bl_image_list(&b.image, 256, &info);
         assert_false(info.used);
-        assert_int_equal(b.image.rule_count, 4); /* a.example; b.example twice, block and allow; zip */
+        assert_int_equal(b.image.rule_count,
+                         4); /* a.example; b.example twice, block and allow; zip */
         assert_int_equal(b.image.built_unix, 1767225600);
         built_free(&b);
     }
@@ -158,7 +160,8 @@ static void many_classes(void **state)
     fixture_rules_free(&rules);
 }
 
-/* All names below one second-level name, and all below one another: nothing is spread, all still works. */
+/* All names below one second-level name, and all below one another: nothing is spread, all still
+ * works. */
 static void one_crowded_place(void **state)
 {
     (void)state;
@@ -210,7 +213,8 @@ static bool is_label(const uint8_t *p, size_t n)
     return true;
 }
 
-/* Two labels of 16 characters with the same hash: the second word of one is worked out from the first words of both. */
+/* Two labels of 16 characters with the same hash: the second word of one is worked out from the
+ * first words of both. */
 static void colliding_labels(char a[17], char b[17])
 {
     static const char characters[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -243,7 +247,8 @@ static void equal_hashes_are_told_apart(void **state)
     for (unsigned which = 0; which < 4; which++) { /* neither, a, b, both */
         struct fixture_rules rules = {0};
         struct built built;
-        static const char *const places[] = {"%s.example", "x.%s.example", "%s.below.example", "ads.%s.below.example"};
+        static const char *const places[] = {"%s.example", "x.%s.example", "%s.below.example",
+                                             "ads.%s.below.example"};
         rules_add(&rules, 0, "other.below.example", BL_EXACT, 0, 9);
         for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
             for (unsigned k = 0; k < 2; k++) {
@@ -266,7 +271,8 @@ static void equal_hashes_are_told_apart(void **state)
                 *at = '\0';
                 snprintf(name, sizeof name, "%s%s%s", part, k ? b : a, at + 2);
                 struct dns_name n = fixture_name(name);
-                struct bl_verdict want = model_match(&rules, &n, NULL), got = image_match(&built.image, &n, NULL);
+                struct bl_verdict want = model_match(&rules, &n, NULL),
+                                  got = image_match(&built.image, &n, NULL);
                 if (want.action != got.action) {
                     fail_msg("%s with %u", name, which);
                 }
@@ -282,7 +288,8 @@ static void equal_hashes_are_told_apart(void **state)
     }
 }
 
-/* With too little scratch the answer is ERR_SPACE, never half an image; with a little more it works. */
+/* With too little scratch the answer is ERR_SPACE, never half an image; with a little more it
+ * works. */
 static void scratch_is_bounded(void **state)
 {
     (void)state;
@@ -371,7 +378,8 @@ static void configurations_that_are_wrong(void **state)
 static void foreign_octets_are_refused(void **state)
 {
     (void)state;
-    static const char *const names[] = {"a\\.b.example", "\\200.example", "\\129x.sub.example", "a*b.example"};
+    static const char *const names[] = {"a\\.b.example", "\\200.example", "\\129x.sub.example",
+                                        "a*b.example"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct fixture_rules rules = {0};
         struct built b;
@@ -390,7 +398,8 @@ static void many_top_level_domains(void **state)
     struct built b;
     char name[80];
     for (unsigned i = 0; i < 6000; i++) {
-        snprintf(name, sizeof name, "ads.tld%u%s", i, i % 10 ? "" : "-with-a-name-that-is-longer-than-eight-octets");
+        snprintf(name, sizeof name, "ads.tld%u%s", i,
+                 i % 10 ? "" : "-with-a-name-that-is-longer-than-eight-octets");
         rules_add(&rules, 0, name, BL_EXACT, 0, i + 1);
         if (i % 2) {
             rules_add(&rules, 0, strchr(name, '.') + 1, BL_BELOW, BL_RANK_ALLOW, 7000 + i);
@@ -398,7 +407,8 @@ static void many_top_level_domains(void **state)
     }
     built_make(&b, &rules, 1);
     for (unsigned i = 0; i < 6000; i += 3) {
-        snprintf(name, sizeof name, "ads.tld%u%s", i, i % 10 ? "" : "-with-a-name-that-is-longer-than-eight-octets");
+        snprintf(name, sizeof name, "ads.tld%u%s", i,
+                 i % 10 ? "" : "-with-a-name-that-is-longer-than-eight-octets");
         assert_int_equal(built_match(&b, name, NULL).action, i % 2 ? BL_ALLOW : BL_BLOCK);
         name[2] = 'x';
         assert_int_equal(built_match(&b, name, NULL).action, i % 2 ? BL_ALLOW : BL_NONE);
@@ -434,7 +444,8 @@ static void a_walk_sees_every_rule_once(void **state)
     struct test_random r = {4};
     for (unsigned i = 0; i < 900; i++) {
         snprintf(name, sizeof name, "a%02u.b%u.c%u.example", i % 30, i % 7, i % 2);
-        rules_add(&rules, i / 300, name + (test_random_below(&r, 2) ? 4 : 0), 1 + i % 3, test_random_below(&r, 4), i + 1);
+        rules_add(&rules, i / 300, name + (test_random_below(&r, 2) ? 4 : 0), 1 + i % 3,
+                  test_random_below(&r, 4), i + 1);
     }
     rules_add(&rules, 3, "zip", BL_BOTH, 0, 1);
     size_t distinct = 0;
@@ -459,12 +470,18 @@ static void a_walk_sees_every_rule_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_an_image_too),       cmocka_unit_test(lists_keep_their_names_and_counts),
-        cmocka_unit_test(every_source_is_told),          cmocka_unit_test(too_many_sources_fold),
-        cmocka_unit_test(many_classes),                  cmocka_unit_test(one_crowded_place),
-        cmocka_unit_test(equal_hashes_are_told_apart),   cmocka_unit_test(scratch_is_bounded),
-        cmocka_unit_test(errors_of_the_sink_come_out),   cmocka_unit_test(configurations_that_are_wrong),
-        cmocka_unit_test(foreign_octets_are_refused),    cmocka_unit_test(many_top_level_domains),
+        cmocka_unit_test(nothing_is_an_image_too),
+        cmocka_unit_test(lists_keep_their_names_and_counts),
+        cmocka_unit_test(every_source_is_told),
+        cmocka_unit_test(too_many_sources_fold),
+        cmocka_unit_test(many_classes),
+        cmocka_unit_test(one_crowded_place),
+        cmocka_unit_test(equal_hashes_are_told_apart),
+        cmocka_unit_test(scratch_is_bounded),
+        cmocka_unit_test(errors_of_the_sink_come_out),
+        cmocka_unit_test(configurations_that_are_wrong),
+        cmocka_unit_test(foreign_octets_are_refused),
+        cmocka_unit_test(many_top_level_domains),
         cmocka_unit_test(a_walk_sees_every_rule_once),
     };
     return UNIT_RUN(tests);

@@ -1,6 +1,6 @@
 /*
- * Published lists of every format: what is read from them, compiled and looked up must be exactly what is expected, list by list
- * and together.
+ * Published lists of every format: what is read from them, compiled and looked up must be exactly
+ * what is expected, list by list and together.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +50,8 @@ static void compile_lists(struct compiled *s, uint32_t rules, unsigned passes)
     struct bl_sink_memory to = {.cap = (size_t)1 << 20};
     to.cap += (size_t)rules * 24;
     to.mem = malloc(to.cap);
-    struct bl_compile_config cfg = {.rules_max = rules, .passes = passes, .sink = {bl_sink_memory_write, &to}};
+    struct bl_compile_config cfg = {
+        .rules_max = rules, .passes = passes, .sink = {bl_sink_memory_write, &to}};
     size_t scratch_len = bl_compile_memory(&cfg);
     void *scratch = malloc(scratch_len);
     struct bl_compile *c;
@@ -102,8 +103,8 @@ static bool dump_rule(void *ctx, const struct bl_image_rule *rule)
             d->line = realloc(d->line, d->cap * sizeof *d->line);
             assert_non_null(d->line);
         }
-        snprintf(text, sizeof text, "%s\t%s%s%s%s", name, rank & 1 ? "@" : "", rank >= 2 ? "!" : "", kind & BL_EXACT ? "E" : "",
-                 kind & BL_BELOW ? "S" : "");
+        snprintf(text, sizeof text, "%s\t%s%s%s%s", name, rank & 1 ? "@" : "", rank >= 2 ? "!" : "",
+                 kind & BL_EXACT ? "E" : "", kind & BL_BELOW ? "S" : "");
         d->line[d->count++] = strdup(text);
     }
     return true;
@@ -175,7 +176,8 @@ static void check_against(const struct compiled *s, char **field)
     dump_free(&d);
 }
 
-/* The union was made without the two lists that block whole top-level domains: they would hide all others. */
+/* The union was made without the two lists that block whole top-level domains: they would hide all
+ * others. */
 static bool in_union(const char *list)
 {
     return !strstr(list, "abuse-tlds") && !strstr(list, "shadowwhisperer-tlds");
@@ -225,7 +227,8 @@ static void compile_set(struct compiled *s, const char *set, uint32_t rules, uns
     char *at = text, *line, *field[FIELDS];
     assert_non_null(text);
     while ((line = shared_data_line(&at))) {
-        if (*line != '#' && shared_data_fields(line, field, FIELDS) == 2 && strcmp(field[0], set) == 0) {
+        if (*line != '#' && shared_data_fields(line, field, FIELDS) == 2 &&
+            strcmp(field[0], set) == 0) {
             add_list(s, field[1]);
         }
     }
@@ -244,7 +247,8 @@ static void check_set(const char *set, const char *expected, uint32_t rules, uns
     assert_non_null(text);
     for (; (line = shared_data_line(&at)); i++) {
         if (i >= d.count || strcmp(d.line[i], line) != 0) {
-            fail_msg("%s: line %zu should be %s, is %s", set, i + 1, line, i < d.count ? d.line[i] : "missing");
+            fail_msg("%s: line %zu should be %s, is %s", set, i + 1, line,
+                     i < d.count ? d.line[i] : "missing");
         }
     }
     assert_int_equal(d.count, i);
@@ -282,7 +286,8 @@ static void mixed_queries_get_their_verdicts(void **state)
     size_t len;
     compile_set(&s, "std", 1300000, 1);
     char *queries = shared_data_read("queries/mixed-200k.txt.gz", &len), *at = queries, *line;
-    char *verdicts = shared_data_read("queries/mixed-200k.verdict.gz", &len), *v = verdicts, *letter;
+    char *verdicts = shared_data_read("queries/mixed-200k.verdict.gz", &len), *v = verdicts,
+         *letter;
     assert_non_null(queries);
     assert_non_null(verdicts);
     unsigned count = 0;

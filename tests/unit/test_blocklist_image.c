@@ -1,6 +1,6 @@
 /*
- * Images from disk: every flipped or missing octet is found or does no harm, and one that was forged, with right checksums over
- * wrong content, leads no look-up astray.
+ * Images from disk: every flipped or missing octet is found or does no harm, and one that was
+ * forged, with right checksums over wrong content, leads no look-up astray.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +132,8 @@ static void other_files_and_versions(void **state)
     assert_int_equal(bl_image_open(b.mem, b.len, &image), ERR_VERSION);
     b.mem[BL_AT_VERSION]--;
     static const size_t checks[] = {BL_AT_HASH, BL_AT_CODES, BL_AT_SECTIONS_COUNT};
-    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) { /* made with another hash, or other codes */
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0];
+         i++) { /* made with another hash, or other codes */
         b.mem[checks[i]] ^= 1;
         le64_write(b.mem + BL_AT_CHECKSUM, bl_checksum_of(b.mem, BL_AT_CHECKSUM));
         assert_int_equal(bl_image_open(b.mem, b.len, &image), ERR_VERSION);
@@ -171,8 +172,9 @@ static void forged_images_stay_within_themselves(void **state)
         memcpy(mem, b.mem, b.len);
         unsigned changes = 1 + test_random_below(&r, 20);
         for (unsigned i = 0; i < changes; i++) {
-            size_t where = test_random_below(&r, 30) ? BL_HEADER + test_random_below(&r, (uint32_t)b.len - BL_HEADER)
-                                                    : BL_AT_SECTIONS + test_random_below(&r, BL_SECTION_COUNT * 24);
+            size_t where = test_random_below(&r, 30)
+                               ? BL_HEADER + test_random_below(&r, (uint32_t)b.len - BL_HEADER)
+                               : BL_AT_SECTIONS + test_random_below(&r, BL_SECTION_COUNT * 24);
             mem[where] = (uint8_t)(test_random_below(&r, 2) ? test_random_u64(&r) : 0xff);
         }
         forge(mem, b.len);
@@ -244,9 +246,12 @@ static void sizes_add_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_flipped_octet_is_found_or_harmless),  cmocka_unit_test(a_missing_end_is_found),
-        cmocka_unit_test(what_follows_an_image_does_not_matter), cmocka_unit_test(other_files_and_versions),
-        cmocka_unit_test(forged_images_stay_within_themselves),  cmocka_unit_test(checksums_find_what_they_promise),
+        cmocka_unit_test(a_flipped_octet_is_found_or_harmless),
+        cmocka_unit_test(a_missing_end_is_found),
+        cmocka_unit_test(what_follows_an_image_does_not_matter),
+        cmocka_unit_test(other_files_and_versions),
+        cmocka_unit_test(forged_images_stay_within_themselves),
+        cmocka_unit_test(checksums_find_what_they_promise),
         cmocka_unit_test(sizes_add_up),
     };
     return UNIT_RUN(tests);

@@ -1,5 +1,6 @@
 /*
- * Verdicts against a model that looks at every rule: random rules and names, all kinds and ranks, several lists and filters.
+ * Verdicts against a model that looks at every rule: random rules and names, all kinds and ranks,
+ * several lists and filters.
  */
 #include <stdlib.h>
 
@@ -7,7 +8,8 @@
 #include "octets.h"
 #include "unit.h"
 
-/* The names are few and alike, so that rules meet: same names in many lists, above and below each other. */
+/* The names are few and alike, so that rules meet: same names in many lists, above and below each
+ * other. */
 struct style {
     const char *why;
     const char *const *labels;
@@ -15,11 +17,21 @@ struct style {
 };
 
 static const char *const short_labels[] = {"a", "b", "ab", "abc", "c", "x-y", "_z"};
-static const char *const mixed_labels[] = {"com", "net", "ads", "a", "aa", "aaa", "this-label-is-rather-long-so-that-its-code-spans-words",
-                                           "0123456789012345678901234567890123456789012345678901234567890ab", "x", "xn--80ak6aa92e"};
-static const char *const many_labels[] = {"a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "b0", "b1", "b2", "b3", "b4",
-                                          "b5", "b6", "b7", "b8", "b9", "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9",
-                                          "d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9"};
+static const char *const mixed_labels[] = {
+    "com",
+    "net",
+    "ads",
+    "a",
+    "aa",
+    "aaa",
+    "this-label-is-rather-long-so-that-its-code-spans-words",
+    "0123456789012345678901234567890123456789012345678901234567890ab",
+    "x",
+    "xn--80ak6aa92e"};
+static const char *const many_labels[] = {
+    "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "b0", "b1", "b2", "b3",
+    "b4", "b5", "b6", "b7", "b8", "b9", "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7",
+    "c8", "c9", "d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9"};
 
 static const struct style styles[] = {
     {"dense: nearly every name has rules", short_labels, 7, 3, 300, 3},
@@ -61,7 +73,8 @@ static int by_list(const void *a, const void *b)
 static void random_rules(struct test_random *r, const struct style *s, struct fixture_rules *rules)
 {
     for (unsigned i = 0; i < s->rules; i++) {
-        struct bl_rule rule = {.kind = (uint8_t)(1 + test_random_below(r, 3)), .rank = 0, .line = 1 + i};
+        struct bl_rule rule = {
+            .kind = (uint8_t)(1 + test_random_below(r, 3)), .rank = 0, .line = 1 + i};
         if (test_random_below(r, 3) == 0) {
             rule.rank = (uint8_t)test_random_below(r, BL_RANK_COUNT);
         }
@@ -75,24 +88,28 @@ static struct bl_list_set random_set(struct test_random *r)
 {
     struct bl_list_set set;
     for (unsigned i = 0; i < BL_LISTS_MAX / 64; i++) {
-        set.bits[i] = test_random_u64(r) & (test_random_below(r, 2) ? test_random_u64(r) : UINT64_MAX);
+        set.bits[i] =
+            test_random_u64(r) & (test_random_below(r, 2) ? test_random_u64(r) : UINT64_MAX);
     }
     return set;
 }
 
-static void assert_same(const struct bl_verdict *got, const struct bl_verdict *want, const struct dns_name *name, const char *why)
+static void assert_same(const struct bl_verdict *got, const struct bl_verdict *want,
+                        const struct dns_name *name, const char *why)
 {
-    if (got->action != want->action || (got->action != BL_NONE && (got->rank != want->rank || got->label != want->label))) {
+    if (got->action != want->action ||
+        (got->action != BL_NONE && (got->rank != want->rank || got->label != want->label))) {
         char text[DNS_NAME_TEXT];
         dns_name_format(name, text);
-        fail_msg("%s: %s: action %d rank %d label %d, expected %d %d %d", why, text, got->action, got->rank, got->label, want->action,
-                 want->rank, want->label);
+        fail_msg("%s: %s: action %d rank %d label %d, expected %d %d %d", why, text, got->action,
+                 got->rank, got->label, want->action, want->rank, want->label);
     }
 }
 
 /* Each rule of the model that bears on the name is told, and no other. */
-static void assert_explained(const struct built *b, const struct fixture_rules *rules, const struct dns_name *name,
-                             const struct bl_list_set *set, const struct bl_verdict *want)
+static void assert_explained(const struct built *b, const struct fixture_rules *rules,
+                             const struct dns_name *name, const struct bl_list_set *set,
+                             const struct bl_verdict *want)
 {
     static struct bl_hit hits[8192];
     struct bl_verdict v;
@@ -105,8 +122,8 @@ static void assert_explained(const struct built *b, const struct fixture_rules *
         bool found = false;
         for (size_t k = 0; k < rules->count && !found; k++) {
             const struct bl_rule *r = &rules->rule[k].rule;
-            found = rules->rule[k].list == h->source.list && r->line == h->source.line && r->rank == h->source.rank &&
-                    (h->source.kind & r->kind) == h->source.kind &&
+            found = rules->rule[k].list == h->source.list && r->line == h->source.line &&
+                    r->rank == h->source.rank && (h->source.kind & r->kind) == h->source.kind &&
                     span_equal(dns_name_suffix(name, h->label), dns_name_suffix(&r->name, 0));
         }
         assert_true(found);
@@ -118,8 +135,8 @@ static void assert_explained(const struct built *b, const struct fixture_rules *
     assert_int_equal(applying > 0, want->action != BL_NONE);
 }
 
-static void check_name(const struct built *b, const struct fixture_rules *rules, const struct dns_name *name,
-                       const struct bl_list_set *set, const char *why)
+static void check_name(const struct built *b, const struct fixture_rules *rules,
+                       const struct dns_name *name, const struct bl_list_set *set, const char *why)
 {
     struct bl_verdict want = model_match(rules, name, set);
     struct bl_verdict got = image_match(&b->image, name, set);
@@ -151,7 +168,9 @@ static void agrees_with_the_model(void **state)
                 random_name(&r, &styles[s], &name);
                 check_name(&b, &rules, &name, NULL, styles[s].why);
                 check_name(&b, &rules, &name, &set, styles[s].why);
-                check_name(&b, &rules, &rules.rule[test_random_below(&r, (uint32_t)rules.count)].rule.name, &set, styles[s].why);
+                check_name(&b, &rules,
+                           &rules.rule[test_random_below(&r, (uint32_t)rules.count)].rule.name,
+                           &set, styles[s].why);
                 if (i % 10 == 0) {
                     struct bl_verdict want = model_match(&rules, &name, &set);
                     assert_explained(&b, &rules, &name, &set, &want);
@@ -179,7 +198,11 @@ static void filter_uncovers_the_next_rule(void **state)
     for (unsigned bits = 0; bits < 16; bits++) {
         struct bl_list_set set = {{bits}};
         struct bl_verdict v = built_match(&b, "x.ads.example", &set);
-        unsigned want = bits & 8 ? BL_ALLOW : bits & 4 ? BL_BLOCK : bits & 2 ? BL_ALLOW : bits & 1 ? BL_BLOCK : BL_NONE;
+        unsigned want = bits & 8   ? BL_ALLOW
+                        : bits & 4 ? BL_BLOCK
+                        : bits & 2 ? BL_ALLOW
+                        : bits & 1 ? BL_BLOCK
+                                   : BL_NONE;
         assert_int_equal(v.action, want);
         if (v.action != BL_NONE) {
             assert_int_equal(v.label, bits & 8 ? 0 : bits & 4 ? 2 : 1);
@@ -190,8 +213,9 @@ static void filter_uncovers_the_next_rule(void **state)
 }
 
 /*
- * Enough names that tags of eight bits and buckets coincide often: every one is found, and none whose last letter differs. Once a look-up went
- * on with the wrong label after a record of several labels had the same tag as the right one.
+ * Enough names that tags of eight bits and buckets coincide often: every one is found, and none
+ * whose last letter differs. Once a look-up went on with the wrong label after a record of several
+ * labels had the same tag as the right one.
  */
 static void many_names_share_tags(void **state)
 {
@@ -284,8 +308,10 @@ static void rules_on_top_level_domains(void **state)
     assert_int_equal(built_match(&b, "x.good.zip", NULL).action, BL_ALLOW);
     assert_int_equal(built_match(&b, "mov", NULL).action, BL_NONE);
     assert_int_equal(built_match(&b, "a.mov", NULL).action, BL_BLOCK);
-    assert_int_equal(built_match(&b, "x.a-top-level-domain-with-a-long-name", NULL).action, BL_BLOCK);
-    assert_int_equal(built_match(&b, "x.a-top-level-domain-with-a-long-nama", NULL).action, BL_NONE);
+    assert_int_equal(built_match(&b, "x.a-top-level-domain-with-a-long-name", NULL).action,
+                     BL_BLOCK);
+    assert_int_equal(built_match(&b, "x.a-top-level-domain-with-a-long-nama", NULL).action,
+                     BL_NONE);
     assert_int_equal(built_match(&b, "zi", NULL).action, BL_NONE);
     assert_int_equal(built_match(&b, "a.zipp", NULL).action, BL_NONE);
     struct bl_source s[4];

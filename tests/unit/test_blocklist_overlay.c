@@ -26,11 +26,13 @@ static void open_set(struct own_set *s, uint32_t rules, size_t octets)
 static void add(struct own_set *s, const char *name, unsigned kind, unsigned action, uint32_t id)
 {
     struct dns_name n = fixture_name(name);
-    struct bl_own own = {.groups = BL_GROUPS_ALL, .id = id, .kind = (uint8_t)kind, .action = (uint8_t)action};
+    struct bl_own own = {
+        .groups = BL_GROUPS_ALL, .id = id, .kind = (uint8_t)kind, .action = (uint8_t)action};
     assert_int_equal(bl_overlay_add(s->o, &n, &own), ERR_OK);
 }
 
-static struct bl_overlay_verdict ask(const struct own_set *s, const char *name, uint64_t groups, usec_t now)
+static struct bl_overlay_verdict ask(const struct own_set *s, const char *name, uint64_t groups,
+                                     usec_t now)
 {
     struct dns_name n = fixture_name(name);
     struct dns_suffixes suffixes;
@@ -58,17 +60,24 @@ static void kinds_and_actions(void **state)
         uint32_t id;
         unsigned label;
     } rows[] = {
-        {"exact.example", BL_BLOCK, 1, 0},    {"x.exact.example", BL_NONE, 0, 0},
-        {"below.example", BL_NONE, 0, 0},     {"x.below.example", BL_BLOCK, 2, 1},
-        {"both.example", BL_BLOCK, 3, 0},     {"a.b.both.example", BL_BLOCK, 3, 2},
-        {"ok.both.example", BL_ALLOW, 4, 0},  {"x.ok.both.example", BL_ALLOW, 4, 1},
-        {"deny.ok.both.example", BL_ALLOW, 4, 1}, /* an own allow beats an own deny, however specific */
-        {"nas", BL_ALLOW, 6, 0},              {"example", BL_NONE, 0, 0},
+        {"exact.example", BL_BLOCK, 1, 0},
+        {"x.exact.example", BL_NONE, 0, 0},
+        {"below.example", BL_NONE, 0, 0},
+        {"x.below.example", BL_BLOCK, 2, 1},
+        {"both.example", BL_BLOCK, 3, 0},
+        {"a.b.both.example", BL_BLOCK, 3, 2},
+        {"ok.both.example", BL_ALLOW, 4, 0},
+        {"x.ok.both.example", BL_ALLOW, 4, 1},
+        {"deny.ok.both.example", BL_ALLOW, 4,
+         1}, /* an own allow beats an own deny, however specific */
+        {"nas", BL_ALLOW, 6, 0},
+        {"example", BL_NONE, 0, 0},
         {".", BL_NONE, 0, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct bl_overlay_verdict v = ask(&s, rows[i].name, 1, 0);
-        if (v.action != rows[i].action || (v.action && (v.id != rows[i].id || v.label != rows[i].label))) {
+        if (v.action != rows[i].action ||
+            (v.action && (v.id != rows[i].id || v.label != rows[i].label))) {
             fail_msg("%s: action %d, rule %u, label %d", rows[i].name, v.action, v.id, v.label);
         }
     }
@@ -82,7 +91,8 @@ static void time_and_groups(void **state)
     struct own_set s;
     struct dns_name n = fixture_name("ads.example");
     open_set(&s, 4, 200);
-    struct bl_own brief = {.groups = 2, .expires = 100, .id = 1, .kind = BL_BOTH, .action = BL_ALLOW};
+    struct bl_own brief = {
+        .groups = 2, .expires = 100, .id = 1, .kind = BL_BOTH, .action = BL_ALLOW};
     struct bl_own always = {.groups = 6, .id = 2, .kind = BL_BOTH, .action = BL_BLOCK};
     assert_int_equal(bl_overlay_add(s.o, &n, &brief), ERR_OK);
     assert_int_equal(bl_overlay_add(s.o, &n, &always), ERR_OK);
@@ -167,11 +177,13 @@ static void agrees_with_the_model(void **state)
             struct dns_name q = fixture_name(text);
             unsigned action = BL_NONE, label = 0;
             for (unsigned k = 0; k < count; k++) {
-                if (name[k].labels > q.labels || (own[k].expires && now >= own[k].expires) || !(own[k].groups & groups)) {
+                if (name[k].labels > q.labels || (own[k].expires && now >= own[k].expires) ||
+                    !(own[k].groups & groups)) {
                     continue;
                 }
                 unsigned at = (unsigned)(q.labels - name[k].labels);
-                if (!(own[k].kind & (at ? BL_BELOW : BL_EXACT)) || !span_equal(dns_name_suffix(&q, at), dns_name_suffix(&name[k], 0))) {
+                if (!(own[k].kind & (at ? BL_BELOW : BL_EXACT)) ||
+                    !span_equal(dns_name_suffix(&q, at), dns_name_suffix(&name[k], 0))) {
                     continue;
                 }
                 if (own[k].action > action || (own[k].action == action && at < label)) {
@@ -193,8 +205,9 @@ static void agrees_with_the_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kinds_and_actions),       cmocka_unit_test(time_and_groups), cmocka_unit_test(the_root_and_any_octets),
-        cmocka_unit_test(bounds),                  cmocka_unit_test(agrees_with_the_model),
+        cmocka_unit_test(kinds_and_actions),       cmocka_unit_test(time_and_groups),
+        cmocka_unit_test(the_root_and_any_octets), cmocka_unit_test(bounds),
+        cmocka_unit_test(agrees_with_the_model),
     };
     return UNIT_RUN(tests);
 }

@@ -1,5 +1,6 @@
 /*
- * What each kind of line gives, and why the others give nothing. Expected rules are "name flags", flags as in dumps: [@][!]{E|S|ES}.
+ * What each kind of line gives, and why the others give nothing. Expected rules are "name flags",
+ * flags as in dumps: [@][!]{E|S|ES}.
  */
 #include <stdio.h>
 
@@ -70,8 +71,12 @@ static void hosts_lines(void **state)
         {"a tab", "0.0.0.0\tads.example\n", "ads.example E", NONE},
         {"blanks around", " \t0.0.0.0 \t ads.example \t\n", "ads.example E", NONE},
         {"VT and FF", "0.0.0.0\vads.example\f\n", "ads.example E", NONE},
-        {"a no-break space", "0.0.0.0\xc2\xa0" "ads.example\xc2\xa0\n", "ads.example E", NONE},
-        {"several names", "0.0.0.0 a.example b.example\tc.example\n", "a.example E; b.example E; c.example E", NONE},
+        {"a no-break space",
+         "0.0.0.0\xc2\xa0"
+         "ads.example\xc2\xa0\n",
+         "ads.example E", NONE},
+        {"several names", "0.0.0.0 a.example b.example\tc.example\n",
+         "a.example E; b.example E; c.example E", NONE},
         {"a comment behind", "0.0.0.0 ads.example # why\n", "ads.example E", NONE},
         {"a comment close behind", "0.0.0.0 ads.example#why\n", "ads.example E", NONE},
         {"two signs of a comment", "0.0.0.0 ads.example  ## why\n", "ads.example E", NONE},
@@ -84,13 +89,15 @@ static void hosts_lines(void **state)
         {"an address with a scope", "fe80::1%lo0 localhost\n", "", BL_REASON_NOT_SINK},
         {"localhost", "127.0.0.1 localhost\n", "", BL_REASON_LOCAL_NAME},
         {"localhost.localdomain", "127.0.0.1 localhost.localdomain\n", "", BL_REASON_LOCAL_NAME},
-        {"ip6-localhost and what follows", "::1 ip6-localhost ip6-loopback ads.example\n", "ads.example E", BL_REASON_LOCAL_NAME},
+        {"ip6-localhost and what follows", "::1 ip6-localhost ip6-loopback ads.example\n",
+         "ads.example E", BL_REASON_LOCAL_NAME},
         {"the head of many files", "0.0.0.0 0.0.0.0\n", "", BL_REASON_ADDRESS},
         {"an address for a name", "0.0.0.0 192.0.2.1\n", "", BL_REASON_ADDRESS},
         {"an address alone", "0.0.0.0\n", "", BL_REASON_ADDRESS},
         {"a single label", "0.0.0.0 ads\n", "", BL_REASON_SINGLE_LABEL},
         {"a top-level domain of digits", "0.0.0.0 ads.123\n", "", BL_REASON_NUMERIC_TLD},
-        {"two lines glued", "0.0.0.0 r1.ads0.0.0.0 r6.ads.example\n", "r6.ads.example E", BL_REASON_NUMERIC_TLD},
+        {"two lines glued", "0.0.0.0 r1.ads0.0.0.0 r6.ads.example\n", "r6.ads.example E",
+         BL_REASON_NUMERIC_TLD},
         {"a URL", "0.0.0.0 http://ads.example/\n", "", BL_REASON_URL},
         {"an empty label", "0.0.0.0 ads..example\n", "", BL_REASON_EMPTY_LABEL},
         {"two trailing dots", "0.0.0.0 ads.example..\n", "", BL_REASON_EMPTY_LABEL},
@@ -229,21 +236,28 @@ static void unbound_lines(void **state)
     (void)state;
     static const struct row rows[] = {
         {"always_null", "local-zone: \"ads.example\" always_null\n", "ads.example ES", NONE},
-        {"a trailing dot", "local-zone: \"ads.example.\" always_nxdomain\n", "ads.example ES", NONE},
+        {"a trailing dot", "local-zone: \"ads.example.\" always_nxdomain\n", "ads.example ES",
+         NONE},
         {"no quotes", "local-zone: ads.example refuse\n", "ads.example ES", NONE},
         {"single quotes", "local-zone: 'ads.example' static\n", "ads.example ES", NONE},
         {"indented", "    local-zone: \"ads.example\" always_refuse\n", "ads.example ES", NONE},
         {"no blank", "local-zone:\"ads.example\" deny\n", "ads.example ES", NONE},
-        {"a comment behind", "local-zone: \"ads.example\" redirect # why\n", "ads.example ES", NONE},
-        {"a type in quotes", "local-zone: \"ads.example\" \"always_nodata\"\n", "ads.example ES", NONE},
+        {"a comment behind", "local-zone: \"ads.example\" redirect # why\n", "ads.example ES",
+         NONE},
+        {"a type in quotes", "local-zone: \"ads.example\" \"always_nodata\"\n", "ads.example ES",
+         NONE},
         {"a whole top-level domain", "local-zone: \"zip\" always_deny\n", "zip ES", NONE},
-        {"a type that answers", "local-zone: \"ads.example\" transparent\n", "", BL_REASON_OTHER_DATA},
+        {"a type that answers", "local-zone: \"ads.example\" transparent\n", "",
+         BL_REASON_OTHER_DATA},
         {"no type", "local-zone: \"ads.example\"\n", "", BL_REASON_OTHER_DATA},
-        {"a quote that does not end", "local-zone: \"ads.example always_null\n", "", BL_REASON_OTHER_DATA},
+        {"a quote that does not end", "local-zone: \"ads.example always_null\n", "",
+         BL_REASON_OTHER_DATA},
         {"null data", "local-data: \"ads.example A 0.0.0.0\"\n", "ads.example E", NONE},
-        {"null data with TTL and class", "local-data: 'ads.example. 3600 IN AAAA ::'\n", "ads.example E", NONE},
+        {"null data with TTL and class", "local-data: 'ads.example. 3600 IN AAAA ::'\n",
+         "ads.example E", NONE},
         {"loopback data", "local-data: \"ads.example. A 127.0.0.1\"\n", "ads.example E", NONE},
-        {"data of another address", "local-data: \"ads.example A 192.0.2.1\"\n", "", BL_REASON_OTHER_DATA},
+        {"data of another address", "local-data: \"ads.example A 192.0.2.1\"\n", "",
+         BL_REASON_OTHER_DATA},
         {"data of another type", "local-data: \"ads.example TXT x\"\n", "", BL_REASON_OTHER_DATA},
         {"the head", "server:\n", "", BL_REASON_OTHER_DATA},
     };
@@ -269,23 +283,36 @@ static void rpz_lines(void **state)
         {"TCP only", "ads.example CNAME rpz-tcp-only.\n", "", BL_REASON_OTHER_DATA},
         {"a walled garden", "ads.example CNAME wall.example.\n", "", BL_REASON_OTHER_DATA},
         {"its address", "$TTL 60\nads.example A 192.0.2.1\n", "", BL_REASON_OTHER_DATA},
-        {"the old passthru", "$ORIGIN rpz.\nads.example CNAME ads.example.\n", "ads.example @E", NONE},
-        {"the old passthru, below", "$ORIGIN rpz.\n*.ads.example CNAME ads.example.\n", "ads.example @S", NONE},
+        {"the old passthru", "$ORIGIN rpz.\nads.example CNAME ads.example.\n", "ads.example @E",
+         NONE},
+        {"the old passthru, below", "$ORIGIN rpz.\n*.ads.example CNAME ads.example.\n",
+         "ads.example @S", NONE},
         {"an address trigger", "32.1.2.0.192.rpz-ip CNAME .\n", "", BL_REASON_OTHER_DATA},
         {"a name server trigger", "ns.example.rpz-nsdname CNAME .\n", "", BL_REASON_OTHER_DATA},
         {"a client trigger", "32.1.2.0.192.rpz-client-ip CNAME .\n", "", BL_REASON_OTHER_DATA},
-        {"relative to the origin", "$ORIGIN rpz.local.\nads.example CNAME .\n", "ads.example E", NONE},
-        {"absolute in the zone", "$ORIGIN rpz.local.\nads.example.rpz.local. CNAME .\n", "ads.example E", NONE},
-        {"outside of the zone", "$ORIGIN rpz.local.\nads.example. CNAME .\n", "", BL_REASON_OTHER_DATA},
-        {"origins below the zone", "@ SOA a. b. 1 2 3 4 5\n$ORIGIN rpz.\n@ SOA a. b. 1 2 3 4 5\n$ORIGIN com.rpz.\nads CNAME .\n",
+        {"relative to the origin", "$ORIGIN rpz.local.\nads.example CNAME .\n", "ads.example E",
+         NONE},
+        {"absolute in the zone", "$ORIGIN rpz.local.\nads.example.rpz.local. CNAME .\n",
+         "ads.example E", NONE},
+        {"outside of the zone", "$ORIGIN rpz.local.\nads.example. CNAME .\n", "",
+         BL_REASON_OTHER_DATA},
+        {"origins below the zone",
+         "@ SOA a. b. 1 2 3 4 5\n$ORIGIN rpz.\n@ SOA a. b. 1 2 3 4 5\n$ORIGIN com.rpz.\nads CNAME "
+         ".\n",
          "ads.com E", NONE},
-        {"the zone's name by its SOA", "rpz.local. SOA a. b. 1 2 3 4 5\nads.example.rpz.local. CNAME .\n", "ads.example E", NONE},
-        {"a SOA over lines", "$TTL 60\n@ SOA a. b. (\n  1 ; serial\n  2 3 4 5 )\n  NS c.\nads.example CNAME .\n", "ads.example E", NONE},
+        {"the zone's name by its SOA",
+         "rpz.local. SOA a. b. 1 2 3 4 5\nads.example.rpz.local. CNAME .\n", "ads.example E", NONE},
+        {"a SOA over lines",
+         "$TTL 60\n@ SOA a. b. (\n  1 ; serial\n  2 3 4 5 )\n  NS c.\nads.example CNAME .\n",
+         "ads.example E", NONE},
         {"an alias over lines", "$TTL 60\nads.example CNAME (\n . )\n", "ads.example E", NONE},
-        {"the owner of the line before", "$TTL 60\nads.example TXT x\n  CNAME .\n", "ads.example E", BL_REASON_OTHER_DATA},
-        {"a name and all below", "ads.example CNAME .\n*.ads.example CNAME .\n", "ads.example E; ads.example S", NONE},
+        {"the owner of the line before", "$TTL 60\nads.example TXT x\n  CNAME .\n", "ads.example E",
+         BL_REASON_OTHER_DATA},
+        {"a name and all below", "ads.example CNAME .\n*.ads.example CNAME .\n",
+         "ads.example E; ads.example S", NONE},
         {"a file of another", "$TTL 60\n$INCLUDE other\n", "", BL_REASON_OTHER_DATA},
-        {"no zone file: a comment sign of shells", "# title\nads.example CNAME .\n", "ads.example E", NONE},
+        {"no zone file: a comment sign of shells", "# title\nads.example CNAME .\n",
+         "ads.example E", NONE},
         {"a star alone", "* CNAME .\n", "", BL_REASON_GLOB},
     };
     CHECK(BL_FORMAT_AUTO, rows);
@@ -296,14 +323,22 @@ static void mixed_files(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"each line by itself", "0.0.0.0 a.example\nb.example\n||c.example^\n*.d.example\nlocal=/e.example/\nlocal-zone: \"f.example\" deny\n",
+        {"each line by itself",
+         "0.0.0.0 a.example\nb.example\n||c.example^\n*.d.example\nlocal=/e.example/\nlocal-zone: "
+         "\"f.example\" deny\n",
          "a.example E; b.example E; c.example ES; d.example ES; e.example ES; f.example ES", NONE},
         {"lines end by CR LF", "a.example\r\nb.example\r\n", "a.example E; b.example E", NONE},
         {"lines end by CR", "a.example\rb.example\r", "a.example E; b.example E", NONE},
-        {"every way to end a line", "a.example\nb.example\r\nc.example\r\r\nd.example", "a.example E; b.example E; c.example E; d.example E",
-         NONE},
-        {"a byte order mark", "\xef\xbb\xbf" "a.example\nb.example\n", "a.example E; b.example E", NONE},
-        {"a byte order mark where files were glued", "a.example\n\xef\xbb\xbf# head\n\xef\xbb\xbf" "b.example\n", "a.example E; b.example E", NONE},
+        {"every way to end a line", "a.example\nb.example\r\nc.example\r\r\nd.example",
+         "a.example E; b.example E; c.example E; d.example E", NONE},
+        {"a byte order mark",
+         "\xef\xbb\xbf"
+         "a.example\nb.example\n",
+         "a.example E; b.example E", NONE},
+        {"a byte order mark where files were glued",
+         "a.example\n\xef\xbb\xbf# head\n\xef\xbb\xbf"
+         "b.example\n",
+         "a.example E; b.example E", NONE},
         {"a byte order mark and a blank", "\xef\xbb\xbf a.example\n", "a.example E", NONE},
         {"nothing", "", "", NONE},
         {"empty lines", "\n\n\r\n \n", "", NONE},
@@ -328,7 +363,8 @@ static size_t upper_to_ascii(void *ctx, struct span utf8, char *out, size_t cap)
 static void list_may_be_subscribed_to_as_allow_list(void **state)
 {
     (void)state;
-    static const char text[] = "a.example\n0.0.0.0 b.example\n||c.example^$important\n@@||d.example^\ne.example CNAME .\n";
+    static const char text[] =
+        "a.example\n0.0.0.0 b.example\n||c.example^$important\n@@||d.example^\ne.example CNAME .\n";
     static struct bl_parser p;
     struct fixture_rules rules = {0};
     char got[256];
@@ -336,7 +372,8 @@ static void list_may_be_subscribed_to_as_allow_list(void **state)
     assert_int_equal(bl_parse_feed(&p, text, sizeof text - 1), ERR_OK);
     assert_int_equal(bl_parse_end(&p), ERR_OK);
     rules_format(&rules, got, sizeof got);
-    assert_string_equal(got, "a.example @E; b.example @E; c.example @!ES; d.example @ES; e.example @E");
+    assert_string_equal(got,
+                        "a.example @E; b.example @E; c.example @!ES; d.example @ES; e.example @E");
     assert_int_equal(p.stats.by_format[BL_FORMAT_ADBLOCK], 2);
     assert_int_equal(p.stats.by_format[BL_FORMAT_DOMAINS], 1);
     assert_int_equal(p.stats.by_format[BL_FORMAT_HOSTS], 1);
@@ -349,8 +386,11 @@ static void international_names_go_through_the_callback(void **state)
     (void)state;
     struct parsed p;
     char got[256];
-    parsed_make(&p, BL_FORMAT_AUTO, span_str("b\xc3\xbc" "cher\xc3\xbc\n*.b\xc3\xbc" "cher\xc3\xbc\n0.0.0.0 b\xc3\xbc\n||\xc3\xbc.\xc3\xbc.x^\n"), 0,
-                upper_to_ascii);
+    parsed_make(&p, BL_FORMAT_AUTO,
+                span_str("b\xc3\xbc"
+                         "cher\xc3\xbc\n*.b\xc3\xbc"
+                         "cher\xc3\xbc\n0.0.0.0 b\xc3\xbc\n||\xc3\xbc.\xc3\xbc.x^\n"),
+                0, upper_to_ascii);
     rules_format(&p.rules, got, sizeof got);
     assert_string_equal(got, "xn--bcher-kva.example E; xn--bcher-kva.example ES");
     assert_int_equal(p.stats.by_reason[BL_REASON_NOT_ASCII], 1);
@@ -397,7 +437,9 @@ static void expressions_go_to_their_callback(void **state)
     assert_int_equal(s.line[2], 4);
     assert_int_equal(p.stats.by_reason[BL_REASON_REGEX], 3);
     s = (struct seen){.count = 0};
-    bl_parse_init(&p, &(struct bl_parse_config){.format = BL_FORMAT_REGEX, .ctx = &s, .rule = no_rule, .regex = keep_regex});
+    bl_parse_init(&p,
+                  &(struct bl_parse_config){
+                      .format = BL_FORMAT_REGEX, .ctx = &s, .rule = no_rule, .regex = keep_regex});
     assert_int_equal(bl_parse_feed(&p, "# x\n(^|\\.)ads\n[ad]s\n", 20), ERR_OK);
     assert_string_equal(s.text, "(^|\\.)ads|[ad]s|");
 }
@@ -433,8 +475,8 @@ static void one_rule_as_typed(void **state)
         enum err e = bl_parse_one(span_str(rows[i].text), &rule, &why);
         if (!rows[i].rule) {
             if (e != ERR_FORMAT || why != (enum bl_reason)rows[i].why || rule.line != 77) {
-                fail_msg("\"%s\" should be rejected for %s, not %s", rows[i].text, bl_reason_name((enum bl_reason)rows[i].why),
-                         bl_reason_name(why));
+                fail_msg("\"%s\" should be rejected for %s, not %s", rows[i].text,
+                         bl_reason_name((enum bl_reason)rows[i].why), bl_reason_name(why));
             }
             continue;
         }
@@ -458,7 +500,8 @@ static void names_of_reasons_and_formats(void **state)
     assert_string_equal(bl_reason_name(BL_REASON_COUNT), "unknown");
     for (unsigned i = 0; i < BL_FORMAT_COUNT; i++) {
         enum bl_format back;
-        assert_int_equal(bl_format_parse(span_str(bl_format_name((enum bl_format)i)), &back), ERR_OK);
+        assert_int_equal(bl_format_parse(span_str(bl_format_name((enum bl_format)i)), &back),
+                         ERR_OK);
         assert_int_equal(back, i);
     }
     enum bl_format f;
@@ -468,10 +511,17 @@ static void names_of_reasons_and_formats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hosts_lines),   cmocka_unit_test(domain_lines), cmocka_unit_test(adblock_lines),
-        cmocka_unit_test(dnsmasq_lines), cmocka_unit_test(unbound_lines), cmocka_unit_test(rpz_lines),
-        cmocka_unit_test(mixed_files),   cmocka_unit_test(list_may_be_subscribed_to_as_allow_list),
-        cmocka_unit_test(international_names_go_through_the_callback), cmocka_unit_test(expressions_go_to_their_callback), cmocka_unit_test(one_rule_as_typed),
+        cmocka_unit_test(hosts_lines),
+        cmocka_unit_test(domain_lines),
+        cmocka_unit_test(adblock_lines),
+        cmocka_unit_test(dnsmasq_lines),
+        cmocka_unit_test(unbound_lines),
+        cmocka_unit_test(rpz_lines),
+        cmocka_unit_test(mixed_files),
+        cmocka_unit_test(list_may_be_subscribed_to_as_allow_list),
+        cmocka_unit_test(international_names_go_through_the_callback),
+        cmocka_unit_test(expressions_go_to_their_callback),
+        cmocka_unit_test(one_rule_as_typed),
         cmocka_unit_test(names_of_reasons_and_formats),
     };
     return UNIT_RUN(tests);

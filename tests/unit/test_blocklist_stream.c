@@ -1,5 +1,6 @@
 /*
- * Lists as streams: pieces of any size, lines of any length, files that are no lists, and the book-keeping.
+ * Lists as streams: pieces of any size, lines of any length, files that are no lists, and the
+ * book-keeping.
  */
 #include <stdio.h>
 
@@ -13,7 +14,8 @@ static void count_rule(void *ctx, const struct bl_rule *rule)
     ++*(unsigned *)ctx;
 }
 
-static enum err read_all(const void *text, size_t len, size_t piece, unsigned *rules, struct bl_parse_stats *stats)
+static enum err read_all(const void *text, size_t len, size_t piece, unsigned *rules,
+                         struct bl_parse_stats *stats)
 {
     static struct bl_parser p;
     enum err e = ERR_OK;
@@ -33,25 +35,26 @@ static enum err read_all(const void *text, size_t len, size_t piece, unsigned *r
 /* Lines of every sort, one after the other at random. */
 static size_t make_list(struct test_random *r, char *out, size_t cap)
 {
-    static const char *const lines[] = {"ads.example",
-                                        "0.0.0.0 a.track.example",
-                                        "127.0.0.1\tb.example # why",
-                                        "||c.ads.example^",
-                                        "*.d.example",
-                                        "@@||ok.example^$important",
-                                        "# a comment",
-                                        "",
-                                        "   ",
-                                        "local=/e.example/",
-                                        "local-zone: \"f.example.\" always_null",
-                                        "g.example CNAME .",
-                                        "not a name",
-                                        "192.0.2.1",
-                                        "\xef\xbb\xbfh.example",
-                                        "b\xc3\xbc.example",
-                                        "a-rather-long-first-label-of-a-name.and-another-one-that-is-not-short-either.third.example",
-                                        "/regex[0-9]/",
-                                        "i..example"};
+    static const char *const lines[] = {
+        "ads.example",
+        "0.0.0.0 a.track.example",
+        "127.0.0.1\tb.example # why",
+        "||c.ads.example^",
+        "*.d.example",
+        "@@||ok.example^$important",
+        "# a comment",
+        "",
+        "   ",
+        "local=/e.example/",
+        "local-zone: \"f.example.\" always_null",
+        "g.example CNAME .",
+        "not a name",
+        "192.0.2.1",
+        "\xef\xbb\xbfh.example",
+        "b\xc3\xbc.example",
+        "a-rather-long-first-label.and-one-that-is-not-short.third.example",
+        "/regex[0-9]/",
+        "i..example"};
     static const char *const ends[] = {"\n", "\n", "\n", "\r\n", "\r"};
     size_t len = 0;
     while (len + 128 < cap) {
@@ -91,8 +94,10 @@ static void pieces_make_no_difference(void **state)
             assert_int_equal(part.stats.lines, whole.stats.lines);
             assert_int_equal(part.stats.rejected, whole.stats.rejected);
             assert_int_equal(part.stats.comments, whole.stats.comments);
-            assert_memory_equal(part.stats.by_reason, whole.stats.by_reason, sizeof part.stats.by_reason);
-            assert_memory_equal(part.stats.by_format, whole.stats.by_format, sizeof part.stats.by_format);
+            assert_memory_equal(part.stats.by_reason, whole.stats.by_reason,
+                                sizeof part.stats.by_reason);
+            assert_memory_equal(part.stats.by_format, whole.stats.by_format,
+                                sizeof part.stats.by_format);
             parsed_free(&part);
         }
         parsed_free(&whole);
@@ -110,22 +115,27 @@ static void quick_and_slow_ways_agree(void **state)
         size_t len = 0;
         memcpy(text, "# head\n", 7);
         for (len = 7; len < sizeof text - 400;) {
-            static const char *const starts[] = {"", "0.0.0.0 ", "127.0.0.1\t", "0.0.0.0  ", "*.", "||", "|", "0.0.0.0", "127.0.0.10 "};
+            static const char *const starts[] = {"",          "0.0.0.0 ", "127.0.0.1\t",
+                                                 "0.0.0.0  ", "*.",       "||",
+                                                 "|",         "0.0.0.0",  "127.0.0.10 "};
             const char *start = starts[test_random_below(&r, 9)];
             memcpy(text + len, start, strlen(start));
             len += strlen(start);
-            unsigned n = test_random_below(&r, round % 4 ? 20 : 90), odd = test_random_below(&r, 4) == 0 ? 32 : 20;
+            unsigned n = test_random_below(&r, round % 4 ? 20 : 90),
+                     odd = test_random_below(&r, 4) == 0 ? 32 : 20;
             for (unsigned k = 0; k < n; k++) {
                 text[len++] = characters[test_random_below(&r, odd)];
             }
-            static const char *const ends[] = {".com\n", ".com\r\n", "\n", ".example^\n", ".com.\n", ".com \n", "..\n", ".x\r"};
+            static const char *const ends[] = {".com\n",  ".com\r\n", "\n",   ".example^\n",
+                                               ".com.\n", ".com \n",  "..\n", ".x\r"};
             const char *end = ends[test_random_below(&r, 8)];
             memcpy(text + len, end, strlen(end));
             len += strlen(end);
         }
         struct parsed quick, slow;
         parsed_make(&quick, BL_FORMAT_AUTO, span_of(text, len), 0, NULL);
-        parsed_make(&slow, BL_FORMAT_AUTO, span_of(text, len), 100, NULL); /* less than the quick way wants to see */
+        parsed_make(&slow, BL_FORMAT_AUTO, span_of(text, len), 100,
+                    NULL); /* less than the quick way wants to see */
         assert_int_equal(quick.rules.count, slow.rules.count);
         for (size_t k = 0; k < quick.rules.count; k++) {
             const struct bl_rule *x = &quick.rules.rule[k].rule, *y = &slow.rules.rule[k].rule;
@@ -134,7 +144,8 @@ static void quick_and_slow_ways_agree(void **state)
             assert_int_equal(x->kind, y->kind);
             assert_int_equal(x->line, y->line);
         }
-        assert_memory_equal(quick.stats.by_reason, slow.stats.by_reason, sizeof quick.stats.by_reason);
+        assert_memory_equal(quick.stats.by_reason, slow.stats.by_reason,
+                            sizeof quick.stats.by_reason);
         parsed_free(&quick);
         parsed_free(&slow);
     }
@@ -153,7 +164,10 @@ static void what_is_no_list_gives_no_rule(void **state)
         {"a page after a byte order mark", "\xef\xbb\xbf<html>ads.example\n", 0},
         {"XML", "<?xml version=\"1.0\"?>\nads.example\n", 0},
         {"a comment of a page", "<!-- x -->\nads.example\n", 0},
-        {"UTF-16, little end first", "\xff\xfe" "a\0.\0b\0\n\0", 10},
+        {"UTF-16, little end first",
+         "\xff\xfe"
+         "a\0.\0b\0\n\0",
+         10},
         {"UTF-16, big end first", "\xfe\xff\0a\0.\0b\0\n", 10},
         {"UTF-16 without mark", "a\0.\0b\0\n\0", 8},
         {"gzip", "\x1f\x8b\x08\0\0\0\0\0\nads.example\n", 22},
@@ -292,10 +306,14 @@ static void gzip_is_told_by_its_head(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_make_no_difference),     cmocka_unit_test(quick_and_slow_ways_agree),
-        cmocka_unit_test(what_is_no_list_gives_no_rule), cmocka_unit_test(errors_stay),
-        cmocka_unit_test(long_lines_are_skipped),        cmocka_unit_test(names_at_their_limits),
-        cmocka_unit_test(counts_and_examples),           cmocka_unit_test(gzip_is_told_by_its_head),
+        cmocka_unit_test(pieces_make_no_difference),
+        cmocka_unit_test(quick_and_slow_ways_agree),
+        cmocka_unit_test(what_is_no_list_gives_no_rule),
+        cmocka_unit_test(errors_stay),
+        cmocka_unit_test(long_lines_are_skipped),
+        cmocka_unit_test(names_at_their_limits),
+        cmocka_unit_test(counts_and_examples),
+        cmocka_unit_test(gzip_is_told_by_its_head),
     };
     return UNIT_RUN(tests);
 }
