@@ -29,7 +29,7 @@ UK_DEFS    := -DSINKHOLE_VERSION='"$(VERSION)"' -DBUILD_UNIX=$(or $(SOURCE_DATE_
 UK_INC     := -Iunikernel -Iunikernel/board/$(BOARD) -Isrc -Iunikernel/net -isystem $(UK_THIRD)/lwip/src/include -isystem $(UK_THIRD)/mbedtls/include -isystem $(UK_THIRD)/http-parser -isystem $(UK_THIRD)/jansson/src -Iunikernel/lib/jansson -I$(UK)/gen
 UK_CFLAGS  := -std=gnu17 -O2 -g $(filter-out -Wpedantic,$(WARN)) $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
 UK_THIRD_CFLAGS := -Dstats_init=lwip_stats_init -std=gnu17 -O2 -g -w -fno-strict-aliasing $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
-UK_LDFLAGS := -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-Map=$@.map
+UK_LDFLAGS = -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-Map=$@.map
 
 UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            board/$(BOARD)/board.c \

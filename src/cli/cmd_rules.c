@@ -11,11 +11,14 @@
  * malloc. */
 static char *subtree_pattern(const char *name)
 {
-    char *out = malloc(2 * strlen(name) + 16), *p = out;
+    static const char start[] = "(\\.|^)";
+    char *out = malloc(sizeof start + 2 * strlen(name) + 2),
+         *p = out; /* each octet may get a backslash */
     if (out == NULL) {
         return NULL;
     }
-    p += sprintf(p, "(\\.|^)");
+    memcpy(p, start, sizeof start - 1);
+    p += sizeof start - 1;
     for (; *name != '\0'; name++) {
         if (strchr(".^$*+?()[]{}|\\", *name) != NULL) {
             *p++ = '\\';
