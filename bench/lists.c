@@ -73,8 +73,11 @@ static size_t made_up_name(char *out)
         out[len++] = '.';
     }
     len += made_up_label(out + len, 14);
-    len += (size_t)sprintf(out + len, ".%s", tlds[bench_random() % 8]);
-    return len;
+    const char *tld = tlds[bench_random() % 8];
+    size_t n = strlen(tld);
+    out[len++] = '.';
+    memcpy(out + len, tld, n);
+    return len + n;
 }
 
 static void take_name(struct bench_rules *r, const char *text, size_t len, unsigned kind,
