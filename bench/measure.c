@@ -4,9 +4,10 @@
 #include "measure.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
-enum { ROUNDS = 15 };
+enum { ROUNDS = 15, ROUNDS_MAX = 100 };
 
 static uint64_t sink;
 
@@ -17,10 +18,19 @@ static double cpu_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+/* SINKHOLE_BENCH_ROUNDS: fewer for a quick look. */
+static int rounds(void)
+{
+    const char *text = getenv("SINKHOLE_BENCH_ROUNDS");
+    long n = text ? strtol(text, NULL, 10) : ROUNDS;
+    return n < 1 || n > ROUNDS_MAX ? ROUNDS : (int)n;
+}
+
 double measure_ns(measure_body *body, void *context, size_t count)
 {
     double least = 0;
-    for (int i = 0; i < ROUNDS; i++) {
+    int n = rounds();
+    for (int i = 0; i < n; i++) {
         double start = cpu_ns();
         sink ^= body(context, count);
         double ns = (cpu_ns() - start) / (double)count;

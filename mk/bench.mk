@@ -33,3 +33,8 @@ $(LOAD_BINS): $(BUILD)/%: %.c
 	$(Q)$(CC) -O2 -D_GNU_SOURCE -std=c17 -Wall -Wextra -Werror -Wshadow -Wconversion -o $@ $<
 .PHONY: load-programs
 load-programs: $(LOAD_BINS)
+
+# Everything, as Markdown tables of ratios (bench/bench.py). PARTS= chooses among micro, packets, tail, memory.
+.PHONY: bench bench-quick
+bench bench-quick: $(BENCH_BINS) $(LOAD_BINS) $(PROGRAM)
+	$(Q)SINKHOLE_BIN=$(PROGRAM) python3 bench/bench.py $(if $(filter bench-quick,$@),--quick) $(if $(PARTS),--parts $(PARTS))

@@ -13,6 +13,7 @@ help:
 	@echo 'make install          DESTDIR= PREFIX=/usr/local'
 	@echo 'make deb              a Debian package in build/deb/'
 	@echo 'make documents        docs and examples that come from src/config/options.def'
+	@echo 'make bench            all measurements beside their baselines, as Markdown; make bench-quick: in less than a minute'
 	@echo 'make bench-NAME       one of: $(BENCH_NAMES)'
 	@echo 'make soak TIME=1800   everything at once against the program: memory, descriptors, latency must not grow'
 	@echo 'make fuzz TIME=60     each fuzz target in turn, so many seconds each (FUZZ=name for one)'

@@ -4,6 +4,8 @@
  *     dnsblast [options] ADDR PORT
  *       --names FILE    names to ask for, one a line, over and over (default: one name)
  *       --unique TEXT   names that were never asked before: "0123abcd.TEXT"
+ *       --share PCT     with --names: so many of a hundred are unique ones, the rest from the file
+ * (0)
  *       --type N        question type (1)
  *       --edns          with an OPT record
  *       --seconds S     how long (5), after a quarter of a second that does not count
@@ -41,7 +43,7 @@
 
 struct options {
     const char *names, *unique;
-    unsigned type, window, sockets;
+    unsigned type, window, sockets, share;
     bool edns, json;
     double seconds, rate;
     int pid;
@@ -132,11 +134,21 @@ static void load_names(void)
     }
 }
 
+/* Evenly spread: `share` of each hundred turns. */
+static bool is_unique_turn(void)
+{
+    static unsigned due;
+    due += opt.share;
+    bool now = due >= 100;
+    due -= now ? 100 : 0;
+    return now;
+}
+
 static size_t take_question(uint8_t *out)
 {
     struct question own;
     const struct question *q = &own;
-    if (opt.unique) {
+    if (opt.unique && (!questions || is_unique_turn())) {
         char text[300];
         snprintf(text, sizeof text, "%08" PRIx64 ".%s", unique_number++, opt.unique);
         make_question(text, &own);
@@ -392,17 +404,13 @@ static void blast(void)
 
 static void read_options(int argc, char **argv)
 {
-    static const struct option names[] = {{"names", required_argument, NULL, 'n'},
-                                          {"unique", required_argument, NULL, 'u'},
-                                          {"type", required_argument, NULL, 't'},
-                                          {"edns", no_argument, NULL, 'e'},
-                                          {"seconds", required_argument, NULL, 's'},
-                                          {"window", required_argument, NULL, 'w'},
-                                          {"rate", required_argument, NULL, 'r'},
-                                          {"sockets", required_argument, NULL, 'k'},
-                                          {"pid", required_argument, NULL, 'p'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"names", required_argument, NULL, 'n'},   {"unique", required_argument, NULL, 'u'},
+        {"share", required_argument, NULL, 'S'},   {"type", required_argument, NULL, 't'},
+        {"edns", no_argument, NULL, 'e'},          {"seconds", required_argument, NULL, 's'},
+        {"window", required_argument, NULL, 'w'},  {"rate", required_argument, NULL, 'r'},
+        {"sockets", required_argument, NULL, 'k'}, {"pid", required_argument, NULL, 'p'},
+        {"json", no_argument, NULL, 'j'},          {NULL, 0, NULL, 0}};
     int c;
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (c) {
@@ -411,6 +419,9 @@ static void read_options(int argc, char **argv)
             break;
         case 'u':
             opt.unique = optarg;
+            break;
+        case 'S':
+            opt.share = (unsigned)atoi(optarg);
             break;
         case 't':
             opt.type = (unsigned)atoi(optarg);
