@@ -10,6 +10,7 @@
 
 #define QNAME_POINTER (0xc000 | DNS_HEADER_OCTETS)
 #define OPT_BARE      11 /* octets of an OPT record without options */
+#define OPT_USUAL     72 /* … with cookie, keepalive, and a word on an error */
 
 static size_t records_start(const struct dns_build *b)
 {
@@ -30,7 +31,7 @@ void dns_build_begin(struct dns_build *b, uint8_t *buf, size_t cap, size_t limit
     b->flags = (uint16_t)(DNS_QR | DNS_RA | (rcode & DNS_RCODE_MASK) |
                           (request->flags & (DNS_OPCODE_MASK | DNS_RD | DNS_CD)));
     b->ext_rcode = (uint8_t)(rcode >> 4);
-    b->answers = b->authorities = 0;
+    b->answers = b->authorities = b->extras = 0;
 }
 
 size_t dns_build_limit(const struct dns_request *request, bool tcp)
@@ -90,6 +91,7 @@ void dns_build_record(struct dns_build *b, enum dns_section section, const struc
 {
     REQUIRE(section != DNS_SECTION_ADDITIONAL);
     REQUIRE(section == DNS_SECTION_AUTHORITY || b->authorities == 0);
+    REQUIRE(b->extras == 0);
     REQUIRE(owner != NULL || b->request->question_len > 0);
     REQUIRE(rdlen <= UINT16_MAX);
     if (owner != NULL) {
@@ -106,6 +108,22 @@ void dns_build_record(struct dns_build *b, enum dns_section section, const struc
         }
         count_record(b, section);
     }
+}
+
+void dns_build_extra(struct dns_build *b, const struct dns_name *owner, uint16_t type,
+                     uint32_t ttl_s, const uint8_t *rdata, size_t rdlen)
+{
+    size_t size = owner->len + 10 + rdlen;
+    if (b->w.bad || b->w.cap - b->w.len < size + (b->request->edns.present ? OPT_USUAL : 0)) {
+        return;
+    }
+    writer_bytes(&b->w, owner->wire, owner->len);
+    writer_be16(&b->w, type);
+    writer_be16(&b->w, DNS_IN);
+    writer_be32(&b->w, ttl_s);
+    writer_be16(&b->w, (uint16_t)rdlen);
+    writer_bytes(&b->w, rdata, rdlen);
+    b->extras++;
 }
 
 void dns_build_soa(struct dns_build *b, uint32_t ttl_s)
@@ -174,13 +192,13 @@ size_t dns_build_end(struct dns_build *b, const struct dns_edns_reply *reply)
         b->w.bad = false;
         b->w.len = records_start(b);
         b->flags |= DNS_TC;
-        b->answers = b->authorities = 0;
+        b->answers = b->authorities = b->extras = 0;
     }
-    size_t additional = 0;
     b->w.cap = b->limit;
+    size_t additional = b->extras;
     if (b->request->edns.present && b->limit - b->w.len >= OPT_BARE) {
         write_opt(b, reply);
-        additional = 1;
+        additional++;
     }
     uint8_t *header = b->w.data;
     be16_write(header, b->request->id);

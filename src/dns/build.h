@@ -11,15 +11,15 @@
 
 /*
  * An answer under construction. Use: dns_build_begin, any number of records in section order
- * (answer, then authority), dns_build_end. What does not fit limit sets TC and drops all records
- * (the OPT stays).
+ * (answer, authority, additional), dns_build_end. What does not fit limit sets TC and drops all
+ * records (the OPT stays).
  */
 struct dns_build {
     struct writer w;
     size_t limit; /* octets the whole may have */
     const struct dns_request *request;
     uint16_t flags; /* QR | copied RD, CD | RA | rcode */
-    uint16_t answers, authorities;
+    uint16_t answers, authorities, extras;
     uint8_t ext_rcode;
 };
 
@@ -39,6 +39,10 @@ void dns_build_aaaa(struct dns_build *b, uint32_t ttl_s, const uint8_t addr[16])
 /* Any rdata as it is; section order is the caller's duty. owner NULL: the question's name. */
 void dns_build_record(struct dns_build *b, enum dns_section section, const struct dns_name *owner,
                       uint16_t type, uint32_t ttl_s, const uint8_t *rdata, size_t rdlen);
+/* A record of the additional section, behind all others. One that would leave too little room for
+ * the OPT is left out without a word (RFC 2181 9). */
+void dns_build_extra(struct dns_build *b, const struct dns_name *owner, uint16_t type,
+                     uint32_t ttl_s, const uint8_t *rdata, size_t rdlen);
 /* A synthetic SOA for negative answers (RFC 2308): owner the question's name, MINIMUM and TTL as
  * given. */
 void dns_build_soa(struct dns_build *b, uint32_t ttl_s);

@@ -38,7 +38,9 @@ struct local_builder *local_builder_new(struct arena *arena, uint32_t max_record
     t->slots = ARENA_ARRAY(arena, uint32_t, t->mask + 1);
     t->names = ARENA_ARRAY(arena, struct local_name, max_records);
     t->records = ARENA_ARRAY(arena, struct local_record, max_records);
-    return t->slots != NULL && t->names != NULL && t->records != NULL ? b : NULL;
+    t->order = ARENA_ARRAY(arena, uint32_t, max_records);
+    return t->slots != NULL && t->names != NULL && t->records != NULL && t->order != NULL ? b
+                                                                                          : NULL;
 }
 
 static bool is_name(const struct local_name *n, const uint8_t *wire, size_t len, uint64_t hash,
@@ -65,16 +67,36 @@ static uint32_t find_slot(const struct local_records *t, const uint8_t *wire, si
     return t->slots[i];
 }
 
-const struct local_name *local_find(const struct local_records *t, const struct dns_name *name,
-                                    const struct dns_suffixes *suffixes)
+enum local_found local_find(const struct local_records *t, const struct dns_name *name,
+                            const struct dns_suffixes *suffixes, const struct local_name **out)
 {
     uint32_t slot;
     uint32_t n = find_slot(t, name->wire, name->len, suffixes->hash[0], false, &slot);
-    for (unsigned i = 1; n == 0 && t->has_wildcards && i <= name->labels; i++) {
+    if (n != 0) {
+        *out = &t->names[n - 1];
+        return LOCAL_HERE;
+    }
+    unsigned i = 1;
+    for (; n == 0 && t->has_wildcards && i <= name->labels; i++) {
         struct span s = dns_name_suffix(name, i);
         n = find_slot(t, s.ptr, s.len, suffixes->hash[i], true, &slot);
     }
-    return n != 0 ? &t->names[n - 1] : NULL;
+    if (LIKELY(n == 0)) {
+        return LOCAL_NONE;
+    }
+    bool itself = i == 2 && name->wire[0] == 1 && name->wire[1] == '*';
+    unsigned encloser = name->labels - (i - 1); /* labels of what the wildcard is directly below */
+    unsigned shared = local_order_shared(t, name);
+    if (shared > encloser && !itself) {
+        return shared == name->labels ? LOCAL_EMPTY : LOCAL_MISSING;
+    }
+    *out = &t->names[n - 1];
+    return LOCAL_HERE;
+}
+
+bool local_exists(const struct local_records *t, const struct dns_name *name)
+{
+    return t->name_count > 0 && local_order_shared(t, name) == name->labels;
 }
 
 const struct local_record *local_next(const struct local_records *t, const struct local_name *name,
@@ -192,11 +214,13 @@ void local_reverse_name(const struct ip_addr *addr, struct dns_name *out)
 static bool has_type(const struct local_builder *b, const struct dns_name *name, uint16_t type)
 {
     struct dns_suffixes hashes;
+    const struct local_records *t = &b->table;
+    uint32_t slot;
     dns_suffixes_make(name, &hashes);
-    const struct local_name *n = local_find(&b->table, name, &hashes);
-    const struct local_record *rr = n != NULL ? local_next(&b->table, n, NULL) : NULL;
+    uint32_t n = find_slot(t, name->wire, name->len, hashes.hash[0], false, &slot);
+    const struct local_record *rr = n != 0 ? local_next(t, &t->names[n - 1], NULL) : NULL;
     while (rr != NULL && rr->type != type) {
-        rr = local_next(&b->table, n, rr);
+        rr = local_next(t, &t->names[n - 1], rr);
     }
     return rr != NULL;
 }
@@ -218,6 +242,7 @@ enum err local_add_address(struct local_builder *b, const struct dns_name *owner
 
 enum err local_build(struct local_builder *b, const struct local_records **out)
 {
+    local_order_make(&b->table);
     *out = &b->table;
     return ERR_OK;
 }

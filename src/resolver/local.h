@@ -36,12 +36,19 @@ MUST_CHECK enum err local_add_address(struct local_builder *b, const struct dns_
                                       const struct ip_addr *addr, uint32_t ttl_s);
 
 /*
- * One record as text: "NAME TYPE VALUE", e.g. "printer.home.arpa A 192.168.1.9", "www.home.arpa
- * CNAME nas.home.arpa", "home.arpa TXT \"v=1 x\"", "home.arpa MX 10 mail.home.arpa". A leading "*."
- * makes a wildcard. ERR_FORMAT or ERR_UNSUPPORTED with *what telling what was wrong (static text).
+ * One record as text: "NAME [SECONDS] TYPE VALUE", e.g. "printer.home.arpa A 192.168.1.9",
+ * "www.home.arpa CNAME nas.home.arpa", "home.arpa TXT \"v=1 x\"", "home.arpa 60 MX 10
+ * mail.home.arpa", "_ipp._tcp.home.arpa SRV 0 5 631 printer.home.arpa"; names are whole, with or
+ * without their last dot. A leading "*." makes a wildcard. Types without a form of their own here
+ * and without names in them are written as octets (RFC 3597): "nas.home.arpa HTTPS \# 3 000100".
+ * ttl_s is for texts without one. ERR_FORMAT or ERR_UNSUPPORTED with *what telling what was wrong
+ * (static text).
  */
 MUST_CHECK enum err local_add_text(struct local_builder *b, struct span text, uint32_t ttl_s,
                                    const char **what);
+
+/* What is wrong with such a text, NULL: nothing. */
+const char *local_text_problem(struct span text);
 
 /*
  * A hosts file: "ADDR NAME [NAME…]" lines, # comments. Lines that cannot be used are counted in

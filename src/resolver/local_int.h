@@ -28,6 +28,7 @@ struct local_records {
     uint32_t mask;
     struct local_name *names;
     struct local_record *records;
+    uint32_t *order; /* numbers of names from 0, in canonical order */
     uint32_t name_count, record_count;
     bool has_wildcards;
 };
@@ -38,9 +39,29 @@ struct local_builder {
     uint32_t max;
 };
 
-/* The name itself, else the nearest wildcard above it; NULL if neither is there. */
-const struct local_name *local_find(const struct local_records *t, const struct dns_name *name,
-                                    const struct dns_suffixes *suffixes);
+/* What the records say about a name, as a zone would (RFC 4592). */
+enum local_found {
+    LOCAL_NONE,   /* nothing: it is for others to answer */
+    LOCAL_HERE,   /* it has records, its own or a wildcard's */
+    LOCAL_EMPTY,  /* below a wildcard, it exists only as an ancestor of others: no data */
+    LOCAL_MISSING /* below a wildcard, which does not reach it past a nearer name: NXDOMAIN */
+};
+
+/*
+ * HOT. *out is set with LOCAL_HERE. A wildcard speaks for the names below its own that do not exist
+ * and have no existing name between. Cost: one probe without wildcards; with them one for each
+ * label, and below one a binary search.
+ */
+enum local_found local_find(const struct local_records *t, const struct dns_name *name,
+                            const struct dns_suffixes *suffixes, const struct local_name **out);
+
+/* Does the name exist, if only as an ancestor of one that has records? */
+bool local_exists(const struct local_records *t, const struct dns_name *name);
+
+/* local_order.c: sort the names; then how many labels, counted from the root, a name shares with
+ * the one among them that it shares most with. */
+void local_order_make(struct local_records *t);
+unsigned local_order_shared(const struct local_records *t, const struct dns_name *name);
 
 /* The name's records one by one; after NULL: the first. NULL at the end. */
 const struct local_record *local_next(const struct local_records *t, const struct local_name *name,

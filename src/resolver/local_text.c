@@ -46,6 +46,29 @@ static bool parse_u16(struct span word, uint16_t *out)
     return v <= UINT16_MAX;
 }
 
+/* A TTL, RFC 2181 8; false: the word is none. */
+static bool parse_ttl(struct span word, uint32_t *out)
+{
+    uint64_t v = 0;
+    if (word.len == 0 || word.len > 10) {
+        return false;
+    }
+    for (size_t i = 0; i < word.len; i++) {
+        if (word.ptr[i] < '0' || word.ptr[i] > '9') {
+            return false;
+        }
+        v = v * 10 + (uint32_t)(word.ptr[i] - '0');
+    }
+    if (v > INT32_MAX) {
+        return false;
+    }
+    *out = (uint32_t)v;
+    return true;
+}
+
+static const char no_such_type[] =
+    "expected a type of A, AAAA, CNAME, PTR, TXT, MX, SRV, NS, or one with octets (\\# 2 abcd)";
+
 /* Rdata being made out of words. */
 struct rdata {
     uint8_t octets[2048];
@@ -142,10 +165,68 @@ static void put_strings(struct rdata *d, struct span *text)
     text->len = 0;
 }
 
+static int hex_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* Types that may be written as octets: those without names that messages may compress. */
+static bool takes_octets(uint16_t type)
+{
+    switch (type) {
+    case 29: /* LOC */
+    case 44: /* SSHFP */
+    case 52: /* TLSA */
+    case 53: /* SMIMEA */
+    case 61: /* OPENPGPKEY */
+    case DNS_SVCB:
+    case DNS_HTTPS:
+        return true;
+    default:
+        return type > DNS_ANY; /* CAA, URI and what is still to come */
+    }
+}
+
+/* "\# LENGTH HEX…", RFC 3597 5. */
+static void put_octets(struct rdata *d, struct span *text, uint16_t type)
+{
+    static const char expected[] = "expected \\# LENGTH and so many octets in hexadecimal";
+    uint16_t len;
+    if (!span_equal(next_word(text), span_str("\\#")) || !parse_u16(next_word(text), &len) ||
+        len >= sizeof d->octets) {
+        d->what = expected;
+        return;
+    }
+    for (struct span word = next_word(text); word.len > 0; word = next_word(text)) {
+        for (size_t i = 0; i < word.len; i += 2) {
+            int high = hex_digit(word.ptr[i]);
+            int low = i + 1 < word.len ? hex_digit(word.ptr[i + 1]) : -1;
+            if (high < 0 || low < 0 || d->len == len) {
+                d->what = expected;
+                return;
+            }
+            d->octets[d->len++] = (uint8_t)(high << 4 | low);
+        }
+    }
+    struct dns_record rr = {.type = type, .rdlen = len};
+    if (d->len != len) {
+        d->what = expected;
+    } else if (!dns_record_rdata_ok(d->octets, d->len, &rr)) {
+        d->what = "expected octets that make a record of that type";
+    }
+}
+
 static void make_rdata(struct rdata *d, uint16_t type, struct span *text)
 {
     d->len = 0;
     d->what = NULL;
+    if (takes_octets(type)) {
+        put_octets(d, text, type);
+        return;
+    }
     switch (type) {
     case DNS_A:
     case DNS_AAAA:
@@ -170,7 +251,7 @@ static void make_rdata(struct rdata *d, uint16_t type, struct span *text)
         put_strings(d, text);
         break;
     default:
-        d->what = "expected a type of A, AAAA, CNAME, PTR, TXT, MX, SRV, NS";
+        d->what = no_such_type;
         break;
     }
     if (d->what == NULL && next_word(text).len > 0) {
@@ -178,37 +259,55 @@ static void make_rdata(struct rdata *d, uint16_t type, struct span *text)
     }
 }
 
+/* A record out of its text. */
+struct text_record {
+    struct dns_name owner;
+    uint16_t type;
+    uint32_t ttl_s;
+    struct rdata d;
+};
+
+/* NAME [TTL] [IN] TYPE VALUE. NULL, or what is wrong. */
+static const char *read_record(struct span text, struct text_record *out)
+{
+    if (dns_name_parse(next_word(&text), &out->owner) != ERR_OK) {
+        return "expected a name";
+    }
+    struct span word = next_word(&text);
+    if (parse_ttl(word, &out->ttl_s)) {
+        word = next_word(&text);
+    }
+    if (span_equal(word, span_str("IN")) || span_equal(word, span_str("in"))) {
+        word = next_word(&text);
+    }
+    if (word.len == 0 || dns_type_parse(word, &out->type) != ERR_OK) {
+        return "expected a record type";
+    }
+    make_rdata(&out->d, out->type, &text);
+    return out->d.what;
+}
+
+const char *local_text_problem(struct span text)
+{
+    struct text_record r;
+    return read_record(text, &r);
+}
+
 enum err local_add_text(struct local_builder *b, struct span text, uint32_t ttl_s,
                         const char **what)
 {
-    struct dns_name owner;
-    uint16_t type;
-    struct rdata d;
-    if (dns_name_parse(next_word(&text), &owner) != ERR_OK) {
-        *what = "expected a name";
-        return ERR_FORMAT;
-    }
-    struct span word = next_word(&text);
-    if (word.len == 0 || dns_type_parse(word, &type) != ERR_OK) {
-        *what = "expected a record type";
-        return ERR_FORMAT;
-    }
-    make_rdata(&d, type, &text);
-    if (d.what != NULL) {
-        *what = d.what;
-        return d.len == 0 && type != DNS_A && type != DNS_AAAA && type != DNS_TXT &&
-                       type != DNS_CNAME && type != DNS_PTR && type != DNS_MX && type != DNS_SRV &&
-                       type != DNS_NS
-                   ? ERR_UNSUPPORTED
-                   : ERR_FORMAT;
-    }
+    struct text_record r = {.ttl_s = ttl_s};
     struct ip_addr addr;
     enum err e;
-    if (type == DNS_A || type == DNS_AAAA) {
-        addr = type == DNS_A ? ip_v4(d.octets) : ip_v6(d.octets);
-        e = local_add_address(b, &owner, &addr, ttl_s);
+    *what = read_record(text, &r);
+    if (*what != NULL) {
+        return *what == no_such_type ? ERR_UNSUPPORTED : ERR_FORMAT;
+    }
+    if (r.type == DNS_A || r.type == DNS_AAAA) {
+        addr = r.type == DNS_A ? ip_v4(r.d.octets) : ip_v6(r.d.octets);
+        e = local_add_address(b, &r.owner, &addr, r.ttl_s);
     } else {
-        e = local_add(b, &owner, type, ttl_s, d.octets, d.len);
+        e = local_add(b, &r.owner, r.type, r.ttl_s, r.d.octets, r.d.len);
     }
     *what = e == ERR_STATE ? "a CNAME stands alone at its name" : e == ERR_OK ? NULL : err_text(e);
     return e;

@@ -18,8 +18,9 @@ static bool is_routed(const struct snapshot *s, const struct dns_name *name)
 enum resolver_source resolver_source_of(const struct snapshot *s, const struct dns_name *name)
 {
     struct dns_suffixes suffixes;
+    const struct local_name *found;
     dns_suffixes_make(name, &suffixes);
-    if (s->local != NULL && local_find(s->local, name, &suffixes) != NULL) {
+    if (s->local != NULL && local_find(s->local, name, &suffixes, &found) != LOCAL_NONE) {
         return RESOLVER_SOURCE_LOCAL;
     }
     return !is_routed(s, name) && special_covers(s, name) ? RESOLVER_SOURCE_SPECIAL
@@ -32,9 +33,12 @@ bool local_name_of(const struct local_records *l, const struct ip_addr *addr, st
     struct dns_suffixes suffixes;
     local_reverse_name(addr, &reverse);
     dns_suffixes_make(&reverse, &suffixes);
-    const struct local_name *name = local_find(l, &reverse, &suffixes);
+    const struct local_name *name = NULL;
     const struct local_record *r = NULL;
-    while (name != NULL && (r = local_next(l, name, r)) != NULL) {
+    if (local_find(l, &reverse, &suffixes, &name) != LOCAL_HERE) {
+        return false;
+    }
+    while ((r = local_next(l, name, r)) != NULL) {
         if (r->type == DNS_PTR) {
             return dns_name_from_wire(r->rdata, r->rdlen, out) == ERR_OK;
         }

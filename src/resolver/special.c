@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "resolver/local_int.h"
 #include "resolver/resolver_int.h"
 #include "resolver/special.h"
 
@@ -114,6 +115,15 @@ static void answer_negative(struct resolver *r, struct query *q, unsigned rcode)
     query_close(r, q, &b);
 }
 
+/* A name in a zone that exists only here: its top, and what local records stand below, exist. */
+static void answer_zone(struct resolver *r, struct query *q, unsigned top)
+{
+    const struct dns_name *n = &q->req.qname;
+    const struct local_records *t = r->snap->local;
+    bool exists = n->labels == top || (t != NULL && local_exists(t, n));
+    answer_negative(r, q, exists ? DNS_NOERROR : DNS_NXDOMAIN);
+}
+
 static void answer_localhost(struct resolver *r, struct query *q)
 {
     static const uint8_t v4[4] = {127, 0, 0, 1};
@@ -176,7 +186,7 @@ static bool answer_row(struct resolver *r, struct query *q, const struct row *ro
         answer_ipv4only(r, q);
         return true;
     case ACT_ZONE:
-        answer_negative(r, q, q->req.qname.labels == top ? DNS_NOERROR : DNS_NXDOMAIN);
+        answer_zone(r, q, top);
         return true;
     case ACT_CANARY:
     case ACT_RELAY:
@@ -208,7 +218,7 @@ bool special_answer(struct resolver *r, struct query *q)
     if (q->req.qtype == DNS_PTR && reverse_is_loopback(n)) {
         answer_loopback_name(r, q);
     } else {
-        answer_negative(r, q, n->labels == zone ? DNS_NOERROR : DNS_NXDOMAIN);
+        answer_zone(r, q, zone);
     }
     return true;
 }

@@ -11,9 +11,10 @@
 #include "stats/names.h"
 #include "story.h"
 
-static const char *const stops[] = {
-    "for",     "ttl",       "ede",       "no-ede", "flags", "case",   "soa",          "saying",
-    "no-edns", "with-edns", "authority", "cookie", "size",  "within", "nothing-else", NULL};
+static const char *const stops[] = {"for",          "ttl",        "ede",    "no-ede",  "flags",
+                                    "case",         "soa",        "saying", "no-edns", "with-edns",
+                                    "authority",    "additional", "cookie", "size",    "within",
+                                    "nothing-else", NULL};
 
 static struct world_answer *take_answer(struct story *s, const struct ip_addr *from)
 {
@@ -176,6 +177,12 @@ static bool check_one(struct story *s, unsigned *i, const struct world_answer *a
     if (strcmp(w, "authority") == 0) {
         ldns_rr_list *want = story_records(s, i, owner, 0, stops);
         bool same = want != NULL && same_records(s, ldns_pkt_authority(pkt), want, "authority");
+        ldns_rr_list_deep_free(want);
+        return same;
+    }
+    if (strcmp(w, "additional") == 0) {
+        ldns_rr_list *want = story_records(s, i, owner, 0, stops);
+        bool same = want != NULL && same_records(s, ldns_pkt_additional(pkt), want, "additional");
         ldns_rr_list_deep_free(want);
         return same;
     }
