@@ -232,14 +232,15 @@ bool rules_client_at(const struct rules *r, uint32_t i, struct client_view *out)
     return true;
 }
 
-const char *rules_host_at(const struct rules *r, uint32_t i)
+const char *rules_local_section(enum rules_local kind)
 {
-    return json_string_value(item_at(r, "hosts", i));
+    static const char *const names[] = {"hosts", "cnames", "records"};
+    return names[kind];
 }
 
-const char *rules_cname_at(const struct rules *r, uint32_t i)
+const char *rules_local_at(const struct rules *r, enum rules_local kind, uint32_t i)
 {
-    return json_string_value(item_at(r, "cnames", i));
+    return json_string_value(item_at(r, rules_local_section(kind), i));
 }
 
 bool rules_setting_at(const struct rules *r, uint32_t i, const char **name, const char **value)

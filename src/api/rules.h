@@ -27,7 +27,8 @@
 #define RULES_LISTS_MAX   256
 #define RULES_GROUPS_MAX  64
 #define RULES_CLIENTS_MAX 1024
-#define RULES_LOCAL_MAX   4096 /* hosts and cnames together */
+#define RULES_LOCAL_MAX   4096 /* of hosts, of cnames, and of records */
+#define RULES_RECORD_MAX  2048 /* octets of a record's text */
 #define RULES_COMMENT_MAX 512  /* octets */
 #define RULES_PATTERN_MAX 1024 /* octets of a regular expression */
 
@@ -121,10 +122,15 @@ bool rules_group_at(const struct rules *r, uint32_t i, struct group_view *out);
 uint32_t rules_client_count(const struct rules *r);
 bool rules_client_at(const struct rules *r, uint32_t i, struct client_view *out);
 
-/* Local records as text: "192.168.1.9 nas.home.arpa" and "alias,target[,ttl]". NULL beyond the end.
- */
-const char *rules_host_at(const struct rules *r, uint32_t i);
-const char *rules_cname_at(const struct rules *r, uint32_t i);
+/* Local records as text: the two kinds that Pi-hole has, and all others. */
+enum rules_local {
+    RULES_HOSTS,  /* "192.168.1.9 nas.home.arpa" */
+    RULES_CNAMES, /* "alias,target[,ttl]" */
+    RULES_RECORDS /* "NAME [SECONDS] TYPE VALUE", as resolver/local.h reads it */
+};
+
+/* NULL beyond the end. */
+const char *rules_local_at(const struct rules *r, enum rules_local kind, uint32_t i);
 
 /* Settings that stand above the configuration file: an option of options.def and its value as a
  * person writes it. false beyond the end. */
@@ -197,10 +203,9 @@ MUST_CHECK enum err rules_client_set(struct rules *r, uint32_t index, const char
                                      json_t *groups, int64_t now_unix);
 void rules_client_remove(struct rules *r, uint32_t index);
 
-/* Local records; `cname` chooses the array. */
-MUST_CHECK enum err rules_local_add(struct rules *r, bool cname, const char *text,
+MUST_CHECK enum err rules_local_add(struct rules *r, enum rules_local kind, const char *text,
                                     const char **why);
-MUST_CHECK enum err rules_local_remove(struct rules *r, bool cname, const char *text);
+MUST_CHECK enum err rules_local_remove(struct rules *r, enum rules_local kind, const char *text);
 
 /* until_unix: 0 until resumed, < 0: not paused. */
 MUST_CHECK enum err rules_set_pause(struct rules *r, int64_t until_unix);

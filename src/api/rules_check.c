@@ -94,6 +94,7 @@ static const struct section {
     {"clients", RULES_CLIENTS_MAX, client_fields, NULL},
     {"hosts", RULES_LOCAL_MAX, NULL, rules_problem_of_host},
     {"cnames", RULES_LOCAL_MAX, NULL, rules_problem_of_cname},
+    {"records", RULES_LOCAL_MAX, NULL, rules_problem_of_record},
 };
 
 /* Where a problem is, for the message. */

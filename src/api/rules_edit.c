@@ -349,11 +349,11 @@ static bool find_text(const json_t *array, const char *text, size_t *index)
     return false;
 }
 
-enum err rules_local_add(struct rules *r, bool cname, const char *text, const char **why)
+enum err rules_local_add(struct rules *r, enum rules_local kind, const char *text, const char **why)
 {
     size_t index;
-    json_t *array = rules_section(r, cname ? "cnames" : "hosts");
-    *why = cname ? rules_problem_of_cname(text) : rules_problem_of_host(text);
+    json_t *array = rules_section(r, rules_local_section(kind));
+    *why = rules_problem_of_local(kind, text);
     if (*why) {
         return ERR_FORMAT;
     }
@@ -363,10 +363,10 @@ enum err rules_local_add(struct rules *r, bool cname, const char *text, const ch
     return append(array, RULES_LOCAL_MAX, json_string(text));
 }
 
-enum err rules_local_remove(struct rules *r, bool cname, const char *text)
+enum err rules_local_remove(struct rules *r, enum rules_local kind, const char *text)
 {
     size_t index;
-    json_t *array = rules_section(r, cname ? "cnames" : "hosts");
+    json_t *array = rules_section(r, rules_local_section(kind));
     if (!find_text(array, text, &index)) {
         return ERR_NOT_FOUND;
     }

@@ -21,8 +21,10 @@ const char *rules_problem_of_client(const char *text); /* of a rule: an address 
 const char *rules_problem_of_device(
     const char *text); /* of the clients table: also names and hardware addresses */
 const char *rules_problem_of_group(const char *text);
-const char *rules_problem_of_host(const char *text);  /* "ADDR NAME" */
-const char *rules_problem_of_cname(const char *text); /* "ALIAS,TARGET[,TTL]" */
+const char *rules_problem_of_host(const char *text);   /* "ADDR NAME" */
+const char *rules_problem_of_cname(const char *text);  /* "ALIAS,TARGET[,TTL]" */
+const char *rules_problem_of_record(const char *text); /* "NAME [SECONDS] TYPE VALUE" */
+const char *rules_problem_of_local(enum rules_local kind, const char *text);
 const char *rules_problem_of_groups(const json_t *value);
 const char *rules_problem_of_setting(const char *name, const char *value);
 
@@ -31,6 +33,9 @@ const char *rules_problem_of_setting(const char *name, const char *value);
  * (^|\.)ads\.example$? Then the name goes to `out`.
  */
 bool rules_covers(const char *pattern, char out[DNS_NAME_TEXT]);
+
+/* The section of a kind of local records. */
+const char *rules_local_section(enum rules_local kind);
 
 /* The array of a section; NULL only in a document that was not checked. */
 json_t *rules_section(const struct rules *r, const char *name);

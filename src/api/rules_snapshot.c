@@ -80,11 +80,14 @@ enum err rules_overlay_make(const struct rules *r, usec_t now, int64_t now_unix,
 uint32_t rules_local_bound(const struct rules *r)
 {
     uint64_t count = 0;
-    for (uint32_t i = 0; rules_host_at(r, i) != NULL; i++) {
+    for (uint32_t i = 0; rules_local_at(r, RULES_HOSTS, i) != NULL; i++) {
         count += HOST_RECORDS;
     }
-    for (uint32_t i = 0; rules_cname_at(r, i) != NULL; i++) {
+    for (uint32_t i = 0; rules_local_at(r, RULES_CNAMES, i) != NULL; i++) {
         count++;
+    }
+    for (uint32_t i = 0; rules_local_at(r, RULES_RECORDS, i) != NULL; i++) {
+        count += 2; /* an address has its reverse name */
     }
     return count < LOCAL_RECORDS_MAX ? (uint32_t)count : LOCAL_RECORDS_MAX;
 }
@@ -131,14 +134,26 @@ static void add_host(struct local_builder *b, const char *text, const struct dns
     }
 }
 
+static void add_record(struct local_builder *b, const char *text, uint32_t ttl_s)
+{
+    const char *what = "";
+    enum err e = local_add_text(b, span_str(text), ttl_s, &what);
+    if (e != ERR_OK && e != ERR_EXISTS) {
+        log_warning(RESOLVER, "rules.json: record \"%s\": %s", text, what[0] ? what : err_text(e));
+    }
+}
+
 void rules_local_fill(const struct rules *r, struct local_builder *b, const struct dns_name *domain,
                       uint32_t ttl_s)
 {
     const char *text;
-    for (uint32_t i = 0; (text = rules_host_at(r, i)) != NULL; i++) {
+    for (uint32_t i = 0; (text = rules_local_at(r, RULES_HOSTS, i)) != NULL; i++) {
         add_host(b, text, domain, ttl_s);
     }
-    for (uint32_t i = 0; (text = rules_cname_at(r, i)) != NULL; i++) {
+    for (uint32_t i = 0; (text = rules_local_at(r, RULES_CNAMES, i)) != NULL; i++) {
         add_cname(b, text, ttl_s);
+    }
+    for (uint32_t i = 0; (text = rules_local_at(r, RULES_RECORDS, i)) != NULL; i++) {
+        add_record(b, text, ttl_s);
     }
 }

@@ -5,6 +5,7 @@
 
 #include "api/rules_int.h"
 #include "base/ip.h"
+#include "resolver/local.h"
 
 static bool has_control(const char *text)
 {
@@ -155,6 +156,22 @@ const char *rules_problem_of_cname(const char *text)
     }
     return target[target_len] == '\0' || is_number(target + target_len + 1, INT32_MAX) ? NULL
                                                                                        : expected;
+}
+
+const char *rules_problem_of_record(const char *text)
+{
+    size_t len = strlen(text);
+    if (len > RULES_RECORD_MAX || has_control(text)) {
+        return "expected at most 2048 octets without control characters";
+    }
+    return local_text_problem(span_of(text, len));
+}
+
+const char *rules_problem_of_local(enum rules_local kind, const char *text)
+{
+    return kind == RULES_HOSTS    ? rules_problem_of_host(text)
+           : kind == RULES_CNAMES ? rules_problem_of_cname(text)
+                                  : rules_problem_of_record(text);
 }
 
 const char *rules_problem_of_setting(const char *name, const char *value)

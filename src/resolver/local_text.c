@@ -73,14 +73,14 @@ static const char no_such_type[] =
 struct rdata {
     uint8_t octets[2048];
     size_t len;
-    const char *what; /* why it cannot be, NULL if it can */
+    const char *what; /* why it cannot be, the first reason; NULL if it can */
 };
 
 static void put_name(struct rdata *d, struct span *text)
 {
     struct dns_name name;
     if (dns_name_parse(next_word(text), &name) != ERR_OK) {
-        d->what = "expected a name";
+        d->what = d->what != NULL ? d->what : "expected a name";
         return;
     }
     memcpy(d->octets + d->len, name.wire, name.len);
@@ -91,7 +91,7 @@ static void put_number(struct rdata *d, struct span *text)
 {
     uint16_t v;
     if (!parse_u16(next_word(text), &v)) {
-        d->what = "expected a number from 0 to 65535";
+        d->what = d->what != NULL ? d->what : "expected a number from 0 to 65535";
         return;
     }
     be16_write(d->octets + d->len, v);

@@ -513,6 +513,34 @@ static void local_records_are_kept(void **state)
         status_of(f, "DELETE", "/api/config/dns/hosts/192.0.2.9%20nas.home.arpa", NULL), 404);
 }
 
+static void records_of_any_type_are_kept(void **state)
+{
+    struct api_fixture *f = *state;
+    struct answer a =
+        api_send(f, "POST", "/api/sinkhole/records", "{\"record\":\"home.arpa TXT \\\"a b\\\"\"}");
+    assert_int_equal(a.status, 201);
+    assert_string_equal(text(&a, "records.0"), "home.arpa TXT \"a b\"");
+    assert_string_equal(text(&a, "processed.success.0.item"), "home.arpa TXT \"a b\"");
+    answer_free(&a);
+    assert_int_equal(f->applied_parts, RULES_LOCAL);
+    a = api_send(f, "POST", "/api/sinkhole/records", "{\"record\":\"home.arpa MX mail\"}");
+    assert_int_equal(a.status, 400);
+    assert_string_equal(text(&a, "error.hint"), "expected a number from 0 to 65535");
+    answer_free(&a);
+    a = api_send(f, "POST", "/api/sinkhole/records",
+                 "{\"record\":[\"*.home.arpa A 192.0.2.9\",\"home.arpa TXT \\\"a b\\\"\","
+                 "\"_ipp._tcp.home.arpa SRV 0 5 631 printer.home.arpa\"]}");
+    assert_int_equal(a.status, 201);
+    assert_string_equal(text(&a, "records.2"), "_ipp._tcp.home.arpa SRV 0 5 631 printer.home.arpa");
+    assert_string_equal(text(&a, "processed.errors.0.error"), "it is there already");
+    answer_free(&a);
+    assert_int_equal(
+        status_of(f, "DELETE", "/api/sinkhole/records/home.arpa%20TXT%20%22a%20b%22", NULL), 204);
+    assert_int_equal(
+        status_of(f, "DELETE", "/api/sinkhole/records/home.arpa%20TXT%20%22a%20b%22", NULL), 404);
+    assert_int_equal(count(f, "/api/sinkhole/records", "records"), 2);
+}
+
 static void deep_bodies_are_not_parsed(void **state)
 {
     struct api_fixture *f = *state;
@@ -656,6 +684,7 @@ int main(void)
         TEST(a_list_shows_what_it_did),
         TEST(groups_and_clients_are_kept),
         TEST(local_records_are_kept),
+        TEST(records_of_any_type_are_kept),
         TEST(deep_bodies_are_not_parsed),
         TEST(backup_and_restore),
         TEST(settings_are_kept_and_taken_back),

@@ -37,7 +37,7 @@ static void empty_document_has_all_sections(void **state)
     assert_int_equal(rules_own_count(&r) + rules_list_count(&r) + rules_group_count(&r) +
                          rules_client_count(&r),
                      0);
-    assert_null(rules_host_at(&r, 0));
+    assert_null(rules_local_at(&r, RULES_HOSTS, 0));
     assert_int_equal(rules_pause_until(&r, 5, 5), 0);
     assert_int_equal(rules_next_end(&r), 0);
     struct rules again = {0};
@@ -213,6 +213,10 @@ static void errors_name_the_field(void **state)
          "hosts[0]: not a domain name"},
         {"{\"version\":1,\"cnames\":[\"a.example\"]}", ERR_FORMAT,
          "cnames[0]: expected ALIAS,TARGET"},
+        {"{\"version\":1,\"records\":[\"a.example TXT x\",\"a.example MX x\"]}", ERR_FORMAT,
+         "records[1]: expected a number from 0 to 65535"},
+        {"{\"version\":1,\"records\":[\"a.example TXT \\u0001\"]}", ERR_FORMAT,
+         "records[0]: expected at most 2048 octets"},
         {"{\"version\":1,\"cnames\":[\"a.example,b.example,x\"]}", ERR_FORMAT,
          "cnames[0]: expected ALIAS,TARGET"},
         {"{\"version\":1,\"cnames\":[\"a.example,\"]}", ERR_FORMAT,
@@ -267,9 +271,9 @@ static void good_values_are_accepted(void **state)
                            "\"pause\":{\"until\":0},\"settings\":{\"block-mode\":\"nxdomain\"}}",
                            what),
                      ERR_OK);
-    assert_string_equal(rules_host_at(&r, 0), "2001:db8::1 nas.home.arpa");
-    assert_string_equal(rules_cname_at(&r, 1), "x.home.arpa,nas.home.arpa,300");
-    assert_null(rules_cname_at(&r, 2));
+    assert_string_equal(rules_local_at(&r, RULES_HOSTS, 0), "2001:db8::1 nas.home.arpa");
+    assert_string_equal(rules_local_at(&r, RULES_CNAMES, 1), "x.home.arpa,nas.home.arpa,300");
+    assert_null(rules_local_at(&r, RULES_CNAMES, 2));
     assert_true(rules_setting_at(&r, 0, &name, &value));
     assert_string_equal(name, "block-mode");
     assert_string_equal(value, "nxdomain");
@@ -468,13 +472,14 @@ static void other_sections_are_edited(void **state)
     assert_true(rules_client_at(&r, 0, &c));
     assert_int_equal(json_array_size(c.groups), 2);
 
-    assert_int_equal(rules_local_add(&r, false, "192.0.2.9 nas.home.arpa", &why), ERR_OK);
-    assert_int_equal(rules_local_add(&r, false, "192.0.2.9 nas.home.arpa", &why), ERR_EXISTS);
-    assert_int_equal(rules_local_add(&r, false, "nas.home.arpa", &why), ERR_FORMAT);
-    assert_int_equal(rules_local_add(&r, true, "a.home.arpa,nas.home.arpa", &why), ERR_OK);
-    assert_int_equal(rules_local_remove(&r, true, "192.0.2.9 nas.home.arpa"), ERR_NOT_FOUND);
-    assert_int_equal(rules_local_remove(&r, false, "192.0.2.9 nas.home.arpa"), ERR_OK);
-    assert_null(rules_host_at(&r, 0));
+    assert_int_equal(rules_local_add(&r, RULES_HOSTS, "192.0.2.9 nas.home.arpa", &why), ERR_OK);
+    assert_int_equal(rules_local_add(&r, RULES_HOSTS, "192.0.2.9 nas.home.arpa", &why), ERR_EXISTS);
+    assert_int_equal(rules_local_add(&r, RULES_HOSTS, "nas.home.arpa", &why), ERR_FORMAT);
+    assert_int_equal(rules_local_add(&r, RULES_CNAMES, "a.home.arpa,nas.home.arpa", &why), ERR_OK);
+    assert_int_equal(rules_local_remove(&r, RULES_CNAMES, "192.0.2.9 nas.home.arpa"),
+                     ERR_NOT_FOUND);
+    assert_int_equal(rules_local_remove(&r, RULES_HOSTS, "192.0.2.9 nas.home.arpa"), ERR_OK);
+    assert_null(rules_local_at(&r, RULES_HOSTS, 0));
 
     assert_int_equal(rules_set_setting(&r, "block-ttl", "10s", &why), ERR_OK);
     assert_int_equal(rules_set_setting(&r, "Block TTL", "10s", &why), ERR_FORMAT);

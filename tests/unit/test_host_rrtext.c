@@ -7,7 +7,9 @@
 #include "base/attr.h"
 #include "blocklist/parse.h"
 #include "host/decode.h"
+#include "dns/msg.h"
 #include "host/rrtext_ldns.h"
+#include "resolver/local_int.h"
 #include "unit.h"
 
 static void reads_records_from_lines(void **state)
@@ -368,10 +370,68 @@ static void published_zones_are_read_as_ldns_reads_them(void **state)
     }
 }
 
+/* Local records are read by a reader of their own, which works without ldns too: what it takes must
+ * mean what ldns says. */
+static void local_records_are_what_ldns_reads(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "nas.home.arpa A 192.168.1.9",
+        "nas.home.arpa 5 A 192.168.1.9",
+        "nas.home.arpa. 5 IN AAAA fd00::9",
+        "www.home.arpa CNAME nas.home.arpa.",
+        "9.1.168.192.in-addr.arpa PTR nas.home.arpa.",
+        "home.arpa NS nas.home.arpa.",
+        "home.arpa MX 10 mail.home.arpa.",
+        "home.arpa MX 65535 .",
+        "_ipp._tcp.home.arpa SRV 0 5 631 printer.home.arpa.",
+        "_x._udp.home.arpa SRV 65535 0 0 .",
+        "home.arpa TXT \"v=1 x\" y",
+        "home.arpa TXT \"semi;colon\" \"a\\\"b\" \"\\226\\130\\172\"",
+        "home.arpa TXT \"\" \"after nothing\"",
+        "*.home.arpa TXT wild",
+        "odd\\.label.home.arpa TXT \"x\"",
+        "sp\\032ace.home.arpa TXT \"x\"",
+        "nas.home.arpa HTTPS \\# 3 000100",
+        "nas.home.arpa TYPE65280 \\# 4 0102 0304",
+        "nas.home.arpa CAA \\# 8 0005697373756500",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static uint8_t room[65536];
+        struct arena arena;
+        const struct local_records *t;
+        const struct local_name *name = NULL;
+        const char *what = "";
+        char problem[RRTEXT_ERROR_MAX];
+        uint8_t buf[1024];
+        struct rrtext_record r;
+        struct dns_suffixes hashes;
+        arena_init(&arena, room, sizeof room);
+        struct local_builder *b = local_builder_new(&arena, 8);
+        if (rrtext_record(rows[i], 60, buf, sizeof buf, &r, problem) != ERR_OK) {
+            fail_msg("%s: ldns: %s", rows[i], problem);
+        }
+        if (local_add_text(b, span_str(rows[i]), 60, &what) != ERR_OK) {
+            fail_msg("%s: %s", rows[i], what);
+        }
+        assert_int_equal(local_build(b, &t), ERR_OK);
+        dns_suffixes_make(&r.owner, &hashes);
+        assert_int_equal(local_find(t, &r.owner, &hashes, &name), LOCAL_HERE);
+        const struct local_record *rr = local_next(t, name, NULL);
+        struct dns_record place = {.type = r.type, .rdlen = rr->rdlen};
+        assert_true(dns_record_rdata_ok(rr->rdata, rr->rdlen, &place));
+        if (rr->type != r.type || rr->ttl_s != r.ttl_s || rr->rdlen != r.rdata.len ||
+            memcmp(rr->rdata, r.rdata.ptr, rr->rdlen) != 0) {
+            fail_msg("%s: read in another way", rows[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_records_from_lines),
+        cmocka_unit_test(local_records_are_what_ldns_reads),
         cmocka_unit_test(refuses_lines_that_are_no_records),
         cmocka_unit_test(reads_zones_with_their_directives),
         cmocka_unit_test(formats_a_message),
