@@ -16,7 +16,10 @@ FUZZ_BINS   := $(FUZZ_SRCS:%.c=$(BUILD)/%)
 SCENARIO_BIN := $(if $(wildcard tests/scenario/runner.c),$(BUILD)/tests/scenario/runner)
 TESTLIB_OBJS := $(filter-out $(BUILD)/tests/lib/fuzz_main.o,$(TESTLIB_SRCS:%.c=$(BUILD)/%.o))
 
-TEST_BINS := $(UNIT_BINS) $(ORACLE_BINS) $(SCENARIO_BIN) $(FUZZ_BINS)
+# Lets system calls of another program fail (tests/faults/inject.c).
+INJECT_BIN := $(BUILD)/tests/faults/inject
+
+TEST_BINS := $(UNIT_BINS) $(ORACLE_BINS) $(SCENARIO_BIN) $(FUZZ_BINS) $(if $(filter release,$(CONFIG)),$(INJECT_BIN))
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
@@ -43,10 +46,15 @@ $(FUZZ_BINS): %: %.o $(BUILD)/tests/lib/fuzz_main.o $(BUILD)/tests/libtest.a $(L
 	$(Q)$(TEST_LINK)
 endif
 
+$(INJECT_BIN): %: %.o
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< -lseccomp
+
 -include $(TEST_BINS:%=%.d) $(TESTLIB_OBJS:.o=.d)
 
-.PHONY: test-programs fuzz-programs
+.PHONY: test-programs fuzz-programs fault-programs
 test-programs: $(TEST_BINS)
+fault-programs: $(INJECT_BIN)
 fuzz-programs: $(FUZZ_BINS)
 
 # make unit T=dns_name : builds and runs one unit test program

@@ -226,15 +226,22 @@ static uint64_t rights_known(long version)
     return known;
 }
 
+/* Paths that are not there, or that we may not look at, need no rule. */
+static bool is_absent(int error)
+{
+    return error == ENOENT || error == ENOTDIR || error == EACCES || error == ELOOP;
+}
+
 static int add_path(int ruleset, uint64_t known, const struct confine_path *p)
 {
     struct stat st;
     int fd = open(p->path, O_PATH | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        return 0;
+    if (fd < 0) {
+        return is_absent(errno) && !p->write ? 0 : -1;
+    }
+    if (fstat(fd, &st) != 0) {
+        close(fd);
+        return -1;
     }
     struct landlock_path_beneath_attr rule = {
         .allowed_access = (p->write ? RIGHTS_WRITE : RIGHTS_READ) & known, .parent_fd = fd};

@@ -52,6 +52,7 @@ struct daemon {
     int signals; /* signalfd */
     int monitor; /* netlink, -1: none */
     bool stopping;
+    bool rules_unread; /* the document is there but could not be read: it must not be replaced */
     int status; /* exit status */
     struct loop *loop;
     struct loop_timer collect_timer, save_timer, reload_timer, settle_timer, watchdog_timer,

@@ -27,14 +27,25 @@ enum err daemon_open_store(struct daemon *d, const char *dir)
 /* ---- The rules document. ---- */
 
 /* A damaged document is put aside, so that a person can look at it. */
-static void put_aside(struct daemon *d, const struct store_blob *blob, const char *why)
+static void put_aside(struct daemon *d, const char *why)
 {
-    log_error(STORE, RULES_FILE ": %s; starting without it, the file is kept as " RULES_FILE ".bad",
+    log_error(STORE,
+              RULES_FILE ": %s; starting without it, the file is kept as " RULES_FILE STORE_ASIDE,
               why);
-    enum err e = store_write(d->store, RULES_FILE ".bad", span_of(blob->data, blob->len));
-    if (e != ERR_OK) {
-        log_warning(STORE, RULES_FILE ".bad: %s", err_text(e));
+    if (store_set_aside(d->store, RULES_FILE) != ERR_OK) {
+        log_warning(STORE, RULES_FILE STORE_ASIDE ": %s", strerror(errno));
+        d->rules_unread = true;
     }
+}
+
+/* It may be whole: nothing is written in its place until a start could read it. */
+static void leave_unread(struct daemon *d, enum err e)
+{
+    log_error(STORE,
+              RULES_FILE ": %s; starting without it, and changes are refused so that it stays as "
+                         "it is; restart when it can be read, or remove it",
+              e == ERR_IO ? strerror(errno) : err_text(e));
+    d->rules_unread = true;
 }
 
 enum err daemon_load_rules(struct daemon *d)
@@ -48,11 +59,15 @@ enum err daemon_load_rules(struct daemon *d)
     e = store_read(d->store, RULES_FILE, RULES_TEXT_MAX, &blob);
     if (e == ERR_OK) {
         e = rules_parse(&d->rules, span_of(blob.data, blob.len), what, sizeof what);
-        if (e != ERR_OK) {
-            put_aside(d, &blob, what[0] ? what : err_text(e));
+        if (e == ERR_MEMORY) {
+            leave_unread(d, e);
+        } else if (e != ERR_OK) {
+            put_aside(d, what[0] ? what : err_text(e));
         }
+    } else if (e == ERR_LIMIT) {
+        put_aside(d, "larger than a rules document may be");
     } else if (e != ERR_NOT_FOUND) {
-        log_error(STORE, RULES_FILE ": %s; starting without it", err_text(e));
+        leave_unread(d, e);
     }
     store_blob_free(&blob);
     return ERR_OK;
@@ -83,6 +98,10 @@ static int put_text(const char *data, size_t len, void *arg)
 enum err daemon_save_rules(struct daemon *d, const struct rules *rules)
 {
     struct text t = {0};
+    if (d->rules_unread) {
+        log_error(STORE, RULES_FILE " was not saved: it could not be read at the start");
+        return ERR_STATE;
+    }
     enum err e = rules_print(rules, put_text, &t);
     e = e == ERR_OK ? store_write(d->store, RULES_FILE, span_of(t.data, t.len)) : e;
     if (e != ERR_OK) {
@@ -103,10 +122,14 @@ static void load_stats(struct daemon *d)
     if (e == ERR_OK) {
         e = stats_load(d->stats, blob.data, blob.len);
     }
-    if (e != ERR_OK && e != ERR_NOT_FOUND) {
-        log_warning(STORE, STATS_FILE ": %s; statistics start anew", err_text(e));
-    }
     store_blob_free(&blob);
+    if (e != ERR_OK && e != ERR_NOT_FOUND) {
+        log_warning(STORE,
+                    STATS_FILE
+                    ": %s; statistics start anew, the file is kept as " STATS_FILE STORE_ASIDE,
+                    e == ERR_IO ? strerror(errno) : err_text(e));
+        (void)!store_set_aside(d->store, STATS_FILE);
+    }
 }
 
 static enum err make_rings(struct daemon *d)

@@ -6,6 +6,7 @@
 #include "host/password.h"
 
 #include <crypt.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,12 +236,17 @@ static enum err read_plain(struct passwords *p, const char *path)
     char line[PASSWORD_LEN_MAX + 2];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, line, sizeof line - 1) : -1;
+    int error = errno;
     if (fd >= 0) {
         close(fd);
     }
     line[n > 0 ? n : 0] = '\0';
     line[strcspn(line, "\r\n")] = '\0';
-    if (n <= 0 || line[0] == '\0') {
+    if (n < 0) {
+        log_error(HTTP, "%s: cannot be read: %s", path, strerror(error));
+        return ERR_IO;
+    }
+    if (line[0] == '\0') {
         log_error(HTTP, "%s: no password in its first line", path);
         return ERR_IO;
     }
@@ -272,31 +278,30 @@ static enum err make_first(struct passwords *p, char made[PASSWORD_TEXT])
     return e;
 }
 
-/* What was not understood is kept for the person to look at. */
-static void set_aside(struct passwords *p)
+/*
+ * What was not understood is kept for the person to look at. A file that cannot be read now may
+ * well be good: a new one must not take its place, so that is an error.
+ */
+static enum err load_or_set_aside(struct passwords *p)
 {
-    struct store_blob blob;
-    log_warning(HTTP, "the file of passwords is damaged: it is kept as passwords.bad, and a new "
-                      "password is made");
-    if (store_read(p->store, file_name, FILE_OCTETS_MAX, &blob) == ERR_OK) {
-        (void)!store_write(p->store, "passwords.bad", span_of(blob.data, blob.len));
-        store_blob_free(&blob);
+    enum err e = load(p);
+    if (e == ERR_FORMAT || e == ERR_LIMIT) {
+        p->count = 0;
+        log_warning(HTTP, "the file of passwords is damaged: it is kept as passwords" STORE_ASIDE);
+        (void)!store_set_aside(p->store, file_name);
+        return ERR_NOT_FOUND;
     }
+    if (e != ERR_OK && e != ERR_NOT_FOUND) {
+        log_error(HTTP, "the file of passwords cannot be read: %s",
+                  e == ERR_IO ? strerror(errno) : err_text(e));
+    }
+    return e;
 }
 
 static enum err open_stored(struct passwords *p, char made[PASSWORD_TEXT])
 {
-    enum err e = load(p);
-    if (e == ERR_OK) {
-        return ERR_OK;
-    }
-    if (e == ERR_MEMORY) {
-        return e;
-    }
-    if (e != ERR_NOT_FOUND) {
-        set_aside(p);
-    }
-    return make_first(p, made);
+    enum err e = load_or_set_aside(p);
+    return e == ERR_NOT_FOUND ? make_first(p, made) : e;
 }
 
 enum err passwords_open(struct passwords **out, struct store *store, const char *plain_file,
@@ -311,9 +316,8 @@ enum err passwords_open(struct passwords **out, struct store *store, const char 
     enum err e = ERR_OK;
     if (plain_file && plain_file[0]) {
         e = read_plain(p, plain_file);
-        if (e == ERR_OK && load(p) != ERR_OK) {
-            p->count = 0; /* no app passwords either */
-        }
+        e = e == ERR_OK ? load_or_set_aside(p) : e;
+        e = e == ERR_NOT_FOUND ? ERR_OK : e; /* no app passwords */
     } else {
         e = open_stored(p, made);
     }

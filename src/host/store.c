@@ -256,7 +256,7 @@ static ssize_t read_full(int fd, uint8_t *buf, size_t cap)
     return (ssize_t)len;
 }
 
-enum err store_read(struct store *s, const char *name, size_t max, struct store_blob *out)
+static enum err read_once(struct store *s, const char *name, size_t max, struct store_blob *out)
 {
     int fd = store_open_read(s, name);
     if (fd < 0) {
@@ -265,22 +265,35 @@ enum err store_read(struct store *s, const char *name, size_t max, struct store_
     struct stat st;
     enum err e = ERR_OK;
     uint8_t *data = NULL;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    if (fstat(fd, &st) != 0) {
         e = ERR_IO;
+    } else if (!S_ISREG(st.st_mode)) {
+        e = ERR_IO;
+        errno = EISDIR;
     } else if (st.st_size < 0 || (uint64_t)st.st_size > max) {
         e = ERR_LIMIT;
     } else if (!(data = malloc((size_t)st.st_size + 1))) {
         e = ERR_MEMORY;
     }
     ssize_t len = e == ERR_OK ? read_full(fd, data, (size_t)st.st_size) : -1;
+    int error = errno;
     close(fd);
     if (len < 0) {
         free(data);
+        errno = error;
         return e == ERR_OK ? ERR_IO : e;
     }
     data[len] = 0;
     *out = (struct store_blob){data, (size_t)len};
     return ERR_OK;
+}
+
+/* Once more after an error: what is short of descriptors or memory for a moment should not cost a
+ * house its rules. */
+enum err store_read(struct store *s, const char *name, size_t max, struct store_blob *out)
+{
+    enum err e = read_once(s, name, max, out);
+    return e == ERR_IO || e == ERR_MEMORY ? read_once(s, name, max, out) : e;
 }
 
 static uint32_t seal_sum(const uint8_t *header, struct span payload)
@@ -476,6 +489,25 @@ enum err store_write_sealed(struct store *s, const char *name, const char kind[s
     store_append(f, span_of(header, sizeof header));
     store_append(f, payload);
     return store_commit(f);
+}
+
+enum err store_set_aside(struct store *s, const char *name)
+{
+    const char *leaf;
+    char kept[STORE_NAME_MAX + sizeof STORE_ASIDE];
+    int dir_fd = open_parent(s, name, &leaf);
+    if (dir_fd < 0) {
+        return err_of(errno);
+    }
+    (void)snprintf(kept, sizeof kept, "%s" STORE_ASIDE, leaf);
+    enum err e = renameat(dir_fd, leaf, dir_fd, kept) == 0 ? ERR_OK : err_of(errno);
+    int error = errno;
+    if (e == ERR_OK) {
+        (void)fsync(dir_fd);
+    }
+    close(dir_fd);
+    errno = error;
+    return e;
 }
 
 enum err store_remove(struct store *s, const char *name)

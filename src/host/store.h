@@ -68,6 +68,13 @@ MUST_CHECK enum err store_write_sealed(struct store *s, const char *name, const 
 MUST_CHECK enum err store_read_sealed(struct store *s, const char *name, const char kind[static 4],
                                       uint32_t version, size_t max, struct store_blob *out);
 
+/*
+ * Rename a file that is damaged, so that a person can look at it: its name gets STORE_ASIDE at the
+ * end, an older one of that name goes. Works on a full disk too. ERR_NOT_FOUND, ERR_IO with errno.
+ */
+#define STORE_ASIDE ".bad"
+MUST_CHECK enum err store_set_aside(struct store *s, const char *name);
+
 /* Remove a file; ERR_NOT_FOUND, ERR_IO. */
 enum err store_remove(struct store *s, const char *name);
 

@@ -214,6 +214,23 @@ static void damaged_files_are_set_aside(void **state)
     }
 }
 
+/* A directory in its place stands for a disk that gives errors. */
+static void a_file_that_cannot_be_read_is_an_error_and_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct passwords *p = NULL;
+    char path[TEMPDIR_MAX + 16], made[PASSWORD_TEXT];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/passwords", f->dir);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(passwords_open(&p, f->store, NULL, made), ERR_IO);
+    assert_null(p);
+    assert_string_equal(made, "");
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISDIR(st.st_mode));
+}
+
 static void a_file_of_the_person_stands_above(void **state)
 {
     struct fixture *f = *state;
@@ -298,6 +315,7 @@ int main(void)
         TEST(keys_come_and_go),
         TEST(names_of_keys_fit_on_a_line),
         TEST(damaged_files_are_set_aside),
+        TEST(a_file_that_cannot_be_read_is_an_error_and_stays),
         TEST(a_file_of_the_person_stands_above),
         TEST(a_full_disk_changes_nothing),
         TEST(keys_are_bounded),

@@ -66,6 +66,22 @@ static void writes_replaces_and_reads_whole_files(void **state)
     assert_int_equal(store_remove(store, "a"), ERR_NOT_FOUND);
 }
 
+static void sets_a_damaged_file_aside(void **state)
+{
+    (void)state;
+    struct store_blob b;
+    assert_int_equal(store_set_aside(store, "a"), ERR_NOT_FOUND);
+    assert_int_equal(store_write(store, "a" STORE_ASIDE, span_str("older")), ERR_OK);
+    assert_int_equal(store_write(store, "a", span_str("damaged")), ERR_OK);
+    assert_int_equal(store_set_aside(store, "a"), ERR_OK);
+    expect_text("a" STORE_ASIDE, "damaged");
+    assert_int_equal(store_read(store, "a", 100, &b), ERR_NOT_FOUND);
+    assert_int_equal(store_mkdir(store, "lists"), ERR_OK);
+    assert_int_equal(store_write(store, "lists/b", span_str("x")), ERR_OK);
+    assert_int_equal(store_set_aside(store, "lists/b"), ERR_OK);
+    expect_text("lists/b" STORE_ASIDE, "x");
+}
+
 static void keeps_files_private(void **state)
 {
     (void)state;
@@ -87,7 +103,8 @@ static void does_not_follow_links(void **state)
     tempdir_put(target, "keep", 4);
     assert_int_equal(symlink(target, link_path), 0);
     assert_int_equal(store_read(store, "link", 100, &b), ERR_IO);
-    assert_int_equal(store_write(store, "link", span_str("new")), ERR_OK); /* the link goes, the target stays */
+    assert_int_equal(store_write(store, "link", span_str("new")),
+                     ERR_OK); /* the link goes, the target stays */
     expect_text("target", "keep");
     expect_text("link", "new");
 }
@@ -153,7 +170,8 @@ static int fail_step(enum store_step step, const char *name)
 static void keeps_the_old_file_when_any_step_fails(void **state)
 {
     (void)state;
-    static const enum store_step steps[] = {STORE_STEP_CREATE, STORE_STEP_WRITE, STORE_STEP_SYNC, STORE_STEP_RENAME};
+    static const enum store_step steps[] = {STORE_STEP_CREATE, STORE_STEP_WRITE, STORE_STEP_SYNC,
+                                            STORE_STEP_RENAME};
     assert_int_equal(store_write(store, "a", span_str("good")), ERR_OK);
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         int n = 0;
@@ -184,7 +202,8 @@ static void reports_a_full_disk(void **state)
     expect_text("a", "good");
 }
 
-/* A process that writes a file over and over is killed at random moments; the file is always one of the whole versions. */
+/* A process that writes a file over and over is killed at random moments; the file is always one of
+ * the whole versions. */
 static void survives_kill_at_any_moment(void **state)
 {
     (void)state;
@@ -197,7 +216,8 @@ static void survives_kill_at_any_moment(void **state)
         if (child == 0) {
             for (unsigned v = 0;; v++) {
                 memset(data, (int)(v & 0xff), sizeof data);
-                if (store_write_sealed(store, "a", "TEST", 1, span_of(data, sizeof data)) != ERR_OK) {
+                if (store_write_sealed(store, "a", "TEST", 1, span_of(data, sizeof data)) !=
+                    ERR_OK) {
                     _exit(1);
                 }
             }
@@ -259,6 +279,7 @@ int main(void)
     cmocka_set_message_output(CM_OUTPUT_TAP);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(writes_replaces_and_reads_whole_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(sets_a_damaged_file_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_files_private, setup, teardown),
         cmocka_unit_test_setup_teardown(does_not_follow_links, setup, teardown),
         cmocka_unit_test_setup_teardown(lists_files_of_a_subdirectory, setup, teardown),
@@ -267,7 +288,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(reports_a_full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(survives_kill_at_any_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(belongs_to_one_process_at_a_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(opens_what_is_missing_and_refuses_what_cannot_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(opens_what_is_missing_and_refuses_what_cannot_be, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

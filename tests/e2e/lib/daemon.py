@@ -70,9 +70,10 @@ class Sinkhole:
     args       further arguments
     config     text of a configuration file
     state      a state directory to use and to leave (else one is made and removed)
+    prefix     a command that starts the program given behind it, and becomes it
     """
 
-    def __init__(self, lists=(), upstream=None, args=(), config=None, state=None, env=None, wait=True, http=True, ipv6=None, cwd=None):
+    def __init__(self, lists=(), upstream=None, args=(), config=None, state=None, env=None, wait=True, http=True, ipv6=None, cwd=None, prefix=()):
         self.keep_state = state is not None
         self.state = state or state_dir()
         self.port, self.http_port = free_port(), free_port()
@@ -84,7 +85,7 @@ class Sinkhole:
         self.config_path = os.path.join(self.state, "test.conf")
         with open(self.config_path, "w") as f:
             f.write(config or "")
-        command = [BINARY, "run", "--config", self.config_path, "--state-dir", self.state, "--listen", f"127.0.0.1:{self.port}"]
+        command = [*prefix, BINARY, "run", "--config", self.config_path, "--state-dir", self.state, "--listen", f"127.0.0.1:{self.port}"]
         if self.ipv6:
             command += ["--listen", f"[::1]:{self.port}"]
         command += ["--http", f"127.0.0.1:{self.http_port}" if http else "off", "--password-file", password_file, "--user", "none"]
