@@ -27,7 +27,7 @@ SOURCE_CHECKS := 'runner=python3 tests/lib/test_run.py' --status \
 
 # The page in a browser: on its mock, and on the real program.
 BROWSER_SPECS := 'browser/page=node tests/e2e/browser/page.mjs' 'browser/states=node tests/e2e/browser/states.mjs' \
-                 'browser/program=python3 tests/e2e/browser/run_page.py'
+                 'browser/program=python3 tests/e2e/browser/run_page.py' 'browser/manage=python3 tests/e2e/browser/run_page.py manage.mjs'
 
 SANITIZER_ENV := --env ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1 \
                  --env UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 --env TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1

@@ -58,5 +58,6 @@ web-test: $(WEB_MODULES)
 
 browser-test: $(WEB_OUT)/.stamp $(BROWSER_MODULES) $(PROGRAM)
 	$(Q)SINKHOLE_BIN=$(abspath $(PROGRAM)) python3 tests/e2e/browser/run_page.py
+	$(Q)SINKHOLE_BIN=$(abspath $(PROGRAM)) python3 tests/e2e/browser/run_page.py manage.mjs
 	$(Q)node tests/e2e/browser/page.mjs
 	$(Q)node tests/e2e/browser/states.mjs

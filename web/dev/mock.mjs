@@ -829,7 +829,7 @@ async function handle(w, web, req, res) {
     .filter((s) => s !== "")
     .map(decodeURIComponent);
   try {
-    if (parts[0] === "auth") return reply(res, ...authRoute(w, req, body, res));
+    if (parts[0] === "auth" && parts.length === 1) return reply(res, ...authRoute(w, req, body, res));
     if (!admitted(w, req)) throw new Refusal(401, "unauthorized", "Unauthorized");
     if (w.opt.without.includes(parts[0]) || w.opt.without.includes(parts[1])) throw new Refusal(404, "not_found", "Not found");
     if (parts.join("/") === "sinkhole/events") return stream(w, req, res);

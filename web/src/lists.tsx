@@ -2,8 +2,9 @@
 import { useSignal } from "@preact/signals";
 import { ApiError, call, headers } from "./api.ts";
 import { ago, count, percent } from "./format.ts";
-import { Loaded, Name, Panel, toast } from "./parts.tsx";
-import { features, heard, lists, now, status, summary } from "./state.ts";
+import { act, Choice, Field, Switch } from "./form.tsx";
+import { Loaded, Name, Panel, Rows, toast } from "./parts.tsx";
+import { features, lists, now, status, summary } from "./state.ts";
 import { windowNote } from "./totals.tsx";
 import type { List, Processed } from "./types.ts";
 
@@ -28,19 +29,14 @@ function hostOf(address: string): string {
 
 const pathOf = (l: Pick<List, "address" | "type">): string => `lists/${encodeURIComponent(l.address)}?type=${l.type}`;
 
-async function change(what: Promise<unknown>, done: string, undo?: () => void): Promise<boolean> {
-  try {
-    await heard(what);
-    toast(done, undo ? { undo } : {});
-    return true;
-  } catch (e) {
-    toast(`Not changed: ${(e as Error).message}`, { bad: true });
-    return false;
-  } finally {
-    void lists.load();
-    void status.load();
-  }
+function reload(): void {
+  void lists.load();
+  void status.load();
+  void summary.load();
 }
+
+const change = (what: () => Promise<unknown>, done: string, undo?: () => void): Promise<boolean> =>
+  act(what, { done, undo, after: reload });
 
 async function addList(address: string, type: List["type"], comment: string | null = null): Promise<boolean> {
   const ask = async () => {
@@ -53,17 +49,26 @@ async function addList(address: string, type: List["type"], comment: string | nu
     const bad = r.processed?.errors[0];
     if (bad !== undefined) throw new ApiError("refused", bad.error);
   };
-  return change(ask(), `List added: ${address}`, () => void removeList({ address, type }));
+  return change(ask, `List added: ${address}`, () => void removeList({ address, type }));
 }
 
 const removeList = (l: Pick<List, "address" | "type"> & { comment?: string | null }): Promise<boolean> =>
-  change(call("DELETE", pathOf(l)), `List removed: ${l.address}`, () => void addList(l.address, l.type, l.comment));
+  change(
+    () => call("DELETE", pathOf(l)),
+    `List removed: ${l.address}`,
+    () => void addList(l.address, l.type, l.comment),
+  );
 
 const switchList = (l: List, enabled: boolean): Promise<boolean> =>
   change(
-    call("PUT", pathOf(l), { comment: l.comment, groups: [0], enabled }),
+    () => call("PUT", pathOf(l), { comment: l.comment, groups: [0], enabled }),
     enabled ? "List switched on." : "List switched off.",
   );
+
+const kinds: [List["type"], string][] = [
+  ["block", "blocks"],
+  ["allow", "allows"],
+];
 
 function Add() {
   const text = useSignal("");
@@ -77,29 +82,16 @@ function Add() {
   };
   return (
     <form class="add" aria-label="Add a list" onSubmit={(e) => void add(e)}>
-      <label class="hidden" for="list-address">
-        Address of the list
-      </label>
-      <input
+      <Field
         id="list-address"
-        type="text"
+        label="Address of the list"
+        of={text}
         inputMode="url"
-        autoComplete="off"
-        autoCapitalize="none"
-        spellcheck={false}
         maxLength={1000}
         required
         placeholder="https://… of a list, any usual format"
-        value={text.value}
-        onInput={(e) => void (text.value = e.currentTarget.value)}
       />
-      <label class="select">
-        <span class="hidden">What the list does</span>
-        <select value={type.value} onChange={(e) => void (type.value = e.currentTarget.value as List["type"])}>
-          <option value="block">blocks</option>
-          <option value="allow">allows</option>
-        </select>
-      </label>
+      <Choice label="What the list does" value={type.value} from={kinds} set={(v) => void (type.value = v)} />
       <button type="submit" disabled={busy.value}>
         Add list
       </button>
@@ -146,7 +138,7 @@ function Unused({ l }: { l: List }) {
 /** A new copy that is much shorter than the one in use is not taken unasked. */
 function Confirm({ l }: { l: List }) {
   if (!l.needs_confirm) return null;
-  const take = () => void change(call("POST", `sinkhole/lists/${l.id}/confirm`), "The new copy is taken.");
+  const take = () => void change(() => call("POST", `sinkhole/lists/${l.id}/confirm`), "The new copy is taken.");
   return (
     <p class="warn small">
       Its new copy has less than half of the rules, so the old one stays in use.{" "}
@@ -160,10 +152,7 @@ function Confirm({ l }: { l: List }) {
 function Change({ l }: { l: List }) {
   return (
     <td role="cell" class="buttons">
-      <label class="switch">
-        <input type="checkbox" role="switch" checked={l.enabled} onChange={(e) => void switchList(l, e.currentTarget.checked)} />
-        <span class="hidden">List is on</span>
-      </label>
+      <Switch label="List is on" on={l.enabled} set={(on) => void switchList(l, on)} />
       {!l.configured && (
         <button type="button" class="quiet" onClick={() => void removeList(l)}>
           Remove
@@ -216,16 +205,8 @@ function Update() {
   if (!features.value.has("update")) return null;
   const run = async () => {
     busy.value = true;
-    try {
-      const r = await fetchUpdate();
-      toast(r);
-    } catch (e) {
-      toast(`Lists were not updated: ${(e as Error).message}`, { bad: true });
-    }
+    await act(async () => toast(await fetchUpdate()), { failed: "Lists were not updated", after: reload });
     busy.value = false;
-    void lists.load();
-    void status.load();
-    void summary.load();
   };
   const updating = busy.value || status.data.value?.lists?.updating === true;
   return (
@@ -264,37 +245,21 @@ export function Lists() {
           const shown = columns.filter((c) => v.some((l) => c.value(l) !== null));
           const edit = features.value.has("lists");
           return (
-            <table class="rows lists" role="table">
-              <caption class="hidden">Lists</caption>
-              <thead role="rowgroup">
-                <tr role="row">
-                  <th role="columnheader" scope="col">
-                    List
-                  </th>
-                  <th role="columnheader" scope="col">
-                    Rules
-                  </th>
-                  {shown.map((c) => (
-                    <th key={c.head} role="columnheader" scope="col" title={c.title}>
-                      {c.head}
-                    </th>
-                  ))}
-                  <th role="columnheader" scope="col">
-                    State
-                  </th>
-                  {edit && (
-                    <th role="columnheader" scope="col">
-                      <span class="hidden">Change</span>
-                    </th>
-                  )}
-                </tr>
-              </thead>
-              <tbody role="rowgroup">
-                {v.map((l) => (
-                  <Card key={l.id} l={l} shown={shown} edit={edit} />
-                ))}
-              </tbody>
-            </table>
+            <Rows
+              name="Lists"
+              class="lists"
+              heads={[
+                "List",
+                "Rules",
+                ...shown.map((c): [string, string] => [c.head, c.title]),
+                "State",
+                ...(edit ? ["Change"] : []),
+              ]}
+            >
+              {v.map((l) => (
+                <Card key={l.id} l={l} shown={shown} edit={edit} />
+              ))}
+            </Rows>
           );
         }}
       </Loaded>

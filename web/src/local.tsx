@@ -1,9 +1,10 @@
 // Names of one's own network: addresses and aliases that are answered here.
 import { useSignal } from "@preact/signals";
 import { call } from "./api.ts";
+import { act, Field } from "./form.tsx";
 import { tidyName } from "./names.ts";
-import { Loaded, Name, Panel, toast } from "./parts.tsx";
-import { heard, localRecords } from "./state.ts";
+import { Loaded, Name, Rows } from "./parts.tsx";
+import { localRecords } from "./state.ts";
 import type { LocalRecord } from "./types.ts";
 
 /** As Pi-hole writes them: "192.0.2.7 nas.example" and "alias,target[,ttl]". */
@@ -11,18 +12,8 @@ const itemOf = (r: LocalRecord): string => (r.kind === "host" ? `${r.target} ${r
 const pathOf = (r: LocalRecord): string =>
   `config/dns/${r.kind === "host" ? "hosts" : "cnameRecords"}/${encodeURIComponent(r.item ?? itemOf(r))}`;
 
-async function change(method: "PUT" | "DELETE", r: LocalRecord, done: string, undo?: () => void): Promise<boolean> {
-  try {
-    await heard(call(method, pathOf(r)));
-    toast(done, undo ? { undo } : {});
-    return true;
-  } catch (e) {
-    toast(`Not changed: ${(e as Error).message}`, { bad: true });
-    return false;
-  } finally {
-    void localRecords.load();
-  }
-}
+const change = (method: "PUT" | "DELETE", r: LocalRecord, done: string, undo: () => void): Promise<boolean> =>
+  act(() => call(method, pathOf(r)), { done, undo, after: localRecords.load });
 
 const add = (r: LocalRecord): Promise<boolean> => change("PUT", r, `Answered here from now on: ${r.name}`, () => void remove(r));
 const remove = (r: LocalRecord): Promise<boolean> => change("DELETE", r, `No longer answered here: ${r.name}`, () => void add(r));
@@ -42,35 +33,14 @@ function Add() {
   };
   return (
     <form class="add" aria-label="Add a local name" onSubmit={(e) => void submit(e)}>
-      <label class="hidden" for="local-name">
-        Name
-      </label>
-      <input
-        id="local-name"
-        type="text"
-        required
-        autoComplete="off"
-        autoCapitalize="none"
-        spellcheck={false}
-        maxLength={260}
-        placeholder="nas.home.arpa"
-        value={name.value}
-        onInput={(e) => void (name.value = e.currentTarget.value)}
-      />
-      <label class="hidden" for="local-target">
-        Address, or the name that it stands for
-      </label>
-      <input
+      <Field id="local-name" label="Name" of={name} required maxLength={260} placeholder="nas.home.arpa" />
+      <Field
         id="local-target"
-        type="text"
+        label="Address, or the name that it stands for"
+        of={target}
         required
-        autoComplete="off"
-        autoCapitalize="none"
-        spellcheck={false}
         maxLength={260}
         placeholder="192.168.1.9, or another name"
-        value={target.value}
-        onInput={(e) => void (target.value = e.currentTarget.value)}
       />
       <button type="submit" disabled={busy.value}>
         Add
@@ -80,46 +50,34 @@ function Add() {
 }
 
 export function Local() {
-  if (localRecords.absent.value || localRecords.data.value === null) return null;
   return (
-    <Panel id="local" title="Local names" note="Answered here, for devices of your own network">
+    <>
+      <p class="note">Answered here, for devices of your own network.</p>
       <Add />
       <Loaded of={localRecords} lines={2} empty={(v) => v.length === 0 && <p>None yet.</p>}>
         {(v) => (
-          <table class="rows" role="table">
-            <caption class="hidden">Local names</caption>
-            <thead class="hidden" role="rowgroup">
-              <tr role="row">
-                {["Kind", "Name", "Answer", "Change"].map((h) => (
-                  <th key={h} role="columnheader" scope="col">
-                    {h}
-                  </th>
-                ))}
+          <Rows name="Local names" heads={["Kind", "Name", "Answer", "Change"]}>
+            {v.map((r) => (
+              <tr key={itemOf(r)} role="row">
+                <td role="cell">
+                  <span class="tag">{r.kind === "host" ? "address" : "alias"}</span>
+                </td>
+                <td role="cell" class="what">
+                  <Name text={r.name} />
+                </td>
+                <td role="cell" class="muted">
+                  <Name text={r.target} />
+                </td>
+                <td role="cell" class="buttons">
+                  <button type="button" class="quiet" onClick={() => void remove(r)}>
+                    Remove
+                  </button>
+                </td>
               </tr>
-            </thead>
-            <tbody role="rowgroup">
-              {v.map((r) => (
-                <tr key={itemOf(r)} role="row">
-                  <td role="cell">
-                    <span class="tag">{r.kind === "host" ? "address" : "alias"}</span>
-                  </td>
-                  <td role="cell" class="what">
-                    <Name text={r.name} />
-                  </td>
-                  <td role="cell" class="muted">
-                    <Name text={r.target} />
-                  </td>
-                  <td role="cell" class="buttons">
-                    <button type="button" class="quiet" onClick={() => void remove(r)}>
-                      Remove
-                    </button>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </Rows>
         )}
       </Loaded>
-    </Panel>
+    </>
   );
 }

@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { download, toCsv, toJsonLines } from "./export.ts";
+import { Choice } from "./form.tsx";
 import { isFiltered, noFilter, type Show } from "./filter.ts";
 import { streaming } from "./follow.ts";
 import { between, count, dayOf, latency, timeExact } from "./format.ts";
@@ -130,8 +131,10 @@ function Filters() {
   const f = filter.value;
   const input = useRef<HTMLInputElement>(null);
   const clients = topClients.data.value ?? [];
-  const types = commonTypes.includes(f.type) || f.type === "" ? commonTypes : [...commonTypes, f.type];
-  const clientKnown = f.client === "" || clients.some((c) => c.ip === f.client);
+  const known = (list: [string, string][], v: string): [string, string][] =>
+    list.some(([x]) => x === v) ? list : [...list, [v, visible(v)]];
+  const types = known([["", "Any type"], ...commonTypes.map((t): [string, string] => [t, t])], f.type);
+  const devices = known([["", "Any device"], ...clients.map((c): [string, string] => [c.ip, visible(c.name || c.ip)])], f.client);
   return (
     <form
       class="filters"
@@ -175,29 +178,8 @@ function Filters() {
           </button>
         ))}
       </div>
-      <label class="select">
-        <span class="hidden">Device</span>
-        <select value={f.client} onChange={(e) => setFilter({ client: e.currentTarget.value })}>
-          <option value="">Any device</option>
-          {!clientKnown && <option value={f.client}>{visible(f.client)}</option>}
-          {clients.map((c) => (
-            <option key={c.ip} value={c.ip}>
-              {visible(c.name || c.ip)}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label class="select">
-        <span class="hidden">Record type</span>
-        <select value={f.type} onChange={(e) => setFilter({ type: e.currentTarget.value })}>
-          <option value="">Any type</option>
-          {types.map((t) => (
-            <option key={t} value={t}>
-              {visible(t)}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Choice label="Device" value={f.client} from={devices} set={(client) => setFilter({ client })} />
+      <Choice label="Record type" value={f.type} from={types} set={(type) => setFilter({ type })} />
       {f.from !== 0 && (
         <button
           type="button"

@@ -1,26 +1,24 @@
 // The page, from top to bottom.
 import { render } from "preact";
-import { useEffect, useRef } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { logout } from "./api.ts";
 import { begin } from "./follow.ts";
-import { Keep } from "./keep.tsx";
 import { helpOpen, keyWords, startKeys } from "./keys.ts";
 import { Lists } from "./lists.tsx";
 import { startLog } from "./log.ts";
 import { Log } from "./logview.tsx";
-import { Local } from "./local.tsx";
 import { Login } from "./login.tsx";
+import { Manage, tabs } from "./manage.tsx";
 import { Mark } from "./mark.tsx";
-import { Own } from "./own.tsx";
+import { modals, Modal } from "./modal.tsx";
 import { Toasts } from "./parts.tsx";
-import { access, checkSession, hasPassword, lists, offlineSince, rules, status } from "./state.ts";
+import { access, checkSession, hasPassword, lists, offlineSince, status } from "./state.ts";
 import { Strip } from "./strip.tsx";
 import { Timeline } from "./timeline.tsx";
 import { Tops } from "./tops.tsx";
 import { Totals } from "./totals.tsx";
-import { Why, whyOpen } from "./why.tsx";
+import { Why } from "./why.tsx";
 
 async function leave(): Promise<void> {
   await logout();
@@ -39,7 +37,7 @@ function Top() {
         <a href="#timeline">Overview</a>
         {!lists.absent.value && <a href="#lists">Lists</a>}
         <a href="#log">Queries</a>
-        {!rules.absent.value && <a href="#rules">Rules</a>}
+        {tabs.value.length > 0 && <a href="#manage">Manage</a>}
       </nav>
       {hasPassword.value && (
         <button type="button" class="quiet" onClick={() => void leave()}>
@@ -51,39 +49,19 @@ function Top() {
 }
 
 function Help() {
-  const box = useRef<HTMLDialogElement>(null);
-  const open = helpOpen.value;
-  useEffect(() => {
-    if (open) box.current?.showModal();
-    else box.current?.close();
-  }, [open]);
   return (
-    <dialog
-      ref={box}
-      class="help"
-      aria-labelledby="help-title"
-      onClose={() => void (helpOpen.value = false)}
-      onClick={(e) => {
-        if (e.target === e.currentTarget) helpOpen.value = false;
-      }}
-    >
-      <div>
-        <h2 id="help-title">Keys</h2>
-        <dl>
-          {keyWords.map(([k, w]) => (
-            <div key={k}>
-              <dt>
-                <kbd>{k}</kbd>
-              </dt>
-              <dd>{w}</dd>
-            </div>
-          ))}
-        </dl>
-        <button type="button" onClick={() => void (helpOpen.value = false)}>
-          Close
-        </button>
-      </div>
-    </dialog>
+    <Modal open={helpOpen.value} close={() => void (helpOpen.value = false)} class="centre" id="help-title" title="Keys">
+      <dl class="keys">
+        {keyWords.map(([k, w]) => (
+          <div key={k}>
+            <dt>
+              <kbd>{k}</kbd>
+            </dt>
+            <dd>{w}</dd>
+          </div>
+        ))}
+      </dl>
+    </Modal>
   );
 }
 
@@ -101,9 +79,7 @@ function Page() {
         <Tops />
         <Lists />
         <Log />
-        <Own />
-        <Local />
-        <Keep />
+        <Manage />
       </main>
       <footer class="foot">
         <p class="muted">sinkhole {status.data.value?.version ?? ""}</p>
@@ -130,7 +106,7 @@ function App() {
           {offlineSince.value ? "sinkhole does not answer. Trying again…" : "One moment…"}
         </p>
       )}
-      {!whyOpen.value && <Toasts />}
+      {modals.value === 0 && <Toasts />}
     </>
   );
 }

@@ -1,10 +1,12 @@
 // A person's own rules, above all lists.
-import { useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
+import { Choice, Field, Switch } from "./form.tsx";
 import { dateOf, duration } from "./format.ts";
+import { Modal } from "./modal.tsx";
 import { nameBelow, patternBelow, tidyName } from "./names.ts";
-import { Loaded, Name, Panel, toast } from "./parts.tsx";
-import { addRule, removeRule, switchRule, verb } from "./rules.ts";
-import { now, rules } from "./state.ts";
+import { Loaded, Name, Rows, toast } from "./parts.tsx";
+import { addRule, changeRule, removeRule, ruleWords, verb } from "./rules.ts";
+import { features, now, rules } from "./state.ts";
 import type { Rule, RuleType } from "./types.ts";
 import { openWhy } from "./why.tsx";
 
@@ -16,9 +18,21 @@ const scopes: [Scope, string][] = [
   ["pattern", "a pattern (regular expression)"],
 ];
 
+const terms: [string, string][] = [
+  ["", "always"],
+  ["600", "for 10 minutes"],
+  ["3600", "for 1 hour"],
+  ["86400", "for 1 day"],
+  ["604800", "for 1 week"],
+];
+
+const secondsOf = (term: string): number | null => (term === "" ? null : Number(term));
+
 function Add() {
   const text = useSignal("");
+  const comment = useSignal("");
   const scope = useSignal<Scope>("name");
+  const term = useSignal("");
   const busy = useSignal(false);
 
   const add = async (type: RuleType) => {
@@ -29,62 +43,96 @@ function Add() {
       return;
     }
     busy.value = true;
-    const exact = scope.value === "name";
+    const kind = scope.value === "name" ? "exact" : "regex";
     const domain = scope.value === "below" ? patternBelow(name) : name;
-    if (await addRule({ type, kind: exact ? "exact" : "regex", domain })) text.value = "";
+    const rule = { type, kind, domain, comment: comment.value.trim() || null, timer: secondsOf(term.value) } as const;
+    if (await addRule(rule)) text.value = comment.value = "";
     busy.value = false;
+  };
+
+  const checkOnly = () => {
+    const name = tidyName(text.value);
+    if (name !== "") openWhy({ domain: name });
   };
 
   return (
     <form class="add" onSubmit={(e) => e.preventDefault()} aria-label="Add a rule">
-      <label class="hidden" for="rule-name">
-        Name or pattern
-      </label>
-      <input
-        id="rule-name"
-        type="text"
-        inputMode="url"
-        autoComplete="off"
-        autoCapitalize="none"
-        spellcheck={false}
-        maxLength={1000}
-        placeholder="name.example.com"
-        value={text.value}
-        onInput={(e) => void (text.value = e.currentTarget.value)}
-      />
-      <label class="select">
-        <span class="hidden">What the rule covers</span>
-        <select value={scope.value} onChange={(e) => void (scope.value = e.currentTarget.value as Scope)}>
-          {scopes.map(([s, words]) => (
-            <option key={s} value={s}>
-              {words}
-            </option>
-          ))}
-        </select>
-      </label>
-      <button type="button" disabled={busy.value} onClick={() => void add("allow")}>
-        Allow
-      </button>
-      <button type="button" disabled={busy.value} onClick={() => void add("deny")}>
-        Block
-      </button>
-      <button
-        type="button"
-        class="quiet"
-        onClick={() => {
-          const name = tidyName(text.value);
-          if (name !== "") openWhy({ domain: name });
-        }}
-      >
-        Only check
-      </button>
+      <Field id="rule-name" label="Name or pattern" of={text} inputMode="url" maxLength={1000} placeholder="name.example.com" />
+      <Choice label="What the rule covers" value={scope.value} from={scopes} set={(v) => void (scope.value = v)} />
+      {features.value.has("timed_rules") && (
+        <Choice label="How long it holds" value={term.value} from={terms} set={(v) => void (term.value = v)} />
+      )}
+      <Field id="rule-comment" label="Comment" of={comment} maxLength={200} placeholder="Comment, if you like" />
+      <div class="buttons">
+        <button type="button" disabled={busy.value} onClick={() => void add("allow")}>
+          Allow
+        </button>
+        <button type="button" disabled={busy.value} onClick={() => void add("deny")}>
+          Block
+        </button>
+        <button type="button" class="quiet" onClick={checkOnly}>
+          Only check
+        </button>
+      </div>
     </form>
   );
 }
 
+const edited = signal<Rule | null>(null);
+
+function EditForm({ r }: { r: Rule }) {
+  const comment = useSignal(r.comment ?? "");
+  const term = useSignal(r.expires ? "keep" : "");
+  const left = r.expires ? r.expires - now.value : 0;
+  const choices: [string, string][] = r.expires ? [["keep", `for another ${duration(left)}`], ...terms] : terms;
+  const save = async (e: Event) => {
+    e.preventDefault();
+    const timer = term.value === "keep" ? {} : { timer: secondsOf(term.value) };
+    if (await changeRule(r, { comment: comment.value.trim() || null, ...timer })) edited.value = null;
+  };
+  return (
+    <form class="stack" onSubmit={(e) => void save(e)}>
+      <p class="muted">
+        {r.type === "allow" ? "Allows" : "Blocks"} {coverWords(r)}.
+      </p>
+      <Field id="edit-comment" label="Comment" shown of={comment} maxLength={200} />
+      {features.value.has("timed_rules") && (
+        <Choice label="Holds" shown value={term.value} from={choices} set={(v) => void (term.value = v)} />
+      )}
+      <div class="buttons">
+        <button type="submit" class="primary">
+          Save
+        </button>
+        <button type="button" onClick={() => void (edited.value = null)}>
+          Cancel
+        </button>
+      </div>
+    </form>
+  );
+}
+
+function Edit() {
+  const r = edited.value;
+  return (
+    <Modal
+      open={r !== null}
+      close={() => void (edited.value = null)}
+      class="centre"
+      id="edit-rule-title"
+      title={r && <Name text={ruleWords(r)} />}
+    >
+      {r && <EditForm r={r} />}
+    </Modal>
+  );
+}
+
+function coverWords(r: Rule): string {
+  if (r.kind === "exact") return "this name";
+  return nameBelow(r.domain) !== null ? "this name and all below" : "names that match the pattern";
+}
+
 function RuleRow({ r }: { r: Rule }) {
   const shown = r.unicode && r.unicode !== r.domain ? r.unicode : null;
-  const below = r.kind === "regex" ? nameBelow(r.domain) : null;
   const left = r.expires ? r.expires - now.value : null;
   return (
     <tr role="row" class={r.enabled ? "" : "off"}>
@@ -92,7 +140,7 @@ function RuleRow({ r }: { r: Rule }) {
         <span class={"tag " + (r.type === "allow" ? "forwarded" : "blocked")}>{verb[r.type]}</span>
       </td>
       <td role="cell" class="what">
-        <Name text={below ?? r.domain} />
+        <Name text={ruleWords(r)} />
         {shown && (
           <small class="muted">
             {" "}
@@ -106,27 +154,23 @@ function RuleRow({ r }: { r: Rule }) {
         )}
       </td>
       <td role="cell" class="muted">
-        {r.kind === "exact" ? "this name" : below !== null ? "and all below" : "pattern"}
+        {coverWords(r)}
         {r.client && (
           <small class="block">
             for <Name text={r.client} />
           </small>
         )}
         {left !== null && <small class="block">{left > 0 ? `${duration(left)} left` : "ends now"}</small>}
+        {r.enabled && r.active === false && <small class="warn block">kept, but not in force</small>}
       </td>
       <td role="cell" class="muted since">
         since {dateOf(r.date_added)}
       </td>
       <td role="cell" class="buttons">
-        <label class="switch">
-          <input
-            type="checkbox"
-            role="switch"
-            checked={r.enabled}
-            onChange={(e) => void switchRule(r, e.currentTarget.checked)}
-          />
-          <span class="hidden">Rule is on</span>
-        </label>
+        <Switch label="Rule is on" on={r.enabled} set={(on) => void changeRule(r, { enabled: on })} />
+        <button type="button" class="quiet" onClick={() => void (edited.value = r)}>
+          Edit
+        </button>
         <button type="button" class="quiet" onClick={() => void removeRule(r)}>
           Remove
         </button>
@@ -136,9 +180,9 @@ function RuleRow({ r }: { r: Rule }) {
 }
 
 export function Own() {
-  if (rules.absent.value) return null;
   return (
-    <Panel id="rules" title="Your rules" note="They stand above all lists; allowing beats blocking">
+    <>
+      <p class="note">They stand above all lists; allowing beats blocking.</p>
       <Add />
       <Loaded
         of={rules}
@@ -146,27 +190,16 @@ export function Own() {
         empty={(v) => v.length === 0 && <p>None yet. Allow or block a name here, or from any row of the log.</p>}
       >
         {(v) => (
-          <table class="rows" role="table">
-            <caption class="hidden">Your own rules</caption>
-            <thead class="hidden" role="rowgroup">
-              <tr role="row">
-                {["Does", "Name", "Covers", "Since", "Change"].map((h) => (
-                  <th key={h} role="columnheader" scope="col">
-                    {h}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody role="rowgroup">
-              {[...v]
-                .sort((a, b) => b.date_added - a.date_added)
-                .map((r) => (
-                  <RuleRow key={r.id} r={r} />
-                ))}
-            </tbody>
-          </table>
+          <Rows name="Your own rules" heads={["Does", "Name", "Covers", "Since", "Change"]}>
+            {[...v]
+              .sort((a, b) => b.date_added - a.date_added)
+              .map((r) => (
+                <RuleRow key={r.id} r={r} />
+              ))}
+          </Rows>
         )}
       </Loaded>
-    </Panel>
+      <Edit />
+    </>
   );
 }

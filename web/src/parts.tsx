@@ -78,6 +78,41 @@ export function Loaded<T>({
   return <>{nothing ? <div class="state">{nothing}</div> : children(v)}</>;
 }
 
+/** What stands over a column, with what it means where one word does not say it. */
+export type Head = string | [words: string, title: string];
+
+/** A table of things that can be changed: blocks on a phone, rows on wider screens. */
+export function Rows({
+  name,
+  heads,
+  class: cls,
+  children,
+}: {
+  name: string;
+  heads: Head[];
+  class?: string;
+  children: ComponentChildren;
+}) {
+  return (
+    <table class={"rows " + (cls ?? "own")} role="table">
+      <caption class="hidden">{name}</caption>
+      <thead class={cls ? "" : "hidden"} role="rowgroup">
+        <tr role="row">
+          {heads.map((h) => {
+            const [words, title] = typeof h === "string" ? [h] : h;
+            return (
+              <th key={words} role="columnheader" scope="col" title={title}>
+                {words}
+              </th>
+            );
+          })}
+        </tr>
+      </thead>
+      <tbody role="rowgroup">{children}</tbody>
+    </table>
+  );
+}
+
 interface Toast {
   id: number;
   text: string;

@@ -4,9 +4,11 @@ import { ApiError, call, get, session as askSession } from "./api.ts";
 import { parseAlias, parseHost } from "./names.ts";
 import type {
   Blocking,
+  Key,
   List,
   LocalRecord,
   Rule,
+  Seat,
   Slot,
   Span,
   Status,
@@ -111,6 +113,10 @@ export const localRecords = resource(async (): Promise<LocalRecord[]> => {
   const aliases = (await get<DnsConfig<"cnameRecords">>("config/dns/cnameRecords")).config.dns.cnameRecords;
   return [...hosts.map(parseHost), ...aliases.map(parseAlias)];
 });
+
+// Read when their tab is opened.
+export const keys = resource(async () => (await get<{ keys: Key[] }>("sinkhole/keys")).keys);
+export const seats = resource(async () => (await get<{ sessions: Seat[] }>("auth/sessions")).sessions);
 
 export const features = computed(() => new Set(status.data.value?.features ?? []));
 

@@ -132,9 +132,11 @@ export interface Rule {
   kind: RuleKind;
   comment: string | null;
   enabled: boolean;
+  groups: number[];
   date_added: number;
   expires?: number | null;
   client?: string | null;
+  active?: boolean; // in force now
 }
 
 export interface LocalRecord {
@@ -168,4 +170,23 @@ export interface Check {
   decided_by: Decision | null;
   others: Decision[];
   left_off?: number; // further ones beyond those
+}
+
+/** An app password or a read-only key; its secret is told once, when it is made. */
+export interface Key {
+  id: number;
+  name: string;
+  read_only: boolean;
+  created: number;
+  secret?: string;
+}
+
+export interface Seat {
+  id: number;
+  current_session: boolean;
+  app: boolean;
+  login_at: number;
+  last_active: number;
+  remote_addr: string;
+  user_agent: string | null;
 }

@@ -1,11 +1,11 @@
 // Why a name was answered as it was: who asked, which rule decided and which others would have, the alias, the answer.
-import { computed, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
 import { ApiError, get } from "./api.ts";
 import { count, dayOf, duration, latency, timeExact } from "./format.ts";
+import { Modal } from "./modal.tsx";
 import { blockedByAlias, outcomeDetail, outcomeOf, outcomeWord } from "./outcome.ts";
-import { Name, Skeleton, Toasts } from "./parts.tsx";
+import { Name, Skeleton } from "./parts.tsx";
 import { addRule, removeRule } from "./rules.ts";
 import { features, heard, lists, now, rules } from "./state.ts";
 import type { Check, Decision, Query, Rule, RuleType } from "./types.ts";
@@ -334,42 +334,17 @@ function Story({ a }: { a: Asked }) {
   );
 }
 
-/** True while the panel is open: what stands outside of it can then be neither seen well nor reached. */
-export const whyOpen = computed(() => asked.value !== null);
-
-/** The panel at the side, at the foot on a phone. A modal dialog: it keeps the focus, Escape closes it. */
+/** The panel at the side, at the foot on a phone. */
 export function Why() {
   const a = asked.value;
-  const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    if (a && !box.current?.open) box.current?.showModal();
-    if (!a && box.current?.open) box.current.close();
-  }, [a]);
   return (
-    <dialog
-      ref={box}
-      class="why"
-      aria-labelledby="why-title"
-      onClose={close}
-      onClick={(e) => {
-        if (e.target === e.currentTarget) close();
-      }}
-    >
+    <Modal open={a !== null} close={close} class="side" id="why-title" title={a && <Name text={a.domain} />}>
       {a && (
-        <div class="why-body">
-          <header>
-            <h2 id="why-title">
-              <Name text={a.domain} />
-            </h2>
-            <button type="button" class="quiet" aria-label="Close" onClick={close}>
-              ×
-            </button>
-          </header>
+        <>
           <Story a={a} />
           <Change a={a} />
-        </div>
+        </>
       )}
-      {a && <Toasts />}
-    </dialog>
+    </Modal>
   );
 }

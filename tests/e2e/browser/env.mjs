@@ -45,7 +45,7 @@ function daemon() {
     blockedName: process.env.BLOCKED_NAME ?? "ads.example",
     allowedName: process.env.ALLOWED_NAME ?? "www.example",
     mock: null,
-    ask: async (name, type) => ({ blocked: (await askDns(host, port, name, type)).blocked }),
+    ask: (name, type, from) => askDns(host, port, name, type, from), // from: the address that asks
     close: async () => {},
   };
 }
@@ -116,6 +116,23 @@ export async function login(page, env) {
     await page.keyboard.press("Enter");
   }
   await ready(page);
+}
+
+/** What each test gets: a page that is logged in, but for the test with the name `door`, and ways to open others. */
+export function visits(browser, env, door) {
+  let state; // cookies and storage of the first login, so that each test need not log in
+  return async (name) => {
+    const made = new Visit(browser, env);
+    made.open = (options) => made.newPage({ storageState: state, ...options });
+    made.fresh = () => made.newPage();
+    made.remember = async (page) => void (state = await page.context().storageState());
+    if (name !== door) {
+      made.page = await made.open();
+      await login(made.page, env);
+      if (state === undefined) await made.remember(made.page);
+    }
+    return made;
+  };
 }
 
 /** Until the page shows numbers and the log has been read. */

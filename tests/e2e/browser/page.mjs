@@ -1,46 +1,14 @@
 // The dashboard as a person uses it. Runs against the mock or, with BASE_URL, against a daemon (env.mjs says how).
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { launch, login, ready, screenshots, startEnvironment, Visit } from "./env.mjs";
+import { launch, login, ready, startEnvironment, visits } from "./env.mjs";
+import { api, features, names, number, overflow, rowOf, rows, shoot, tab, total } from "./look.mjs";
 import { assert, runAll, skip, test, until } from "./tap.mjs";
 
 const env = await startEnvironment();
 const browser = await launch();
-let state; // cookies and storage of the first login, so that each test need not log in
-
-/** The API as the page sees it. */
-const api = (page, path, method = "GET", body) =>
-  page.evaluate(
-    async ([p, m, b]) => {
-      const csrf = localStorage.getItem("sinkhole.csrf");
-      const r = await fetch("/api/" + p, {
-        method: m,
-        headers: csrf ? { "X-CSRF-TOKEN": csrf } : {},
-        body: b && JSON.stringify(b),
-      });
-      return { status: r.status, json: r.headers.get("Content-Type")?.includes("json") ? await r.json() : null };
-    },
-    [path, method, body],
-  );
-
-const number = (text) => Number(text.replace(/[^0-9.]/g, ""));
-const total = async (page, i) => number(await page.locator("#totals .value").nth(i).innerText());
-const rows = (page) => page.locator("table.log tbody tr:not(.day)");
-const names = (page) => page.locator("table.log td.what");
-const rowOf = (page, name) => rows(page).filter({ has: page.locator("td.what", { hasText: name }) });
-const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-
-async function features(page) {
-  const r = await api(page, "sinkhole/status");
-  return new Set(r.json?.features ?? []);
-}
-
-async function shoot(page, name, options = { fullPage: true }) {
-  await page.screenshot({ path: join(screenshots, name + ".png"), ...options });
-}
 
 const door = "a wrong password is refused in words, the right one opens, and scripts cannot read the cookie";
-test(door, async ({ fresh }) => {
+test(door, async ({ fresh, remember }) => {
   const page = await fresh();
   await page.goto("/");
   await page.fill("#password", "not the password");
@@ -51,7 +19,7 @@ test(door, async ({ fresh }) => {
   await page.keyboard.press("Enter");
   await ready(page);
   assert.equal(await page.evaluate(() => document.cookie.includes("sid=")), false);
-  state = await page.context().storageState();
+  await remember(page);
   await page.reload();
   await ready(page);
 });
@@ -159,7 +127,7 @@ test("a row says why, by keyboard, and gives the focus back", async ({ page }) =
   const asked = await button.innerText();
   await button.focus();
   await page.keyboard.press("Enter");
-  const panel = page.locator("dialog.why");
+  const panel = page.locator("dialog.side");
   await until(async () => /Blocked\s+by/.test(await panel.locator(".story").innerText()), "verdict");
   const check = (await api(page, `sinkhole/check?domain=${env.blockedName}`)).json;
   assert.equal(check.verdict, "blocked");
@@ -177,12 +145,12 @@ test("allowing from the panel takes effect at once, and taking it back too", asy
   await rowOf(page, env.blockedName).first().locator("button").click();
   await page.getByRole("button", { name: "Allow always" }).click();
   await until(
-    async () => (await page.locator("dialog.why .change").innerText()).includes("You allow this name"),
+    async () => (await page.locator("dialog.side .change").innerText()).includes("You allow this name"),
     "rule is shown",
   );
   assert.equal((await env.ask(env.blockedName)).blocked, false);
   await page.getByRole("button", { name: "Remove the rule" }).click();
-  await until(async () => !(await page.locator("dialog.why .change").innerText()).includes("You allow"), "rule is gone");
+  await until(async () => !(await page.locator("dialog.side .change").innerText()).includes("You allow"), "rule is gone");
   assert.equal((await env.ask(env.blockedName)).blocked, true);
 });
 
@@ -257,7 +225,8 @@ test("lists are added, switched off and removed; nonsense is refused in words", 
 });
 
 test("local names are added and removed", async ({ page }) => {
-  if ((await page.locator("#local").count()) === 0) skip("this server has no local records");
+  if ((await page.locator("#tab-local").count()) === 0) skip("this server has no local records");
+  await tab(page, "local");
   for (const [name, target, kind] of [
     [`box${Date.now()}.home.arpa`, "192.0.2.44", "address"],
     [`alias${Date.now()}.home.arpa`, "nas.home.arpa", "alias"],
@@ -275,6 +244,7 @@ test("local names are added and removed", async ({ page }) => {
 
 test("a backup is saved and restored, and a bad one is refused in words", async ({ page }) => {
   if (!(await features(page)).has("owner")) skip("this server keeps no backups");
+  await tab(page, "backup");
   const name = `kept${Date.now()}.example`;
   await api(page, "domains/deny/exact", "POST", { domain: name, comment: null, groups: [0], enabled: true });
   const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save a backup" }).click()]);
@@ -285,7 +255,9 @@ test("a backup is saved and restored, and a bad one is refused in words", async 
   await page.setInputFiles("#restore", { name: "backup.json", mimeType: "application/json", buffer: Buffer.from(text) });
   await until(async () => (await page.locator(".toast").last().innerText()).startsWith("Restored"), "restored");
   assert.equal((await env.ask(name)).blocked, true);
+  await tab(page, "rules");
   await page.locator("#rules tbody tr").filter({ hasText: name }).waitFor();
+  await tab(page, "backup");
   for (const bad of ["no json", '{"own": 7}']) {
     await page.setInputFiles("#restore", { name: "bad.json", mimeType: "application/json", buffer: Buffer.from(bad) });
     await until(async () => (await page.locator(".toast.bad").last().innerText()).startsWith("Not restored"), "refused");
@@ -296,6 +268,7 @@ test("a backup is saved and restored, and a bad one is refused in words", async 
 
 test("the password form refuses what does not match, and says how it went", async ({ page }) => {
   if (!(await features(page)).has("owner")) skip("this server's password cannot be changed");
+  await tab(page, "access");
   await page.fill("#new-password", "one thing and");
   await page.fill("#new-password-again", "another thing");
   await page.getByRole("button", { name: "Change password" }).click();
@@ -492,20 +465,7 @@ test("logging out ends the session", async ({ fresh }) => {
   await page.waitForSelector("#password");
 });
 
-const failed = await runAll(
-  async (name) => {
-    const made = new Visit(browser, env);
-    made.open = (options) => made.newPage({ storageState: state, ...options });
-    made.fresh = () => made.newPage();
-    if (name !== door) {
-      made.page = await made.open();
-      await login(made.page, env);
-      state ??= await made.page.context().storageState();
-    }
-    return made;
-  },
-  (made) => made.close(),
-);
+const failed = await runAll(visits(browser, env, door), (made) => made.close());
 await browser.close();
 await env.close();
 process.exit(failed > 0 ? 1 : 0);

@@ -1,6 +1,6 @@
-"""Runs page.mjs, the dashboard's browser tests, against the real program: its output is ours.
+"""Runs browser tests of the dashboard against the real program: its output is ours.
 
-    run_page.py [--keep]      --keep: leave the daemon running afterwards, to look at the page by hand
+    run_page.py [--keep] [SPEC]      --keep: leave the daemon running afterwards, to look at the page by hand; SPEC: page.mjs if not given
 """
 
 import os
@@ -17,6 +17,7 @@ BLOCKED, ALLOWED = "ads.example", "www.example"
 
 
 def main():
+    spec = next((a for a in sys.argv[1:] if a != "--keep"), "page.mjs")
     text = f"# Title: Test list\n0.0.0.0 {BLOCKED}\n0.0.0.0 tracker.example\n"
     with ListServer() as lists, Upstream() as upstream:
         urls = [lists.put("/ads.hosts", text), lists.put("/more.txt", f"||{BLOCKED}^\n||metrics.example^\n")]
@@ -25,7 +26,7 @@ def main():
             s.wait_blocked(BLOCKED)
             environment = {**os.environ, "BASE_URL": s.url, "PASSWORD": s.password, "DNS": f"127.0.0.1:{s.port}", "BLOCKED_NAME": BLOCKED,
                            "ALLOWED_NAME": ALLOWED}
-            status = subprocess.run(["node", str(HERE / "page.mjs")], env=environment).returncode
+            status = subprocess.run(["node", str(HERE / spec)], env=environment).returncode
             if "--keep" in sys.argv:
                 print(f"# {s.url} password {s.password}; Enter ends", flush=True)
                 sys.stdin.readline()

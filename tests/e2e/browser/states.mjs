@@ -30,12 +30,12 @@ test("without an events stream the page polls", async (visit) => {
 test("a server that has nothing beyond the contract gets a page without the rest", async (visit) => {
   const { page } = await at(visit, { without: ["sinkhole", "lists", "domains"] });
   assert.equal(await word(page), "Protecting");
-  assert.equal(await page.locator("#lists, #rules").count(), 0);
+  assert.equal(await page.locator("#lists, #tab-rules").count(), 0);
   assert.equal(await page.getByRole("group", { name: "Time shown" }).count(), 0);
   assert.ok((await page.locator(".facts").innerText()).includes("450,751"));
   await rows(page).first().locator("button").click();
-  await until(async () => (await page.locator("dialog.why").innerText()).includes("cannot say which rule decides"), "says so");
-  assert.equal(await page.locator("dialog.why .change").count(), 0);
+  await until(async () => (await page.locator("dialog.side").innerText()).includes("cannot say which rule decides"), "says so");
+  assert.equal(await page.locator("dialog.side .change").count(), 0);
 });
 
 test("a server that goes away and comes back", async (visit) => {

@@ -1,0 +1,131 @@
+// What a person decides on the page, against the real program (env.mjs says how): each change is seen in answers.
+import { launch, startEnvironment, visits } from "./env.mjs";
+import { api, overflow, picture, rows, tab } from "./look.mjs";
+import { assert, runAll, test, until } from "./tap.mjs";
+
+const env = await startEnvironment();
+const browser = await launch();
+
+const said = (page, words) =>
+  until(async () => (await page.locator(".toast").allInnerTexts()).some((t) => t.includes(words)), `says ${words}`);
+const gone = (locator, what) => until(async () => (await locator.count()) === 0, what);
+const row = (page, part, text) => page.locator(`#${part} tbody tr`).filter({ hasText: text });
+
+test("tabs go by arrow keys and by the address", async ({ page }) => {
+  await tab(page, "rules");
+  await page.keyboard.press("ArrowRight");
+  const second = await page.evaluate(() => [document.activeElement.id, document.activeElement.ariaSelected]);
+  assert.match(second[0], /^tab-/);
+  assert.equal(second[1], "true");
+  await page.keyboard.press("End");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "tab-backup");
+  assert.equal(new URL(page.url()).hash, "#backup");
+  await page.reload();
+  await page.locator("#backup").waitFor();
+  await page.evaluate(() => void (location.hash = "#rules"));
+  await page.locator("#rules").waitFor();
+});
+
+test("an own rule with a comment and a time, edited", async ({ page }) => {
+  const name = `timed${Date.now()}.example`;
+  await tab(page, "rules");
+  await page.fill("#rule-name", name);
+  await page.fill("#rule-comment", "for <b>now</b>");
+  await page.locator("#rules").getByLabel("How long it holds").selectOption("3600");
+  await page.locator("#rules").getByRole("button", { name: "Block", exact: true }).click();
+  const r = row(page, "rules", name);
+  await r.waitFor();
+  assert.match(await r.innerText(), /for <b>now<\/b>[^]*(59 minutes|1 hour) left/);
+  assert.equal((await env.ask(name)).blocked, true);
+  // Off and on again, and its time stays.
+  const expires = async () => (await api(page, `domains/deny/exact/${name}`)).json.domains[0].expires;
+  const before = await expires();
+  await r.getByRole("switch").click();
+  await until(async () => !(await env.ask(name)).blocked, "off");
+  await r.getByRole("switch").click();
+  await until(async () => (await env.ask(name)).blocked, "on");
+  assert.ok(Math.abs((await expires()) - before) <= 2, "still ends");
+  await r.getByRole("button", { name: "Edit" }).click();
+  const dialog = page.locator("dialog[open]");
+  await dialog.getByLabel("Comment").fill("for good");
+  await dialog.getByLabel("Holds").selectOption("");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await gone(page.locator("dialog[open]"), "closed");
+  await until(async () => (await r.innerText()).includes("for good"), "comment");
+  assert.equal(await expires(), null);
+  await r.getByRole("button", { name: "Remove" }).click();
+  await gone(r, "removed");
+  assert.equal((await env.ask(name)).blocked, false);
+});
+
+test("a timed rule that was removed comes back with the time that it had", async ({ page }) => {
+  const name = `back${Date.now()}.example`;
+  await api(page, "domains/deny/exact", "POST", { domain: name, comment: null, groups: [0], enabled: true, timer: 900 });
+  await tab(page, "rules");
+  const r = row(page, "rules", name);
+  await r.getByRole("button", { name: "Remove" }).click();
+  await gone(r, "removed");
+  await page.getByRole("button", { name: "Undo" }).last().click();
+  await r.waitFor();
+  const { expires } = (await api(page, `domains/deny/exact/${name}`)).json.domains[0];
+  assert.ok(expires > Date.now() / 1000 + 800 && expires < Date.now() / 1000 + 905, String(expires));
+  await api(page, `domains/deny/exact/${name}`, "DELETE");
+});
+
+test("an app password is told once, reads what it may, and is revoked", async ({ page }) => {
+  await tab(page, "access");
+  await page.fill("#key-name", "widget <i>");
+  await page.getByLabel("What it may do").selectOption("read");
+  await page.getByRole("button", { name: "Make one" }).click();
+  const secret = await page.locator(".secret").innerText();
+  const r = row(page, "access", "widget <i>");
+  await r.waitFor();
+  assert.match(await r.innerText(), /only reads/);
+  const asKey = (path, method = "GET", body) =>
+    fetch(`${env.url}/api/${path}`, { method, body, headers: { Authorization: `Bearer ${secret}` } }).then((x) => x.status);
+  assert.equal(await asKey("stats/summary"), 200);
+  assert.equal(await asKey("dns/blocking", "POST", '{"blocking":true}'), 403);
+  await page.getByRole("button", { name: "I have it" }).click();
+  assert.equal(await page.locator(".secret").count(), 0);
+  assert.ok(!(await page.content()).includes(secret), "the secret is nowhere on the page");
+  await r.getByRole("button", { name: "Revoke" }).click();
+  await gone(r, "revoked");
+  assert.equal(await asKey("stats/summary"), 401);
+});
+
+test("another session is ended from the page", async ({ page, fresh }) => {
+  const other = await fresh();
+  await other.goto("/");
+  await other.fill("#password", env.password);
+  await other.keyboard.press("Enter");
+  await other.locator("#totals").waitFor();
+  await tab(page, "access");
+  const seats = page.locator("#access table").last().locator("tbody tr");
+  await until(async () => (await seats.count()) >= 2, "both");
+  assert.equal(await seats.filter({ hasText: "this browser" }).count(), 1);
+  const mine = (await api(other, "auth/sessions")).json.sessions.find((s) => s.current_session).id;
+  const order = (await api(page, "auth/sessions")).json.sessions.sort((a, b) => b.last_active - a.last_active).map((s) => s.id);
+  await seats.nth(order.indexOf(mine)).getByRole("button", { name: "End it" }).click();
+  await said(page, "Logged out there");
+  assert.equal((await api(other, "stats/summary")).status, 401);
+});
+
+test("every tab fits a phone", async ({ open }) => {
+  for (const width of [390, 320]) {
+    const page = await open({ viewport: { width, height: 800 }, hasTouch: true });
+    await page.goto("/");
+    await page.locator("#manage").waitFor();
+    await rows(page).first().waitFor();
+    for (const id of await page.locator("[role=tab]").evaluateAll((all) => all.map((t) => t.id.slice(4)))) {
+      await tab(page, id);
+      await page.waitForTimeout(250);
+      assert.equal(await overflow(page), 0, `${id} at ${width}`);
+      if (width === 390) await page.locator("#manage").screenshot({ path: picture(`phone-${id}`) });
+    }
+  }
+});
+
+const failed = await runAll(visits(browser, env), (made) => made.close());
+await browser.close();
+await env.close();
+process.exit(failed > 0 ? 1 : 0);
