@@ -38,3 +38,15 @@ load-programs: $(LOAD_BINS)
 .PHONY: bench bench-quick
 bench bench-quick: $(BENCH_BINS) $(LOAD_BINS) $(PROGRAM)
 	$(Q)SINKHOLE_BIN=$(PROGRAM) python3 bench/bench.py $(if $(filter bench-quick,$@),--quick) $(if $(PARTS),--parts $(PARTS))
+
+# Instructions of the HOT functions, counted against tests/instructions/budgets.tsv; part of `make check`.
+HOT_BIN := $(BUILD)/tests/instructions/hot
+$(BUILD)/tests/instructions/hot.o: TEST_CFLAGS += -Ibench
+$(HOT_BIN): $(BUILD)/tests/instructions/hot.o $(BENCH_LIB_OBJS) $(LIBS)
+	@echo "  LINK    $@"
+	$(Q)$(BENCH_LINK)
+-include $(HOT_BIN).d
+
+.PHONY: instructions instructions-record
+instructions instructions-record: $(HOT_BIN)
+	$(Q)python3 tests/instructions/check.py $(HOT_BIN) '$(CC)' $(if $(filter %-record,$@),--record)

@@ -1,6 +1,6 @@
 # `make check` and `make test`: builds the test programs and gives them to tests/lib/run.py, which runs and counts them.
 #
-#   check   unit, scenario, fuzz seeds, oracle, functions of the page, layers, check-core, documents; release build; under two minutes
+#   check   unit, scenario, fuzz seeds, oracle, functions of the page, instructions of HOT functions, layers, check-core, documents; release build; under two minutes
 #   test    that, the same under ASan+UBSan, threaded tests under TSan, end to end, browser
 #
 # make test ONLY=e2e/basic runs what has that text in its label.
@@ -23,7 +23,8 @@ e2e_of     = $(foreach t,$(E2E_SRCS),'$(1)$(patsubst tests/%.py,%,$(t))=python3 
 # What holds of the sources and documents; by exit status.
 SOURCE_CHECKS := 'runner=python3 tests/lib/test_run.py' --status \
                  $(if $(wildcard mk/check.mk),'layers=$(MAKE) -s layers' 'check-core=$(MAKE) -s check-core BUILD=$(BUILD)') \
-                 'documents=tools/make_documents.sh --check $(PROGRAM)' 'web/size=$(MAKE) -s web-size' --tap 'web/functions=node web/test/run.mjs'
+                 'documents=tools/make_documents.sh --check $(PROGRAM)' 'web/size=$(MAKE) -s web-size' --tap 'web/functions=node web/test/run.mjs' \
+                 $(if $(filter release,$(CONFIG)),'instructions=python3 tests/instructions/check.py $(HOT_BIN) "$(CC)"')
 
 # The page in a browser: on its mock, and on the real program.
 BROWSER_SPECS := 'browser/page=node tests/e2e/browser/page.mjs' 'browser/states=node tests/e2e/browser/states.mjs' \
@@ -59,7 +60,7 @@ qemu-programs:
 qemu: $(PROGRAM) qemu-programs
 	@$(RUN_TESTS) $(if $(ONLY),--only '$(ONLY)') $(QEMU_SPECS)
 
-check-programs: $(TEST_BINS) $(PROGRAM)
+check-programs: $(TEST_BINS) $(if $(filter release,$(CONFIG)),$(HOT_BIN)) $(PROGRAM)
 
 check: check-programs $(WEB_MODULES)
 	@$(RUN_TESTS) $(if $(ONLY),--only '$(ONLY)') $(CHECK_SPECS)

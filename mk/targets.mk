@@ -15,6 +15,7 @@ help:
 	@echo 'make documents        docs and examples that come from src/config/options.def'
 	@echo 'make bench            all measurements beside their baselines, as Markdown; make bench-quick: in less than a minute'
 	@echo 'make bench-NAME       one of: $(BENCH_NAMES)'
+	@echo 'make instructions     instructions of the HOT functions against their budgets; instructions-record writes new ones'
 	@echo 'make soak TIME=1800   everything at once against the program: memory, descriptors, latency must not grow'
 	@echo 'make faults           each system call of the program fails in turn, once and for ever; SIGKILL in its place'
 	@echo 'make fuzz TIME=60     each fuzz target in turn, so many seconds each (FUZZ=name for one)'

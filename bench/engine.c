@@ -1,0 +1,233 @@
+/*
+ * The engine for benches; see engine.h.
+ */
+#include "engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "blocklist/compile.h"
+#include "dns/build.h"
+#include "resolver/cache.h"
+#include "resolver/snapshot.h"
+#include "stats/worker.h"
+
+enum { LISTED = 100000, HUGE = 2 << 20 };
+
+static struct snapshot snap;
+
+_Noreturn void engine_die(const char *what)
+{
+    (void)fprintf(stderr, "bench: %s\n", what);
+    exit(1);
+}
+
+static void *get(size_t len)
+{
+    size_t align = len >= HUGE ? HUGE : CACHE_LINE;
+    size_t size = (len + align - 1) / align * align;
+    void *p = aligned_alloc(align, size);
+    if (p == NULL) {
+        engine_die("no memory");
+    }
+    (void)madvise(p, len >= HUGE ? size : 0, MADV_HUGEPAGE); /* as the daemon does */
+    memset(p, 0, len);
+    return p;
+}
+
+uint64_t engine_random(void)
+{
+    static uint64_t x = UINT64_C(0x2545f4914f6cdd1d);
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return x;
+}
+
+static void make_name(char *out, size_t cap, const char *kind, unsigned i)
+{
+    static const char *const tlds[] = {"com", "net", "org", "example", "de", "io"};
+    uint64_t h = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    (void)snprintf(out, cap, "%s%.*s.site%u-%x.%s", i % 3 ? "www" : "cdn", (int)(h >> 60),
+                   "abcdefghijklmnopq", i, (unsigned)(h & 0xfff), tlds[h >> 20 & 3]);
+    memcpy(out, kind, 3);
+}
+
+void engine_packets(struct packets *p, const char *kind, bool edns)
+{
+    for (unsigned i = 0; i < ENGINE_NAMES; i++) {
+        char text[128];
+        struct dns_name name;
+        make_name(text, sizeof text, kind, i);
+        if (dns_name_parse(span_str(text), &name) != ERR_OK) {
+            engine_die(text);
+        }
+        p->len[i] = dns_build_query(p->data[i], sizeof p->data[i], (uint16_t)i, DNS_RD, name.wire,
+                                    name.len, DNS_A, DNS_IN, edns, false);
+    }
+}
+
+static const struct bl_image *make_image(void)
+{
+    struct bl_sink_memory sink = {.cap = 16 << 20};
+    sink.mem = get(sink.cap);
+    struct bl_compile_config cfg = {
+        .rules_max = LISTED, .passes = 1, .sink = {bl_sink_memory_write, &sink}};
+    size_t len = bl_compile_memory(&cfg);
+    void *mem = get(len);
+    struct bl_compile *c;
+    struct bl_image *image = get(sizeof *image);
+    uint64_t size;
+    if (bl_compile_init(&c, mem, len, &cfg) != ERR_OK) {
+        engine_die("bl_compile_init");
+    }
+    do {
+        bl_compile_list(c, 0, span_str("a list"), span_str("https://lists.example/ads"));
+        for (unsigned i = 0; i < LISTED; i++) {
+            char text[128];
+            struct bl_rule rule = {.kind = BL_BOTH, .rank = BL_RANK_BLOCK, .line = i + 1};
+            make_name(text, sizeof text, "ads", i);
+            if (dns_name_parse(span_str(text), &rule.name) != ERR_OK) {
+                engine_die(text);
+            }
+            bl_compile_rule(c, &rule);
+        }
+        bl_compile_list_end(c, 0, LISTED);
+    } while (bl_compile_pass(c));
+    if (bl_compile_finish(c, &size) != ERR_OK ||
+        bl_image_open(sink.mem, (size_t)size, image) != ERR_OK) {
+        engine_die("compile");
+    }
+    free(mem);
+    return image;
+}
+
+static struct peer client_of(uint32_t i)
+{
+    struct peer p = {.port = 40000, .listener = 1};
+    const uint8_t addr[4] = {192, 168, 1, (uint8_t)(1 + i % 200)};
+    p.addr = ip_v4(addr);
+    return p;
+}
+
+/* The collector's part, without its cost. */
+void engine_empty_ring(struct engine *b)
+{
+    struct ring *ring = &b->stats->ring;
+    atomic_store_explicit(&ring->tail, atomic_load_explicit(&ring->head, memory_order_relaxed),
+                          memory_order_release);
+}
+
+static size_t make_answer(const uint8_t *query, size_t len, bool alias, uint8_t *out)
+{
+    static const uint8_t a[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 14, 16, 0, 4, 203, 0, 113, 7};
+    static const uint8_t chain[] = {0xc0, 12,  0,   5,   0, 1,   0,   0,   14,  16,  0,    13, 4,
+                                    'e',  'd', 'g', 'e', 5, 'c', 'd', 'n', '-', '1', 0xc0, 12};
+    size_t name = 12;
+    while (query[name] != 0) {
+        name += query[name] + 1U;
+    }
+    size_t n = name + 5;
+    memcpy(out, query, len);
+    out[2] |= 0x80;
+    out[11] = 0;
+    out[7] = (uint8_t)(alias ? 2 : 1);
+    if (alias) {
+        size_t target = n + 12;
+        memcpy(out + n, chain, sizeof chain);
+        n += sizeof chain;
+        memcpy(out + n, a, sizeof a);
+        out[n] = (uint8_t)(0xc0 | target >> 8);
+        out[n + 1] = (uint8_t)target;
+    } else {
+        memcpy(out + n, a, sizeof a);
+    }
+    return n + sizeof a;
+}
+
+/* Takes the resolver's output; answers what goes upstream if `alias` says how. */
+unsigned engine_take(struct engine *b, int alias)
+{
+    struct output out;
+    unsigned answers = 0;
+    while (resolver_output(b->r, &out)) {
+        answers += out.kind == OUTPUT_ANSWER;
+        if (out.kind == OUTPUT_UDP && alias >= 0) {
+            size_t n = make_answer(out.data, out.len, alias > 0, b->out);
+            resolver_response(b->r, b->now, out.ticket, b->out, n);
+        }
+    }
+    return answers;
+}
+
+enum resolver_outcome engine_ask(struct engine *b, const uint8_t *data, size_t len, uint32_t i)
+{
+    struct packet packet = {.data = b->buf, .len = len, .cap = sizeof b->buf};
+    struct peer peer = client_of(i);
+    uint16_t owner;
+    memcpy(b->buf, data, len);
+    enum resolver_outcome o = resolver_query(b->r, b->now, &peer, &packet, &owner);
+    if (o == RESOLVER_ANSWER) {
+        memcpy(b->out, b->buf, packet.len);
+    }
+    return o;
+}
+
+void engine_fill_cache(struct engine *b, struct packets *p, int alias)
+{
+    for (unsigned i = 0; i < ENGINE_NAMES; i++) {
+        if (engine_ask(b, p->data[i], p->len[i], i) == RESOLVER_PENDING &&
+            engine_take(b, alias) != 1) {
+            engine_die("no answer");
+        }
+    }
+    engine_empty_ring(b);
+}
+
+void engine_start(struct engine *b)
+{
+    static struct ip_prefix nets[3];
+    static bool negated[3];
+    struct cache_config cc = {.entries = 65536};
+    struct stats_worker_config sc = {.ring_octets = 1 << 20};
+    struct cache *cache;
+    uint8_t seed[32] = {7};
+    if (ip_prefix_parse(span_str("10.0.0.0/8"), &nets[0]) != ERR_OK ||
+        ip_prefix_parse(span_str("192.168.0.0/16"), &nets[1]) != ERR_OK) {
+        engine_die("prefix");
+    }
+    snap = (struct snapshot){
+        .generation = 1,
+        .image = make_image(),
+        .allow_from = nets,
+        .allow_from_negated = negated,
+        .allow_from_count = 2,
+        .upstream_count = 1,
+        .block_ttl_s = 60,
+        .ttl_max_s = 86400,
+        .ttl_negative_max_s = 10800,
+        .stale_s = 86400,
+        .rebind_protection = true,
+        .cname_check = true,
+        .case_random = true,
+    };
+    void *cache_mem = get(cache_memory(&cc)), *stats_mem = get(stats_worker_memory(&sc));
+    if (cache_init(&cache, cache_mem, cache_memory(&cc), &cc, (struct siphash_key){1, 2}) !=
+            ERR_OK ||
+        stats_worker_init(&b->stats, stats_mem, stats_worker_memory(&sc), &sc) != ERR_OK) {
+        engine_die("memory");
+    }
+    struct resolver_config rc = {.pending_max = 2048,
+                                 .waiting_max = 4096,
+                                 .clients_max = 4096,
+                                 .workers = 1,
+                                 .cache = cache,
+                                 .stats = b->stats};
+    b->now = 1000 * USEC_PER_SEC;
+    if (resolver_init(&b->r, get(resolver_memory(&rc)), resolver_memory(&rc), &rc, &snap, seed,
+                      b->now) != ERR_OK) {
+        engine_die("resolver_init");
+    }
+}
