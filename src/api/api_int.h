@@ -67,6 +67,7 @@ struct api {
     struct session sessions[SESSIONS_MAX];
     struct failure failures[FAILURES_MAX];
     uint32_t next_session;
+    uint64_t totp_last; /* newest period whose one-time password was taken */
     uint32_t changes[CHANGE_COUNT]; /* how often each has changed */
     struct feed *feeds;             /* FEEDS_MAX */
     struct topk *scratch;           /* for top lists of a span of the log */
@@ -77,6 +78,7 @@ struct api {
     } list_names[RULES_LISTS_MAX * 2];
     uint32_t list_names_count;
     struct api_verdict verdict; /* of the explanation under way */
+    struct api_preview preview; /* as of the last look */
     char *response;             /* response_cap octets */
     size_t response_cap;
     usec_t pause_until;    /* as in struct snapshot */
@@ -186,9 +188,11 @@ void list_display_name(const struct api_list *list, char *out, size_t cap);
 void list_names_load(struct api *a); /* for list_name_of */
 const char *list_name_of(const struct api *a,
                          uint32_t id); /* as of list_names_load; "" if there is no such list */
-json_t *
-query_object(struct api *a,
-             const struct stats_log_entry *e); /* an item of /api/queries; after list_names_load */
+/* An item of /api/queries; after list_names_load. upstream: NULL is that of the entry's row. */
+json_t *query_object(struct api *a, const struct stats_log_entry *e, const char *upstream);
+
+/* Is there a history on the disk to ask? */
+bool history_exists(const struct api *a);
 
 json_t *version_object(const struct call *c);
 json_t *system_object(const struct call *c, const struct api_system *s);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "api/totp.h"
 #include "base/require.h"
 
 enum { FAILURES_A_MINUTE = 5 };
@@ -43,7 +44,8 @@ static void make_token(struct api *a, char out[SID_TEXT])
 
 static bool has_expired(const struct api *a, const struct session *s, usec_t now)
 {
-    return now > s->last && now - s->last > a->validity; /* two clock readings may meet in the wrong order */
+    return now > s->last &&
+           now - s->last > a->validity; /* two clock readings may meet in the wrong order */
 }
 
 static struct session *find_session(struct api *a, usec_t now, const char *sid, size_t len)
@@ -82,6 +84,7 @@ static enum access access_of(enum api_credential credential)
     switch (credential) {
     case CREDENTIAL_UNSET:
     case CREDENTIAL_PASSWORD:
+    case CREDENTIAL_LOCAL:
         return ACCESS_FULL;
     case CREDENTIAL_APP:
         return ACCESS_APP;
@@ -196,12 +199,61 @@ enum api_credential auth_check_password(struct call *c, struct span password)
         return CREDENTIAL_WRONG;
     }
     enum api_credential credential = a->be->password_check(a->be->ctx, password);
+    bool half = credential == CREDENTIAL_PASSWORD && auth_totp_enabled(a); /* the code is to come */
     if (credential == CREDENTIAL_WRONG) {
         add_failure(a, c->now, &c->req->peer);
-    } else if (f) {
+    } else if (f && !half) {
         f->used = false;
     }
     return credential;
+}
+
+/* --- the second step -------------------------------------------------------------------------- */
+
+bool auth_totp_enabled(const struct api *a)
+{
+    uint8_t secret[TOTP_SECRET_OCTETS];
+    return a->be->totp_get && a->be->totp_get(a->be->ctx, secret);
+}
+
+bool auth_totp_code(const json_t *body, uint32_t *code)
+{
+    const json_t *value = json_object_get(body, "totp");
+    const char *text = json_string_value(value);
+    json_int_t n = json_integer_value(value);
+    if (text) {
+        for (n = 0; *text >= '0' && *text <= '9' && n < 1000000; text++) {
+            n = 10 * n + (*text - '0');
+        }
+    }
+    *code = (uint32_t)n;
+    return (json_is_integer(value) || (text && *text == '\0')) && n >= 0 && n < 1000000;
+}
+
+bool auth_check_totp(struct call *c)
+{
+    struct api *a = c->api;
+    uint8_t secret[TOTP_SECRET_OCTETS];
+    uint32_t code;
+    if (!a->be->totp_get || !a->be->totp_get(a->be->ctx, secret)) {
+        return true;
+    }
+    if (!auth_totp_code(c->body, &code)) {
+        reply_error(c, 400, "bad_request", "No 2FA token found in JSON payload", NULL);
+        return false;
+    }
+    enum totp_verdict verdict = totp_check(secret, c->unix_us / 1000000, code, &a->totp_last);
+    if (verdict != TOTP_GOOD) {
+        add_failure(a, c->now, &c->req->peer);
+        reply_error(c, 401, "unauthorized",
+                    verdict == TOTP_USED ? "Reused 2FA token" : "Invalid 2FA token", NULL);
+        return false;
+    }
+    struct failure *f = find_failure(a, c->now, &c->req->peer);
+    if (f) {
+        f->used = false;
+    }
+    return true;
 }
 
 /* --- where clients put their SID ------------------------------------------------------------- */
@@ -285,7 +337,9 @@ static bool use_bearer(struct call *c)
     if (c->res->status != 0) {
         return false;
     }
-    if (credential != CREDENTIAL_WRONG) {
+    /* A password that wants a second step beside it is not a key. */
+    bool half = credential == CREDENTIAL_PASSWORD && auth_totp_enabled(a);
+    if (credential != CREDENTIAL_WRONG && !half) {
         c->session = auth_open_session(c, credential);
         c->session->bearer = true;
         memcpy(c->session->key_mac, mac, sizeof mac);

@@ -14,6 +14,16 @@ void auth_close_session(struct session *s);
  * (c->res->status is set). */
 enum api_credential auth_check_password(struct call *c, struct span password);
 
+/* Is a one-time password asked for beside the password? */
+bool auth_totp_enabled(const struct api *a);
+
+/* The code in a request's body, as a number or as digits. false: there is none. */
+bool auth_totp_code(const json_t *body, uint32_t *code);
+
+/* After a good password: the code in the request's body, if one is asked for. false: answered
+ * already. */
+bool auth_check_totp(struct call *c);
+
 /* Set-Cookie with the session's SID. */
 void auth_send_cookie(struct call *c);
 

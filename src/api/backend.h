@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/history.h"
 #include "base/err.h"
 #include "base/ip.h"
 #include "base/span.h"
@@ -25,10 +26,12 @@ struct strbuf; /* base/strbuf.h */
 /* What a password opens. */
 enum api_credential {
     CREDENTIAL_WRONG,
-    CREDENTIAL_UNSET,    /* no password is set: everything is open */
-    CREDENTIAL_PASSWORD, /* the person's password */
-    CREDENTIAL_APP,      /* an app password: as good as the password, but it cannot change it */
-    CREDENTIAL_READ_ONLY /* a key that may only read */
+    CREDENTIAL_UNSET,     /* no password is set: everything is open */
+    CREDENTIAL_PASSWORD,  /* the person's password */
+    CREDENTIAL_APP,       /* an app password: as good as the password, but it cannot change it */
+    CREDENTIAL_READ_ONLY, /* a key that may only read */
+    CREDENTIAL_LOCAL /* this machine's own command line: as good as the password, and asked for no
+                        one-time password */
 };
 
 #define API_KEY_TEXT 64 /* octets of an app password with NUL */
@@ -149,6 +152,48 @@ struct api_verdict {
     uint32_t left_off; /* matches beyond the bound */
 };
 
+/*
+ * What a list would have done to the queries of the last days. Counts are of queries that were
+ * answered and not blocked.
+ */
+enum api_preview_state {
+    API_PREVIEW_FETCHING, /* the list is on its way */
+    API_PREVIEW_MATCHING, /* `list` and the fields below it up to new_rules are filled */
+    API_PREVIEW_DONE,
+    API_PREVIEW_FAILED /* `list.error` says why */
+};
+#define API_PREVIEW_NAMES   100 /* names that are told; they are counted all the same */
+#define API_PREVIEW_CLIENTS 16  /* clients that are told, in all and of each name */
+
+struct api_client_count {
+    struct ip_addr client;
+    uint64_t count;
+};
+
+struct api_preview_name {
+    struct dns_name name;
+    uint64_t count;
+    uint32_t clients; /* in `client`; there may be more */
+    struct api_client_count client[API_PREVIEW_CLIENTS];
+};
+
+struct api_preview {
+    uint32_t id; /* grows with each preview_start */
+    enum api_preview_state state;
+    struct api_list list;          /* url, format, counts, examples, error; not in force */
+    uint32_t new_rules;            /* names that are not blocked now */
+    int64_t from_unix, until_unix; /* time that the queries below cover */
+    bool from_history;             /* false: no history is kept, the log in memory was looked at */
+    bool partial;                  /* not all of that time was looked at */
+    uint64_t queries;              /* looked at */
+    uint64_t hits;                 /* of them, those that it would have blocked */
+    uint32_t names_hit;            /* how many different names */
+    uint32_t clients_hit;
+    uint32_t name_count, client_count;
+    struct api_preview_name name[API_PREVIEW_NAMES]; /* most first */
+    struct api_client_count client[API_PREVIEW_CLIENTS];
+};
+
 struct api_backend {
     void *ctx; /* handed to each function */
 
@@ -167,6 +212,13 @@ struct api_backend {
                         uint32_t *id);
     uint32_t (*key_list)(void *ctx, struct api_key_info *out, uint32_t max);
     enum err (*key_delete)(void *ctx, uint32_t id);
+
+    /*
+     * The secret of one-time passwords (totp.h): get says whether there is one; set stores one, or
+     * with NULL removes it. May be NULL both.
+     */
+    bool (*totp_get)(void *ctx, uint8_t secret[20]);
+    enum err (*totp_set)(void *ctx, const uint8_t secret[20]);
 
     void (*system)(void *ctx, struct api_system *out); /* out is zeroed before */
     void (*gauges)(void *ctx, struct api_gauges *out); /* out is zeroed before */
@@ -203,6 +255,28 @@ struct api_backend {
     enum err (*list_update)(void *ctx, uint32_t id); /* one list, now; may be NULL */
     enum err (*list_confirm)(
         void *ctx, uint32_t id); /* take its next copy even if it is much shorter; may be NULL */
+
+    /*
+     * What a block list would have blocked; see struct api_preview. start fetches a list aside, in
+     * place of a preview that is under way. ERR_FORMAT: the URL is refused, *why (static or of the
+     * platform) says why. get: false if there was none since the start; out is zeroed before. All
+     * may be NULL.
+     */
+    enum err (*preview_start)(void *ctx, const char *url, const char **why);
+    bool (*preview_get)(void *ctx, struct api_preview *out);
+    void (*preview_end)(void *ctx);
+
+    /*
+     * Query history beyond the log in memory; see history.h. All may be NULL: there is none.
+     * open: NULL if too many jobs are under way. poll: *out is the job's until next or close.
+     */
+    bool (*history_status)(void *ctx, struct history_status *out); /* false: switched off */
+    void *(*history_open)(void *ctx, const struct history_ask *ask);
+    enum history_state (*history_poll)(void *ctx, void *job, const struct history_result **out);
+    void (*history_next)(void *ctx, void *job);
+    void (*history_close)(void *ctx, void *job);
+    enum err (*history_erase)(void *ctx); /* all that is kept, on the disk and in memory */
+
     enum err (*flush_cache)(void *ctx);
     enum err (*reload)(void *ctx); /* reread the configuration, as SIGHUP does. May be NULL */
 

@@ -26,20 +26,33 @@ static long feed_more(void *state, char *buf, size_t cap, usec_t now)
     struct feed *s = state;
     struct piece p = {.buf = buf, .cap = cap};
     enum feed_step step = s->fill(s, &p, now);
+    while (p.len == 0 && step == FEED_MORE && !s->filler) {
+        step = s->fill(s, &p, now);
+    }
     if (p.len > 0) {
         s->last_sent = now;
         return (long)p.len;
     }
     if (step == FEED_MORE) {
-        buf[0] = ' '; /* white space keeps a stream of JSON going while nothing was found yet */
+        buf[0] = s->filler;
         return 1;
     }
     return step == FEED_LATER ? API_MORE_LATER : API_MORE_END;
 }
 
+void feed_drop_history(struct feed *f)
+{
+    if (f->job) {
+        f->api->be->history_close(f->api->be->ctx, f->job);
+        f->job = NULL;
+    }
+}
+
 static void feed_release(void *state)
 {
     struct feed *s = state;
+    feed_drop_history(s);
+    json_decref(s->tree);
     memset(s, 0, sizeof *s);
 }
 
@@ -52,7 +65,7 @@ struct feed *feed_open(struct call *c, const char *content_type,
         if (s->used) {
             continue;
         }
-        *s = (struct feed){.used = true, .api = a, .fill = fill};
+        *s = (struct feed){.used = true, .api = a, .fill = fill, .filler = ' '};
         s->last_sent = c->now;
         reply_static(c, 200, content_type, NULL, 0);
         c->res->body_static = false;

@@ -30,12 +30,19 @@ enum feed_step {
     FEED_END
 };
 
+/* Sums of the history as a JSON object. */
+struct feed;
+typedef json_t *history_writer(struct feed *f, const struct history_result *r);
+
 struct feed {
     bool used;
     struct api *api;
     enum feed_step (*fill)(struct feed *s, struct piece *p, usec_t now);
     uint32_t phase; /* the stream's own; 0 at the start */
     usec_t last_sent;
+    char filler;  /* sent while nothing was found yet; '\0': the search goes on without */
+    void *job;    /* of the history; NULL: none */
+    json_t *tree; /* of feed_json */
     union {
         struct {
             struct query_filter filter;
@@ -44,7 +51,19 @@ struct feed {
             uint64_t matched, total;
             bool any;
             double took;
+            enum { DISK_NO, DISK_BRIEFLY, DISK_YES } disk; /* go on in the history, how long */
+            enum { WRITE_JSON, WRITE_LINES, WRITE_CSV } form;
+            uint32_t row; /* of the history's page, to be looked at next */
         } queries;
+        struct {
+            history_writer *write;
+            void *member, *inner; /* where feed_json stands */
+            size_t index;
+            uint32_t count; /* as asked */
+            bool blocked;
+            struct span_of_time span;
+            double took;
+        } history;
         struct {
             uint64_t next; /* id of the next log entry */
             uint32_t changes[CHANGE_COUNT];
@@ -69,6 +88,15 @@ struct feed {
         } rules;
     };
 };
+
+/* Let go of what a stream of this kind holds besides its slot. */
+void feed_drop_history(struct feed *f);
+
+/*
+ * Answer with sums of the history over the request's from and until (absent: all that is kept).
+ * false: there is no history, and nothing was answered.
+ */
+bool history_reply(struct call *c, enum history_what what, history_writer *write);
 
 /* Answer with a stream that starts at phase 0. NULL if all slots are in use: 503 is answered then.
  */

@@ -5,6 +5,7 @@ api_SRCS := \
     auth.c \
     explain.c \
     feed.c \
+    history_feed.c \
     items.c \
     json.c \
     lookup.c \
@@ -21,12 +22,14 @@ api_SRCS := \
     rules_snapshot.c \
     rules_value.c \
     tally.c \
+    totp.c \
     view_action.c \
     view_auth.c \
     view_blocking.c \
     view_check.c \
     view_clients.c \
     view_config.c \
+    view_database.c \
     view_domains.c \
     view_events.c \
     view_groups.c \
@@ -36,9 +39,12 @@ api_SRCS := \
     view_network.c \
     view_owner.c \
     view_padd.c \
+    view_preview.c \
     view_queries.c \
     view_static.c \
     view_status.c \
+    view_suggestions.c \
     view_summary.c \
     view_top.c \
+    view_totp.c \
     view_upstreams.c

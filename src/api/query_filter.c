@@ -121,6 +121,61 @@ void query_filter_read(const struct call *c, struct query_filter *out)
     out->everything = out->everything && !out->nothing;
 }
 
+/* --- asking the history ----------------------------------------------------------------------- */
+
+static void copy(char *to, size_t cap, const char *from)
+{
+    struct strbuf s;
+    strbuf_init(&s, to, cap);
+    strbuf_str(&s, from);
+}
+
+/* Names of clients are not in the history, but addresses are: those that are known by such a name
+ * now. More than fit: all rows are taken and judged one by one. */
+static void narrow_clients(const struct api *a, const struct query_filter *f,
+                           struct history_ask *ask)
+{
+    struct stats_client known[STATS_TOP_READ_MAX];
+    char text[DNS_NAME_TEXT];
+    uint32_t n = stats_top_clients(a->stats, false, known, STATS_TOP_READ_MAX);
+    ask->client_count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        client_name_of(a, &known[i].addr, text);
+        if (!wildcard_matches(f->client_name, text)) {
+            continue;
+        }
+        if (ask->client_count == HISTORY_CLIENTS_ASKED) {
+            ask->client_count = UINT32_MAX;
+            return;
+        }
+        ask->client[ask->client_count++] = known[i].addr;
+    }
+}
+
+static bool group_takes(enum filter_group group, enum query_outcome outcome);
+
+void query_filter_ask(const struct api *a, const struct query_filter *f, struct history_ask *ask)
+{
+    *ask = (struct history_ask){.what = HISTORY_ROWS,
+                                .from_us = f->span.from_us,
+                                .until_us = f->span.until_us,
+                                .statuses = f->statuses,
+                                .replies = f->replies,
+                                .client_count = UINT32_MAX};
+    for (int i = 0; i < QUERY_STATUS_COUNT; i++) {
+        if (!group_takes(f->group, query_outcome_of((enum query_status)i))) {
+            ask->statuses &= ~(1U << i);
+        }
+    }
+    copy(ask->domain, sizeof ask->domain, f->domain);
+    copy(ask->client_ip, sizeof ask->client_ip, f->client_ip);
+    copy(ask->upstream, sizeof ask->upstream, f->upstream);
+    copy(ask->type, sizeof ask->type, f->type);
+    if (f->client_name[0]) {
+        narrow_clients(a, f, ask);
+    }
+}
+
 /* --- judging --------------------------------------------------------------------------------- */
 
 static bool group_takes(enum filter_group group, enum query_outcome outcome)
@@ -167,7 +222,7 @@ static bool client_takes(const struct api *a, const struct query_filter *f,
 }
 
 bool query_filter_takes(const struct api *a, const struct query_filter *f,
-                        const struct stats_log_entry *e)
+                        const struct stats_log_entry *e, const char *upstream)
 {
     if (f->everything) {
         return true;
@@ -182,8 +237,11 @@ bool query_filter_takes(const struct api *a, const struct query_filter *f,
         return false;
     }
     if (f->upstream[0]) {
-        upstream_text(a->stats, e->upstream, text);
-        if (!wildcard_matches(f->upstream, text)) {
+        if (!upstream) {
+            upstream_text(a->stats, e->upstream, text);
+            upstream = text;
+        }
+        if (!wildcard_matches(f->upstream, upstream)) {
             return false;
         }
     }

@@ -21,8 +21,13 @@ struct query_filter {
 
 /* Reads from, until, domain, client_ip, client_name, upstream, type, status, reply, dnssec. */
 void query_filter_read(const struct call *c, struct query_filter *out);
+
+/* upstream: as upstream_text; NULL: that of the entry's row. */
 bool query_filter_takes(const struct api *a, const struct query_filter *f,
-                        const struct stats_log_entry *e);
+                        const struct stats_log_entry *e, const char *upstream);
+
+/* The same question to the history; rows that come back are still to be judged. */
+void query_filter_ask(const struct api *a, const struct query_filter *f, struct history_ask *ask);
 
 /* "9.9.9.9#53", or the server's name with its port. "" if the row is not in use. */
 void upstream_text(const struct stats *s, int row, char out[300]);

@@ -34,4 +34,7 @@ const struct api_route *route_find(struct call *c, struct strbuf *allow);
 #include "api/routes.def"
 #undef ROUTE
 
+/* What /api/stats/database/summary answers where there is no history. */
+handler view_summary_of_hours;
+
 #endif

@@ -41,6 +41,19 @@ static void add_entry(struct api *a, const struct stats_log_entry *e, enum tally
     }
 }
 
+bool tally_covers(const struct api *a, struct span_of_time span)
+{
+    struct stats_log_entry oldest;
+    struct history_status h = {0};
+    const struct api_backend *be = a->be;
+    if (!history_exists(a) || !be->history_status(be->ctx, &h)) {
+        return true;
+    }
+    bool any = stats_log_at(a->stats, stats_log_first(a->stats), &oldest);
+    int64_t since = any ? oldest.unix_us : INT64_MAX;
+    return since <= span.from_us || h.oldest_unix == 0 || h.oldest_unix * 1000000 >= since;
+}
+
 void tally_log(struct api *a, struct span_of_time span, enum tally_key key, enum tally_of of,
                struct tally *out)
 {

@@ -21,6 +21,10 @@ struct tally {
     } upstream[STATS_UPSTREAM_ROWS]; /* only for TALLY_UPSTREAMS */
 };
 
+/* Does the log in memory reach back to the span's beginning? Also true where there is no history
+ * that would reach further. */
+bool tally_covers(const struct api *a, struct span_of_time span);
+
 /* Fills *out, and a->scratch with the keys (names in wire form, 16 octets of an address). */
 void tally_log(struct api *a, struct span_of_time span, enum tally_key key, enum tally_of of,
                struct tally *out);

@@ -8,8 +8,8 @@ static void reply_session(struct call *c, int status, const char *message)
 {
     const struct session *s = c->session;
     bool open = !auth_password_exists(c->api), valid = open || s != NULL;
-    json_t *session = json_pack("{s:b, s:b, s:s?}", "valid", (int)valid, "totp", 0, "sid",
-                                s && !s->bearer ? s->sid : NULL);
+    json_t *session = json_pack("{s:b, s:b, s:s?}", "valid", (int)valid, "totp",
+                                auth_totp_enabled(c->api), "sid", s && !s->bearer ? s->sid : NULL);
     if (s && !s->bearer) {
         json_object_set_new(session, "csrf", json_string(s->csrf));
     }
@@ -38,7 +38,7 @@ void view_auth_post(struct call *c)
     static const char *const messages[] = {
         [CREDENTIAL_WRONG] = "password incorrect",       [CREDENTIAL_UNSET] = "no password set",
         [CREDENTIAL_PASSWORD] = "password correct",      [CREDENTIAL_APP] = "app-password correct",
-        [CREDENTIAL_READ_ONLY] = "app-password correct",
+        [CREDENTIAL_READ_ONLY] = "app-password correct", [CREDENTIAL_LOCAL] = "password correct",
     };
     const json_t *password = json_object_get(c->body, "password");
     if (!auth_password_exists(c->api)) {
@@ -61,6 +61,9 @@ void view_auth_post(struct call *c)
     c->session = NULL;
     if (credential == CREDENTIAL_WRONG) {
         reply_session(c, 401, messages[credential]);
+        return;
+    }
+    if (credential == CREDENTIAL_PASSWORD && !auth_check_totp(c)) {
         return;
     }
     c->session = auth_open_session(c, credential);

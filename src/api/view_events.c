@@ -70,7 +70,7 @@ static void write_queries(struct feed *f, struct piece *p, usec_t now)
     piece_text(p, "event: queries\ndata: {\"queries\":[");
     for (uint64_t id = next - 1;
          id >= since && written < ROWS_MAX && piece_room(p) >= 2 * ROW_OCTETS; id--) {
-        json_t *row = stats_log_at(s, id, &e) ? query_object(f->api, &e) : NULL;
+        json_t *row = stats_log_at(s, id, &e) ? query_object(f->api, &e, NULL) : NULL;
         if (!row) {
             break;
         }

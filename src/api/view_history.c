@@ -4,7 +4,7 @@
 #include "api/routes.h"
 #include "api/summary.h"
 
-static json_t *slot_object(const struct stats_slot *slot)
+json_t *slot_object(const struct stats_slot *slot)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I}", "timestamp", (json_int_t)slot->start_unix,
                      "total", (json_int_t)slot->total, "cached",

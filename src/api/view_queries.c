@@ -1,7 +1,8 @@
 /*
  * The query log, newest first, as a stream: a page of a hundred rows and an export of all go the
- * same way, and neither needs a buffer for more than a few rows. The cursor is the highest id of
- * the first page; entries that come later do not move the pages.
+ * same way, and neither needs a buffer for more than a few rows. First come the rows in memory,
+ * then, where the memory ends, those of the history; ids are the same in both. The cursor is the
+ * highest id of the first page; entries that come later do not move the pages.
  */
 #include <string.h>
 
@@ -15,13 +16,18 @@ enum {
     SCAN_AT_ONCE = 8192 /* entries looked at before others get their turn */
 };
 
-json_t *query_object(struct api *a, const struct stats_log_entry *e)
+enum phase { HEAD, MEMORY, HISTORY, TAIL, END };
+
+json_t *query_object(struct api *a, const struct stats_log_entry *e, const char *upstream)
 {
-    char client[IP_TEXT_MAX], name[DNS_NAME_TEXT], upstream[300], type[16];
+    char client[IP_TEXT_MAX], name[DNS_NAME_TEXT], text[300], type[16];
     const char *list = e->list_id ? list_name_of(a, e->list_id) : NULL;
     ip_format(&e->client, client);
     client_name_of(a, &e->client, name);
-    upstream_text(a->stats, e->upstream, upstream);
+    if (!upstream) {
+        upstream_text(a->stats, e->upstream, text);
+        upstream = text;
+    }
     return json_pack(
         "{s:I, s:o, s:s, s:o, s:o, s:s, s:{s:s, s:o}, s:s, s:{s:s, s:o}, s:o, s:o, s:{s:i, s:o}}",
         "id", (json_int_t)e->id, "time", json_rounded((double)e->unix_us / 1e6), "type",
@@ -35,10 +41,89 @@ json_t *query_object(struct api *a, const struct stats_log_entry *e)
         e->ede >= 0 ? json_text_or_null(list) : json_null());
 }
 
-static enum feed_step write_end(struct feed *f, struct piece *p)
+/* --- one row in each form --------------------------------------------------------------------- */
+
+static void csv_char(struct piece *p, char c)
+{
+    if (piece_room(p) > 0) {
+        p->buf[p->len++] = c;
+    }
+}
+
+/* In quotes. A text that a spreadsheet would take for a formula gets an apostrophe before it. */
+static void csv_field(struct piece *p, const json_t *value, bool last)
+{
+    const char *text = json_string_value(value);
+    if (json_is_number(value)) {
+        (void)piece_json(p, json_incref((json_t *)(uintptr_t)value));
+    } else if (text) {
+        csv_char(p, '"');
+        if (text[0] != '\0' && strchr("=+-@\t\r", text[0])) {
+            csv_char(p, '\'');
+        }
+        for (; *text; text++) {
+            if (*text == '"') {
+                csv_char(p, '"');
+            }
+            csv_char(p, *text);
+        }
+        csv_char(p, '"');
+    }
+    piece_text(p, last ? "\r\n" : ",");
+}
+
+static void write_csv(struct piece *p, const json_t *row)
+{
+    static const char *const fields[][2] = {
+        {"time", NULL},     {"domain", NULL},   {"type", NULL},    {"status", NULL},
+        {"client", "ip"},   {"client", "name"}, {"reply", "type"}, {"reply", "time"},
+        {"upstream", NULL}, {"cname", NULL},    {"list_id", NULL}, {"id", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        const json_t *value = json_object_get(row, fields[i][0]);
+        value = fields[i][1] ? json_object_get(value, fields[i][1]) : value;
+        csv_field(p, value, i + 1 == ARRAY_LEN(fields));
+    }
+}
+
+static void write_row(struct feed *f, struct piece *p, json_t *row)
+{
+    switch (f->queries.form) {
+    case WRITE_JSON:
+        piece_text(p, f->queries.any ? "," : "");
+        (void)piece_json(p, row);
+        break;
+    case WRITE_LINES:
+        (void)piece_json(p, row);
+        piece_text(p, "\n");
+        break;
+    case WRITE_CSV:
+        write_csv(p, row);
+        json_decref(row);
+        break;
+    }
+    f->queries.any = true;
+}
+
+/* --- head and tail ---------------------------------------------------------------------------- */
+
+static void write_head(struct feed *f, struct piece *p)
+{
+    if (f->queries.form == WRITE_JSON) {
+        piece_text(p, "{\"queries\":[");
+    } else if (f->queries.form == WRITE_CSV) {
+        piece_text(p, "time,domain,type,status,client_ip,client_name,reply,reply_s,upstream,alias,"
+                      "list_id,id\r\n");
+    }
+}
+
+static void write_tail(struct feed *f, struct piece *p)
 {
     char tail[256];
     struct strbuf text;
+    if (f->queries.form != WRITE_JSON) {
+        return;
+    }
     strbuf_init(&text, tail, sizeof tail);
     strbuf_printf(
         &text,
@@ -48,14 +133,15 @@ static enum feed_step write_end(struct feed *f, struct piece *p)
     piece_text(p, tail);
     (void)piece_json(p, json_rounded(f->queries.took));
     piece_text(p, "}");
-    f->phase = 2;
-    return FEED_MORE;
 }
 
+/* --- the rows --------------------------------------------------------------------------------- */
+
 /* One entry further; writes it if it is on the page. */
-static void step(struct feed *f, struct piece *p, const struct stats_log_entry *e)
+static void step(struct feed *f, struct piece *p, const struct stats_log_entry *e,
+                 const char *upstream)
 {
-    if (!query_filter_takes(f->api, &f->queries.filter, e)) {
+    if (!query_filter_takes(f->api, &f->queries.filter, e, upstream)) {
         return;
     }
     f->queries.matched++;
@@ -63,139 +149,176 @@ static void step(struct feed *f, struct piece *p, const struct stats_log_entry *
         f->queries.skip--;
     } else if (f->queries.left > 0) {
         f->queries.left--;
-        json_t *row = query_object(f->api, e);
+        json_t *row = query_object(f->api, e, upstream);
         if (row) {
-            piece_text(p, f->queries.any ? "," : "");
-            f->queries.any = true;
-            (void)piece_json(p, row);
+            write_row(f, p, row);
         }
     }
 }
 
-static bool page_is_full(const struct feed *f)
+/* Nothing more to find out: the page is full, and how many there are is known. */
+static bool is_through(const struct feed *f)
 {
-    return f->queries.left == 0 && f->queries.filter.everything;
+    return f->queries.left == 0 && (f->queries.filter.everything || f->queries.form != WRITE_JSON);
+}
+
+/* Do rows that are wanted lie before those in memory? */
+static bool goes_on_in_history(const struct feed *f)
+{
+    struct stats_log_entry oldest;
+    const struct stats *s = f->api->stats;
+    return f->queries.disk != DISK_NO && f->queries.left > 0 && history_exists(f->api) &&
+           (!stats_log_at(s, stats_log_first(s), &oldest) ||
+            oldest.unix_us >= f->queries.filter.span.from_us);
+}
+
+static void begin_history(struct feed *f)
+{
+    struct history_ask ask;
+    const struct api_backend *be = f->api->be;
+    query_filter_ask(f->api, &f->queries.filter, &ask);
+    ask.before = f->queries.next + 1;
+    ask.time_us = (f->queries.form != WRITE_JSON     ? 3600
+                   : f->queries.disk == DISK_BRIEFLY ? 3
+                                                     : 30) *
+                  USEC_PER_SEC;
+    f->job = be->history_open(be->ctx, &ask);
+    f->queries.row = 0;
+    f->phase = f->job ? HISTORY : TAIL;
+}
+
+static void fill_from_memory(struct feed *f, struct piece *p)
+{
+    struct stats_log_entry e;
+    for (int n = 0; n < SCAN_AT_ONCE && piece_room(p) >= ROW_OCTETS; n++) {
+        if (is_through(f)) {
+            f->phase = TAIL;
+            return;
+        }
+        if (!stats_log_at(f->api->stats, f->queries.next, &e)) {
+            if (goes_on_in_history(f)) {
+                begin_history(f);
+            } else {
+                f->phase = TAIL;
+            }
+            return;
+        }
+        f->queries.next--;
+        step(f, p, &e, NULL);
+    }
+}
+
+static enum feed_step fill_from_history(struct feed *f, struct piece *p)
+{
+    const struct api_backend *be = f->api->be;
+    const struct history_result *r;
+    enum history_state state = be->history_poll(be->ctx, f->job, &r);
+    if (state == HISTORY_WORKING) {
+        return FEED_LATER;
+    }
+    while (f->queries.row < r->rows && f->queries.left > 0) {
+        if (piece_room(p) < ROW_OCTETS) {
+            return FEED_MORE;
+        }
+        const struct history_row *row = &r->row[f->queries.row++];
+        step(f, p, &row->entry, row->upstream);
+    }
+    if (state == HISTORY_DONE || f->queries.left == 0) {
+        /* There may be one more: how many there are in all would take a look at each row. */
+        f->queries.matched += state != HISTORY_DONE || r->partial || f->queries.row < r->rows;
+        feed_drop_history(f);
+        f->phase = TAIL;
+        return FEED_MORE;
+    }
+    f->queries.row = 0;
+    be->history_next(be->ctx, f->job);
+    return FEED_LATER;
 }
 
 static enum feed_step fill(struct feed *f, struct piece *p, usec_t now)
 {
-    struct stats_log_entry e;
     (void)now;
-    if (f->phase == 0) {
-        piece_text(p, "{\"queries\":[");
-        f->phase = 1;
+    switch ((enum phase)f->phase) {
+    case HEAD:
+        write_head(f, p);
+        f->phase = MEMORY;
+        fill_from_memory(f, p);
+        return FEED_MORE;
+    case MEMORY:
+        fill_from_memory(f, p);
+        return FEED_MORE;
+    case HISTORY:
+        return fill_from_history(f, p);
+    case TAIL:
+        /* Without a filter every entry counts, and what is left need not be looked at. */
+        f->queries.matched = f->queries.filter.everything ? f->queries.total : f->queries.matched;
+        write_tail(f, p);
+        f->phase = END;
+        return FEED_MORE;
+    case END:
+        break;
     }
-    if (f->phase == 2) {
-        return FEED_END;
-    }
-    for (int n = 0; n < SCAN_AT_ONCE; n++) {
-        if (piece_room(p) < ROW_OCTETS) {
-            return FEED_MORE;
-        }
-        if (page_is_full(f) || !stats_log_at(f->api->stats, f->queries.next, &e)) {
-            /* Without a filter every entry counts, and what is left need not be looked at. */
-            f->queries.matched =
-                f->queries.filter.everything ? f->queries.total : f->queries.matched;
-            return write_end(f, p);
-        }
-        f->queries.next--;
-        step(f, p, &e);
-    }
-    return FEED_MORE;
+    return FEED_END;
 }
 
-void view_queries(struct call *c)
+/* Rows in memory, and those of the history that are not in memory any more. */
+static uint64_t count_rows(const struct api *a, bool with_history)
+{
+    uint64_t first = stats_log_first(a->stats), next = stats_log_next(a->stats);
+    struct history_status h = {0};
+    if (!with_history || !history_exists(a) || !a->be->history_status(a->be->ctx, &h)) {
+        return next - first;
+    }
+    uint64_t both = h.newest_id >= first ? h.newest_id - first + 1 : 0;
+    return next - first + (h.rows > both ? h.rows - both : 0);
+}
+
+static struct feed *open_log(struct call *c, const char *content_type, uint64_t length)
 {
     const struct stats *s = c->api->stats;
     uint64_t newest = stats_log_next(s) - 1;
     int64_t asked = param_number(c, "cursor", 0, INT64_MAX / 2, INT64_MAX / 2);
-    uint64_t cursor = (uint64_t)asked < newest ? (uint64_t)asked : newest;
-    struct feed *f = feed_open(c, "application/json; charset=utf-8", fill);
+    struct feed *f = feed_open(c, content_type, fill);
+    char disk[8];
     if (!f) {
-        return;
+        return NULL;
     }
     list_names_load(c->api);
     query_filter_read(c, &f->queries.filter);
-    f->queries.cursor = cursor;
-    f->queries.next = cursor;
+    f->queries.cursor = (uint64_t)asked < newest ? (uint64_t)asked : newest;
+    f->queries.next = f->queries.cursor;
     f->queries.skip = (uint64_t)param_number(c, "start", 0, INT32_MAX, 0);
-    f->queries.left = (uint64_t)param_number(c, "length", 0, INT32_MAX, LENGTH_DEFAULT);
-    f->queries.total = newest + 1 - stats_log_first(s);
+    f->queries.left = length;
+    f->queries.disk = !param_text(c, "disk", disk, sizeof disk) ? DISK_BRIEFLY
+                      : param_bool(c, "disk", false)            ? DISK_YES
+                                                                : DISK_NO;
+    f->queries.total = count_rows(c->api, f->queries.disk != DISK_NO);
     f->queries.took = call_took(c);
+    return f;
 }
 
-/* --- what a person may type into the filters ------------------------------------------------- */
-
-enum { SUGGESTIONS = 30 };
-
-static json_t *words_of_statuses(void)
+void view_queries(struct call *c)
 {
-    json_t *array = json_array();
-    for (int i = 0; i < QUERY_STATUS_COUNT; i++) {
-        const char *name = query_status_name((enum query_status)i);
-        bool repeated = false;
-        for (int k = 0; k < i; k++) {
-            repeated = repeated || strcmp(name, query_status_name((enum query_status)k)) == 0;
-        }
-        if (!repeated) {
-            json_array_append_new(array, json_string(name));
-        }
-    }
-    return array;
+    (void)open_log(c, "application/json; charset=utf-8",
+                   (uint64_t)param_number(c, "length", 0, INT32_MAX, LENGTH_DEFAULT));
 }
 
-static void add_names(struct call *c, json_t *array, bool blocked)
+void view_export(struct call *c)
 {
-    uint32_t n = stats_top_names(c->api->stats, blocked, c->api->names, SUGGESTIONS);
-    for (uint32_t i = 0; i < n; i++) {
-        json_array_append_new(array, json_name(&c->api->names[i].name));
+    char format[16] = "csv";
+    (void)param_text(c, "format", format, sizeof format);
+    bool lines = strcmp(format, "jsonl") == 0;
+    if (!lines && strcmp(format, "csv") != 0) {
+        reply_error(c, 400, "bad_request", "Unknown format", "format=csv or format=jsonl");
+        return;
     }
-}
-
-static void add_clients(struct call *c, json_t *ips, json_t *names)
-{
-    struct stats_client clients[SUGGESTIONS];
-    uint32_t n = stats_top_clients(c->api->stats, false, clients, SUGGESTIONS);
-    for (uint32_t i = 0; i < n; i++) {
-        char text[DNS_NAME_TEXT];
-        ip_format(&clients[i].addr, text);
-        json_array_append_new(ips, json_string(text));
-        client_name_of(c->api, &clients[i].addr, text);
-        if (text[0]) {
-            json_array_append_new(names, json_text(text));
-        }
+    struct feed *f = open_log(c, lines ? "application/x-ndjson" : "text/csv; charset=utf-8",
+                              (uint64_t)param_number(c, "length", 0, INT64_MAX / 2, INT64_MAX / 2));
+    if (f) {
+        f->queries.form = lines ? WRITE_LINES : WRITE_CSV;
+        f->filler = '\0';
+        reply_header(c, "Content-Disposition",
+                     lines ? "attachment; filename=\"queries.jsonl\""
+                           : "attachment; filename=\"queries.csv\"");
     }
-}
-
-static json_t *upstreams_array(const struct stats *s)
-{
-    json_t *array = json_pack("[s, s, s]", "blocklist", "cache", "permitted");
-    for (int row = 0; row < STATS_UPSTREAM_ROWS; row++) {
-        char text[300];
-        upstream_text(s, row, text);
-        if (text[0]) {
-            json_array_append_new(array, json_text(text));
-        }
-    }
-    return array;
-}
-
-void view_suggestions(struct call *c)
-{
-    json_t *domains = json_array(), *ips = json_array(), *names = json_array(),
-           *types = json_array(), *replies = json_array();
-    add_names(c, domains, true);
-    add_names(c, domains, false);
-    add_clients(c, ips, names);
-    for (int i = 0; i < STATS_TYPE_COUNT; i++) {
-        json_array_append_new(types, json_string(query_type_name((enum query_type)i)));
-    }
-    for (int i = 0; i < REPLY_COUNT; i++) {
-        json_array_append_new(replies, json_string(query_reply_name((enum query_reply)i)));
-    }
-    reply_json(c, 200,
-               json_pack("{s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:[s]}}", "suggestions", "domain",
-                         domains, "client_ip", ips, "client_name", names, "upstream",
-                         upstreams_array(c->api->stats), "type", types, "status",
-                         words_of_statuses(), "reply", replies, "dnssec", "UNKNOWN"));
 }

@@ -44,6 +44,36 @@ static json_t *window_object(const struct stats *s)
                      (json_int_t)(last.start_unix + 10));
 }
 
+/* What the page may use here. */
+static json_t *features_array(const struct call *c)
+{
+    const struct api_backend *be = c->api->be;
+    const struct {
+        const char *name;
+        bool there;
+    } rows[] = {
+        {"check", true},
+        {"events", true},
+        {"timed_rules", true},
+        {"lists", true},
+        {"ranges", true},
+        {"update", true},
+        {"owner", true},
+        {"export", true},
+        {"keys", be->key_new != NULL},
+        {"totp", be->totp_set != NULL},
+        {"preview", be->preview_start != NULL},
+        {"history", history_exists(c->api)},
+    };
+    json_t *array = json_array();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].there) {
+            json_array_append_new(array, json_string(rows[i].name));
+        }
+    }
+    return array;
+}
+
 void view_status(struct call *c)
 {
     struct api_system sys = {0};
@@ -52,15 +82,13 @@ void view_status(struct call *c)
     c->api->be->gauges(c->api->be->ctx, &g);
     const char *version = c->api->cfg->version;
     json_t *body = json_pack(
-        "{s:s, s:o, s:I, s:o, s:i, s:o, s:o, s:{s:I, s:I}, s:[s, s, s, s], s:[s, s, s, s, s, s, "
-        "s]}",
-        "version", version[0] == 'v' ? version + 1 : version, "time",
-        json_rounded((double)c->unix_us / 1e6), "uptime",
-        (json_int_t)((c->now - c->api->start) / USEC_PER_SEC), "window",
+        "{s:s, s:o, s:I, s:o, s:i, s:o, s:o, s:{s:I, s:I}, s:[s, s, s, s], s:o}", "version",
+        version[0] == 'v' ? version + 1 : version, "time", json_rounded((double)c->unix_us / 1e6),
+        "uptime", (json_int_t)((c->now - c->api->start) / USEC_PER_SEC), "window",
         window_object(c->api->stats), "frequency_s", 60, "lists", lists_object(c, &g), "upstream",
         upstream_object(c->api->stats), "memory", "resident", (json_int_t)(sys.process_ram * 1024),
-        "lists", (json_int_t)g.image_octets, "spans", "1h", "24h", "7d", "30d", "features", "check",
-        "events", "timed_rules", "lists", "ranges", "update", "owner");
+        "lists", (json_int_t)g.image_octets, "spans", "1h", "24h", "7d", "30d", "features",
+        features_array(c));
     add_blocking(c, body);
     reply_json(c, 200, body);
 }

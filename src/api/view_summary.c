@@ -131,8 +131,8 @@ void view_query_types(struct call *c)
     reply_json(c, 200, json_pack("{s:o}", "types", types_object(&t)));
 }
 
-/* Pi-hole reads these from its database; we have hours for 31 days, and clients for one. */
-void view_database_summary(struct call *c)
+/* Without a history: hours for 31 days, and clients for one. */
+void view_summary_of_hours(struct call *c)
 {
     const struct stats *s = c->api->stats;
     struct span_of_time span = param_span(c);

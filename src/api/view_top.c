@@ -1,6 +1,6 @@
 /*
  * Top lists: of the last 24 hours from the tables that are kept for it, of any other span (from,
- * until) from the query log.
+ * until) from the query log in memory or, where that does not reach back so far, from the history.
  */
 #include <string.h>
 
@@ -55,6 +55,10 @@ void view_top_domains(struct call *c)
     struct span_of_time span = param_span(c);
     bool blocked = param_bool(c, "blocked", false);
     uint32_t n = asked_count(c);
+    if (span.given && !tally_covers(c->api, span)) {
+        view_database_domains(c);
+        return;
+    }
     if (span.given) {
         top_names_of_span(c, span, blocked, n);
         return;
@@ -99,6 +103,10 @@ void view_top_clients(struct call *c)
     struct span_of_time span = param_span(c);
     bool blocked = param_bool(c, "blocked", false);
     uint32_t n = asked_count(c);
+    if (span.given && !tally_covers(c->api, span)) {
+        view_database_clients(c);
+        return;
+    }
     if (span.given) {
         top_clients_of_span(c, span, blocked, n);
         return;

@@ -4,19 +4,19 @@
 #include "api/summary.h"
 #include "api/tally.h"
 
-static json_t *row(const char *ip, const char *name, int port, uint64_t count, double response,
-                   double variance)
+json_t *upstream_row(const char *ip, const char *name, int port, uint64_t count, double response,
+                     double variance)
 {
     return json_pack("{s:s, s:o, s:i, s:I, s:{s:o, s:o}}", "ip", ip, "name", json_text(name),
                      "port", port, "count", (json_int_t)count, "statistics", "response",
                      json_rounded(response), "variance", json_real(variance));
 }
 
-static json_t *fixed_rows(uint64_t blocked, uint64_t cached)
+json_t *upstream_fixed_rows(uint64_t blocked, uint64_t cached)
 {
     json_t *rows = json_array();
-    json_array_append_new(rows, row("blocklist", "blocklist", -1, blocked, 0, 0));
-    json_array_append_new(rows, row("cache", "cache", -1, cached, 0, 0));
+    json_array_append_new(rows, upstream_row("blocklist", "blocklist", -1, blocked, 0, 0));
+    json_array_append_new(rows, upstream_row("cache", "cache", -1, cached, 0, 0));
     return rows;
 }
 
@@ -25,8 +25,9 @@ static void add_upstream(json_t *rows, const struct stats_upstream_use *use)
     char ip[IP_TEXT_MAX];
     if (use->current || use->count > 0) {
         ip_format(&use->upstream.endpoint.addr, ip);
-        json_array_append_new(rows, row(ip, use->upstream.name, use->upstream.endpoint.port,
-                                        use->count, use->response_s, use->variance_s2));
+        json_array_append_new(rows,
+                              upstream_row(ip, use->upstream.name, use->upstream.endpoint.port,
+                                           use->count, use->response_s, use->variance_s2));
     }
 }
 
@@ -42,7 +43,7 @@ static void upstreams_of_span(struct call *c, struct span_of_time span)
     struct tally t;
     struct stats_upstream_use use;
     tally_log(c->api, span, TALLY_UPSTREAMS, TALLY_ALL, &t);
-    json_t *rows = fixed_rows(t.blocked, t.cached);
+    json_t *rows = upstream_fixed_rows(t.blocked, t.cached);
     for (uint32_t i = 0; i < STATS_UPSTREAM_ROWS; i++) {
         if (!stats_upstream_at(c->api->stats, i, &use)) {
             continue;
@@ -63,12 +64,16 @@ void view_upstreams(struct call *c)
     struct span_of_time span = param_span(c);
     struct stats_totals t;
     struct stats_upstream_use use;
+    if (span.given && !tally_covers(c->api, span)) {
+        view_database_upstreams(c);
+        return;
+    }
     if (span.given) {
         upstreams_of_span(c, span);
         return;
     }
     stats_day(c->api->stats, &t);
-    json_t *rows = fixed_rows(t.outcome[OUTCOME_BLOCKED], summary_cached(t.outcome));
+    json_t *rows = upstream_fixed_rows(t.outcome[OUTCOME_BLOCKED], summary_cached(t.outcome));
     for (uint32_t i = 0; i < STATS_UPSTREAM_ROWS; i++) {
         if (stats_upstream_at(c->api->stats, i, &use)) {
             add_upstream(rows, &use);

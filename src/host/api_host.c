@@ -66,7 +66,7 @@ static enum api_credential check_password(void *ctx, struct span password)
 {
     struct api_host *h = ctx;
     if (token_matches(&h->d->token, password)) {
-        return CREDENTIAL_PASSWORD;
+        return CREDENTIAL_LOCAL;
     }
     return passwords_check(h->passwords, password);
 }
@@ -90,6 +90,16 @@ static uint32_t list_keys(void *ctx, struct api_key_info *out, uint32_t max)
 static enum err delete_key(void *ctx, uint32_t id)
 {
     return passwords_key_delete(((struct api_host *)ctx)->passwords, id);
+}
+
+static bool get_totp(void *ctx, uint8_t secret[TOTP_SECRET_OCTETS])
+{
+    return passwords_totp_get(((struct api_host *)ctx)->passwords, secret);
+}
+
+static enum err set_totp(void *ctx, const uint8_t secret[TOTP_SECRET_OCTETS])
+{
+    return passwords_totp_set(((struct api_host *)ctx)->passwords, secret);
 }
 
 /* ---- What is going on. ---- */
@@ -392,6 +402,8 @@ static void fill_backend(struct api_host *h)
                                       .key_new = new_key,
                                       .key_list = list_keys,
                                       .key_delete = delete_key,
+                                      .totp_get = get_totp,
+                                      .totp_set = set_totp,
                                       .system = get_system,
                                       .gauges = get_gauges,
                                       .snapshot = get_snapshot,

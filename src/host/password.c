@@ -23,15 +23,19 @@ enum {
     LINE_MAX_OCTETS = 512,
     FILE_OCTETS_MAX = 64 * 1024,
     ID_DIGITS = 6,
-    SECRET_CHARS = 28
+    SECRET_CHARS = 28,
+    ENTRIES_MAX = PASSWORD_KEYS_MAX + 2 /* the password, the secret of one-time passwords */
 };
 
 static const char file_name[] = "passwords";
 static const char key_prefix[] = "shk-";
 
-enum kind { KIND_PASSWORD, KIND_APP, KIND_READ };
+enum kind { KIND_PASSWORD, KIND_APP, KIND_READ, KIND_TOTP };
 
-static const char *const kind_names[] = {"password", "app", "read"};
+static const char *const kind_names[] = {"password", "app", "read", "totp"};
+static const char totp_prefix[] = "$totp$"; /* in place of a hash: the secret in base32 */
+
+#define TOTP_ID 1 /* ids of app passwords have six digits */
 
 struct entry {
     enum kind kind;
@@ -43,8 +47,8 @@ struct entry {
 
 struct passwords {
     struct store *store;
-    char *plain;                               /* out of plain_file; NULL: none */
-    struct entry entry[PASSWORD_KEYS_MAX + 1]; /* [0] is the password */
+    char *plain;                     /* out of plain_file; NULL: none */
+    struct entry entry[ENTRIES_MAX]; /* [0] is the password */
     uint32_t count;
 };
 
@@ -157,13 +161,20 @@ static bool read_number(const char *text, uint64_t max, uint64_t *out)
 
 static bool read_kind(const char *text, enum kind *out)
 {
-    for (int i = 0; i <= KIND_READ; i++) {
+    for (int i = 0; i <= KIND_TOTP; i++) {
         if (strcmp(text, kind_names[i]) == 0) {
             *out = (enum kind)i;
             return true;
         }
     }
     return false;
+}
+
+static bool read_totp(const char *hash, uint8_t secret[TOTP_SECRET_OCTETS])
+{
+    size_t prefix = strlen(totp_prefix);
+    return strncmp(hash, totp_prefix, prefix) == 0 &&
+           totp_secret_parse(span_str(hash + prefix), secret) == ERR_OK;
 }
 
 /* KIND:ID:CREATED:NAME:HASH */
@@ -182,7 +193,9 @@ static bool read_entry(char *line, struct entry *out)
     out->created_unix = (int64_t)created_value;
     memcpy(out->name, name, strlen(name) + 1);
     memcpy(out->hash, hash, strlen(hash) + 1);
-    return (out->kind == KIND_PASSWORD) == (out->id == 0);
+    uint8_t secret[TOTP_SECRET_OCTETS];
+    return (out->kind == KIND_PASSWORD) == (out->id == 0) &&
+           (out->kind != KIND_TOTP || read_totp(hash, secret));
 }
 
 static bool read_all(struct passwords *p, char *text)
@@ -190,7 +203,7 @@ static bool read_all(struct passwords *p, char *text)
     p->count = 0;
     while (*text) {
         char *end = strchr(text, '\n');
-        if (!end || p->count > PASSWORD_KEYS_MAX) {
+        if (!end || p->count == ENTRIES_MAX) {
             return false;
         }
         *end = '\0';
@@ -206,7 +219,7 @@ static bool read_all(struct passwords *p, char *text)
 
 static enum err save(const struct passwords *p)
 {
-    char text[(PASSWORD_KEYS_MAX + 1) * LINE_MAX_OCTETS];
+    char text[ENTRIES_MAX * LINE_MAX_OCTETS];
     struct strbuf s;
     strbuf_init(&s, text, sizeof text);
     for (uint32_t i = 0; i < p->count; i++) {
@@ -344,10 +357,15 @@ void passwords_close(struct passwords *p)
 
 /* --- checking -------------------------------------------------------------------------------- */
 
+static bool is_key(const struct entry *e)
+{
+    return e->kind == KIND_APP || e->kind == KIND_READ;
+}
+
 static struct entry *find_key(struct passwords *p, uint32_t id)
 {
     for (uint32_t i = 0; i < p->count; i++) {
-        if (p->entry[i].kind != KIND_PASSWORD && p->entry[i].id == id) {
+        if (is_key(&p->entry[i]) && p->entry[i].id == id) {
             return &p->entry[i];
         }
     }
@@ -437,6 +455,39 @@ static enum err fill_key(struct passwords *p, struct entry *e, char secret[API_K
     return err == ERR_OK ? make_hash(secret, e->hash) : err;
 }
 
+/* When the password is in a file of its own, the first line still wants one. */
+static enum err want_first(struct passwords *p)
+{
+    char unused[PASSWORD_TEXT];
+    if (p->count > 0) {
+        return ERR_OK;
+    }
+    enum err e = make_text(unused, 20);
+    e = e == ERR_OK ? set_first(p, unused) : e;
+    explicit_bzero(unused, sizeof unused);
+    return e;
+}
+
+static enum err add_entry(struct passwords *p, const struct entry *e)
+{
+    if (p->count == ENTRIES_MAX) {
+        return ERR_LIMIT;
+    }
+    p->entry[p->count++] = *e;
+    enum err err = save(p);
+    p->count -= err != ERR_OK;
+    return err;
+}
+
+static uint32_t count_keys(const struct passwords *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->count; i++) {
+        n += is_key(&p->entry[i]);
+    }
+    return n;
+}
+
 enum err passwords_key_new(struct passwords *p, const char *name, bool read_only,
                            char secret[API_KEY_TEXT], uint32_t *id)
 {
@@ -445,31 +496,17 @@ enum err passwords_key_new(struct passwords *p, const char *name, bool read_only
     if (!good_name(name)) {
         return ERR_FORMAT;
     }
-    if (p->count == 0) { /* the password is in a file of its own; the first line still wants one */
-        char unused[PASSWORD_TEXT];
-        enum err first = make_text(unused, 20);
-        first = first == ERR_OK ? set_first(p, unused) : first;
-        explicit_bzero(unused, sizeof unused);
-        if (first != ERR_OK) {
-            return first;
-        }
-    }
-    if (p->count > PASSWORD_KEYS_MAX) {
-        return ERR_LIMIT;
+    enum err err = want_first(p);
+    if (err == ERR_OK && count_keys(p) >= PASSWORD_KEYS_MAX) {
+        err = ERR_LIMIT;
     }
     memcpy(e.name, name, strlen(name) + 1);
-    enum err err = fill_key(p, &e, secret);
-    if (err != ERR_OK) {
-        return err;
+    err = err == ERR_OK ? fill_key(p, &e, secret) : err;
+    err = err == ERR_OK ? add_entry(p, &e) : err;
+    if (err == ERR_OK) {
+        *id = e.id;
     }
-    p->entry[p->count++] = e;
-    err = save(p);
-    if (err != ERR_OK) {
-        p->count--;
-        return err;
-    }
-    *id = e.id;
-    return ERR_OK;
+    return err;
 }
 
 uint32_t passwords_key_list(const struct passwords *p, struct api_key_info *out, uint32_t max)
@@ -477,7 +514,7 @@ uint32_t passwords_key_list(const struct passwords *p, struct api_key_info *out,
     uint32_t n = 0;
     for (uint32_t i = 0; i < p->count && n < max; i++) {
         const struct entry *e = &p->entry[i];
-        if (e->kind != KIND_PASSWORD) {
+        if (is_key(e)) {
             out[n] = (struct api_key_info){
                 .id = e->id, .read_only = e->kind == KIND_READ, .created_unix = e->created_unix};
             memcpy(out[n].name, e->name, strlen(e->name) + 1);
@@ -487,12 +524,8 @@ uint32_t passwords_key_list(const struct passwords *p, struct api_key_info *out,
     return n;
 }
 
-enum err passwords_key_delete(struct passwords *p, uint32_t id)
+static enum err remove_entry(struct passwords *p, struct entry *e)
 {
-    struct entry *e = find_key(p, id);
-    if (!e) {
-        return ERR_NOT_FOUND;
-    }
     struct passwords before = *p;
     memmove(e, e + 1, (size_t)(&p->entry[p->count] - (e + 1)) * sizeof *e);
     p->count--;
@@ -501,5 +534,54 @@ enum err passwords_key_delete(struct passwords *p, uint32_t id)
         *p = before;
     }
     explicit_bzero(&before, sizeof before);
+    return err;
+}
+
+enum err passwords_key_delete(struct passwords *p, uint32_t id)
+{
+    struct entry *e = find_key(p, id);
+    return e ? remove_entry(p, e) : ERR_NOT_FOUND;
+}
+
+/* --- one-time passwords ---------------------------------------------------------------------- */
+
+static struct entry *find_totp(struct passwords *p)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (p->entry[i].kind == KIND_TOTP) {
+            return &p->entry[i];
+        }
+    }
+    return NULL;
+}
+
+bool passwords_totp_get(struct passwords *p, uint8_t secret[TOTP_SECRET_OCTETS])
+{
+    const struct entry *e = find_totp(p);
+    return e && read_totp(e->hash, secret);
+}
+
+enum err passwords_totp_set(struct passwords *p, const uint8_t *secret)
+{
+    struct entry e = {
+        .kind = KIND_TOTP, .id = TOTP_ID, .created_unix = sys_unix_us() / 1000000, .name = "totp"};
+    char text[TOTP_SECRET_TEXT];
+    struct strbuf s;
+    struct entry *old = find_totp(p);
+    if (!secret) {
+        return old ? remove_entry(p, old) : ERR_OK;
+    }
+    totp_secret_format(secret, text);
+    strbuf_init(&s, e.hash, sizeof e.hash);
+    strbuf_str(&s, totp_prefix);
+    strbuf_str(&s, text);
+    if (!old) {
+        enum err err = want_first(p);
+        return err == ERR_OK ? add_entry(p, &e) : err;
+    }
+    struct entry before = *old;
+    *old = e;
+    enum err err = save(p);
+    *old = err == ERR_OK ? e : before;
     return err;
 }

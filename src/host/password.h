@@ -2,8 +2,9 @@
  * Passwords of the page and the API: kept as yescrypt hashes (crypt(5), $y$) in one file of mode
  * 0600, a line each:
  *
- *     KIND:ID:CREATED:NAME:HASH        KIND is "password", "app" or "read"; NAME has no ':' or
- * control characters
+ *     KIND:ID:CREATED:NAME:HASH        KIND is "password", "app", "read" or
+ *     "totp"; NAME has no ':' or control characters. The secret of one-time passwords cannot be a
+ *     hash, as codes are made of it: it stands there in base32 after "$totp$".
  *
  * Checking a password costs tens of milliseconds of CPU and 16 MiB of memory for that time, by
  * design. An app password is "shk-ID-SECRET", so only the line of its ID is tried. Not thread-safe:
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 #include "api/backend.h"
+#include "api/totp.h"
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/span.h"
@@ -52,5 +54,9 @@ MUST_CHECK enum err passwords_key_new(struct passwords *p, const char *name, boo
                                       char secret[API_KEY_TEXT], uint32_t *id);
 uint32_t passwords_key_list(const struct passwords *p, struct api_key_info *out, uint32_t max);
 MUST_CHECK enum err passwords_key_delete(struct passwords *p, uint32_t id);
+
+/* false: one-time passwords are off. */
+bool passwords_totp_get(struct passwords *p, uint8_t secret[TOTP_SECRET_OCTETS]);
+MUST_CHECK enum err passwords_totp_set(struct passwords *p, const uint8_t *secret); /* NULL: off */
 
 #endif

@@ -96,6 +96,47 @@ static enum err key_delete(void *ctx, uint32_t id)
     return ERR_NOT_FOUND;
 }
 
+static bool totp_get(void *ctx, uint8_t secret[20])
+{
+    struct api_fixture *f = ctx;
+    memcpy(secret, f->totp_secret, sizeof f->totp_secret);
+    return f->totp;
+}
+
+static enum err totp_set(void *ctx, const uint8_t secret[20])
+{
+    struct api_fixture *f = ctx;
+    f->totp = secret != NULL;
+    if (secret) {
+        memcpy(f->totp_secret, secret, sizeof f->totp_secret);
+    }
+    return ERR_OK;
+}
+
+static enum err preview_start(void *ctx, const char *url, const char **why)
+{
+    struct api_fixture *f = ctx;
+    if (strncmp(url, "http", 4) != 0) {
+        *why = "expected http or https";
+        return ERR_FORMAT;
+    }
+    f->preview.id++;
+    snprintf(f->preview.list.url, sizeof f->preview.list.url, "%s", url);
+    return ERR_OK;
+}
+
+static bool preview_get(void *ctx, struct api_preview *out)
+{
+    struct api_fixture *f = ctx;
+    *out = f->preview;
+    return f->preview.id > 0;
+}
+
+static void preview_end(void *ctx)
+{
+    ((struct api_fixture *)ctx)->preview.id = 0;
+}
+
 static void get_system(void *ctx, struct api_system *out)
 {
     *out = ((struct api_fixture *)ctx)->system;
@@ -241,6 +282,11 @@ static const struct api_backend platform = {
     .key_new = key_new,
     .key_list = key_list,
     .key_delete = key_delete,
+    .totp_get = totp_get,
+    .totp_set = totp_set,
+    .preview_start = preview_start,
+    .preview_get = preview_get,
+    .preview_end = preview_end,
     .system = get_system,
     .gauges = get_gauges,
     .snapshot = get_snapshot,

@@ -48,6 +48,10 @@ struct api_fixture {
     struct api_key_info key[4];
     uint32_t key_count;
 
+    bool totp;
+    uint8_t totp_secret[20];
+    struct api_preview preview;
+
     /* A session, after api_log_in. */
     char sid[32], csrf[32];
 };

@@ -1,5 +1,8 @@
 /* Who may: logging in, where the SID may stand, CSRF, keys, limits on failures, seats, Host and
  * Origin. */
+#include <stdio.h>
+
+#include "api/totp.h"
 #include "api_fixture.h"
 #include "unit.h"
 
@@ -640,6 +643,166 @@ static void tokens_do_not_repeat(void **state)
     }
 }
 
+/* --- one-time passwords ---------------------------------------------------------------------- */
+
+/* RFC 6238 appendix B, the last six of its eight digits. */
+static void codes_are_those_of_the_rfc(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t unix_s;
+        uint32_t code;
+    } rows[] = {{59, 287082},       {1111111109, 81804},  {1111111111, 50471},
+                {1234567890, 5924}, {2000000000, 279037}, {20000000000, 353130}};
+    const uint8_t *secret = (const uint8_t *)"12345678901234567890";
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(totp_code(secret, (uint64_t)rows[i].unix_s / 30), rows[i].code);
+    }
+    char text[TOTP_SECRET_TEXT];
+    uint8_t back[TOTP_SECRET_OCTETS];
+    totp_secret_format(secret, text);
+    assert_string_equal(text, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    assert_int_equal(totp_secret_parse(span_str("gezd-gnbv GY3TQOJQ GEZDGNBVGY3TQOJQ="), back),
+                     ERR_OK);
+    assert_memory_equal(back, secret, sizeof back);
+    static const char *const bad[] = {"", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ",
+                                      "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQG",
+                                      "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(totp_secret_parse(span_str(bad[i]), back), ERR_FORMAT);
+    }
+}
+
+static void a_code_counts_once_and_for_a_moment(void **state)
+{
+    (void)state;
+    const uint8_t *secret = (const uint8_t *)"12345678901234567890";
+    uint64_t last = 0, none = 0;
+    uint32_t code = totp_code(secret, 1000);
+    assert_int_equal(totp_check(secret, 30 * 998 + 29, code, &none), TOTP_BAD);
+    assert_int_equal(totp_check(secret, 30 * 999, code, &last), TOTP_GOOD);
+    assert_int_equal(totp_check(secret, 30 * 1000, code, &last), TOTP_USED);
+    assert_int_equal(totp_check(secret, 30 * 1001, totp_code(secret, 999), &last), TOTP_BAD);
+    assert_int_equal(totp_check(secret, 30 * 1001 + 29, code, &none), TOTP_GOOD);
+    none = 0;
+    assert_int_equal(totp_check(secret, 30 * 1002, code, &none), TOTP_BAD);
+}
+
+static uint32_t code_now(const struct api_fixture *f)
+{
+    return totp_code(f->totp_secret, (uint64_t)(f->stats.unix_us / 1000000) / 30);
+}
+
+static struct answer log_in_with(struct api_fixture *f, const char *password, const char *code)
+{
+    char body[128];
+    snprintf(body, sizeof body, "{\"password\":\"%s\"%s%s}", password, code ? ",\"totp\":" : "",
+             code ? code : "");
+    return api_ask(f, &(struct ask){.method = "POST", .target = "/api/auth", .body = body});
+}
+
+static void second_step_is_asked_for(void **state)
+{
+    struct api_fixture *f = *state;
+    char code[32];
+    f->totp = true;
+    struct answer a = log_in_with(f, FIXTURE_PASSWORD, NULL);
+    assert_int_equal(a.status, 400);
+    assert_text(&a, "error.message", "No 2FA token found in JSON payload");
+    answer_free(&a);
+    a = log_in_with(f, FIXTURE_PASSWORD, "null");
+    assert_int_equal(a.status, 400);
+    answer_free(&a);
+    snprintf(code, sizeof code, "%u", (code_now(f) + 1) % 1000000);
+    a = log_in_with(f, FIXTURE_PASSWORD, code);
+    assert_int_equal(a.status, 401);
+    assert_text(&a, "error.message", "Invalid 2FA token");
+    assert_string_equal(answer_header(&a, "Set-Cookie"), "");
+    answer_free(&a);
+    snprintf(code, sizeof code, "\"%06u\"", code_now(f));
+    a = log_in_with(f, FIXTURE_PASSWORD, code);
+    assert_int_equal(a.status, 200);
+    assert_true(json_is_true(json_at_path(a.json, "session.totp")));
+    answer_free(&a);
+    a = log_in_with(f, FIXTURE_PASSWORD, code);
+    assert_int_equal(a.status, 401);
+    assert_text(&a, "error.message", "Reused 2FA token");
+    answer_free(&a);
+    /* A wrong password says nothing of codes, and apps need none. */
+    a = log_in_with(f, "wrong_password", code);
+    assert_text(&a, "session.message", "password incorrect");
+    answer_free(&a);
+    a = log_in_with(f, FIXTURE_APP, NULL);
+    assert_int_equal(a.status, 200);
+    answer_free(&a);
+    /* The password alone is no key. */
+    assert_int_equal(status_of(f, &(struct ask){.target = "/api/stats/summary",
+                                                .authorization = "Bearer " FIXTURE_PASSWORD}),
+                     401);
+    assert_int_equal(status_of(f, &(struct ask){.target = "/api/stats/summary",
+                                                .authorization = "Bearer " FIXTURE_APP}),
+                     200);
+}
+
+static void guessing_codes_is_limited(void **state)
+{
+    struct api_fixture *f = *state;
+    char code[32];
+    f->totp = true;
+    for (uint32_t i = 1; i <= 5; i++) {
+        snprintf(code, sizeof code, "%u", (code_now(f) + i * 1000) % 1000000);
+        struct answer a = log_in_with(f, FIXTURE_PASSWORD, code);
+        assert_int_equal(a.status, 401);
+        answer_free(&a);
+    }
+    snprintf(code, sizeof code, "%u", code_now(f));
+    struct answer a = log_in_with(f, FIXTURE_PASSWORD, code);
+    assert_int_equal(a.status, 429);
+    answer_free(&a);
+}
+
+static void second_step_begins_with_a_code(void **state)
+{
+    struct api_fixture *f = *state;
+    char body[160];
+    struct answer a = api_get(f, "/api/auth/totp");
+    const char *secret = json_string_value(json_at_path(a.json, "totp.secret"));
+    assert_non_null(secret);
+    assert_non_null(strstr(json_string_value(json_at_path(a.json, "totp.uri")), secret));
+    assert_false(f->totp);
+    uint8_t octets[TOTP_SECRET_OCTETS];
+    assert_int_equal(totp_secret_parse(span_str(secret), octets), ERR_OK);
+    uint32_t code = totp_code(octets, (uint64_t)(f->stats.unix_us / 1000000) / 30);
+    for (int i = 0; i < 3; i++) { /* no code, a code of letters, a secret that is too short */
+        snprintf(body, sizeof body, "{\"secret\":\"%.*s\"%s}", i == 2 ? 31 : 32, secret,
+                 i == 0 ? "" : ",\"totp\":\"x\"");
+        struct answer bad = api_send(f, "PUT", "/api/sinkhole/totp", body);
+        assert_int_equal(bad.status, 400);
+        answer_free(&bad);
+    }
+    snprintf(body, sizeof body, "{\"secret\":\"%s\",\"totp\":%u}", secret, (code + 1) % 1000000);
+    struct answer b = api_send(f, "PUT", "/api/sinkhole/totp", body);
+    assert_int_equal(b.status, 400);
+    assert_false(f->totp);
+    answer_free(&b);
+    snprintf(body, sizeof body, "{\"secret\":\"%s\",\"totp\":%u}", secret, code);
+    b = api_send(f, "PUT", "/api/sinkhole/totp", body);
+    assert_int_equal(b.status, 200);
+    assert_true(f->totp);
+    assert_memory_equal(f->totp_secret, octets, sizeof octets);
+    answer_free(&b);
+    /* The code that switched it on opens no session. */
+    snprintf(body, sizeof body, "%u", code);
+    b = log_in_with(f, FIXTURE_PASSWORD, body);
+    assert_int_equal(b.status, 401);
+    answer_free(&b);
+    b = api_send(f, "DELETE", "/api/sinkhole/totp", NULL);
+    assert_int_equal(b.status, 200);
+    assert_false(f->totp);
+    answer_free(&b);
+    answer_free(&a);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, api_fixture_setup, api_fixture_teardown)
 
 int main(void)
@@ -672,6 +835,11 @@ int main(void)
         TEST(cors_is_opt_in),
         TEST(sessions_are_listed_and_ended),
         TEST(tokens_do_not_repeat),
+        TEST(codes_are_those_of_the_rfc),
+        TEST(a_code_counts_once_and_for_a_moment),
+        TEST(second_step_is_asked_for),
+        TEST(guessing_codes_is_limited),
+        TEST(second_step_begins_with_a_code),
     };
     return UNIT_RUN(tests);
 }

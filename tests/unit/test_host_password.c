@@ -302,6 +302,58 @@ static void keys_are_bounded(void **state)
     assert_int_equal(passwords_key_list(f->p, info, 64), PASSWORD_KEYS_MAX);
 }
 
+static void one_time_passwords_are_kept_beside_keys(void **state)
+{
+    struct fixture *f = *state;
+    const uint8_t one[TOTP_SECRET_OCTETS] = "12345678901234567890", two[TOTP_SECRET_OCTETS] = {9};
+    uint8_t found[TOTP_SECRET_OCTETS];
+    char secret[API_KEY_TEXT];
+    struct api_key_info info[4];
+    uint32_t id;
+    assert_false(passwords_totp_get(f->p, found));
+    assert_int_equal(passwords_totp_set(f->p, NULL), ERR_OK);
+    assert_int_equal(passwords_totp_set(f->p, one), ERR_OK);
+    assert_int_equal(passwords_key_new(f->p, "app", false, secret, &id), ERR_OK);
+    reopen(f, NULL);
+    assert_true(passwords_totp_get(f->p, found));
+    assert_memory_equal(found, one, sizeof one);
+    assert_int_equal(passwords_key_list(f->p, info, 4), 1);
+    assert_int_equal(passwords_key_delete(f->p, 1), ERR_NOT_FOUND);
+
+    /* A disk that is full neither switches it off nor on. */
+    store_set_fault(fail_all);
+    assert_int_equal(passwords_totp_set(f->p, two), ERR_IO);
+    assert_int_equal(passwords_totp_set(f->p, NULL), ERR_IO);
+    store_set_fault(NULL);
+    assert_true(passwords_totp_get(f->p, found));
+    assert_memory_equal(found, one, sizeof one);
+
+    assert_int_equal(passwords_totp_set(f->p, two), ERR_OK);
+    assert_int_equal(passwords_totp_set(f->p, NULL), ERR_OK);
+    reopen(f, NULL);
+    assert_false(passwords_totp_get(f->p, found));
+    assert_int_equal(check(f, secret), CREDENTIAL_APP);
+}
+
+/* Else a changed octet would switch the second step off. */
+static void a_damaged_secret_is_a_damaged_file(void **state)
+{
+    struct fixture *f = *state;
+    const uint8_t one[TOTP_SECRET_OCTETS] = {1};
+    char old[PASSWORD_TEXT];
+    memcpy(old, f->made, sizeof old);
+    assert_int_equal(passwords_totp_set(f->p, one), ERR_OK);
+    char *text = file_text(f);
+    char *at = strstr(text, "$totp$");
+    assert_non_null(at);
+    at[6] = '1'; /* no digit of base32 */
+    assert_int_equal(store_write(f->store, "passwords", span_str(text)), ERR_OK);
+    free(text);
+    log_set_level_all(LOG_LEVEL_ERROR);
+    reopen(f, NULL);
+    assert_int_equal(check(f, old), CREDENTIAL_WRONG);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 
 int main(void)
@@ -319,6 +371,8 @@ int main(void)
         TEST(a_file_of_the_person_stands_above),
         TEST(a_full_disk_changes_nothing),
         TEST(keys_are_bounded),
+        TEST(one_time_passwords_are_kept_beside_keys),
+        TEST(a_damaged_secret_is_a_damaged_file),
     };
     return UNIT_RUN(tests);
 }
