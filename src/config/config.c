@@ -143,6 +143,8 @@ static enum err parse_value(struct cfg_parse *p, const struct cfg_row *row, stru
         return cfg_word_parse(text, row->words, &v->number);
     case CFG_BLOCK_MODE:
         return cfg_block_mode_parse(text, &v->block_mode);
+    case CFG_PREFIX64:
+        return cfg_prefix64_parse(text, &v->prefix);
     case CFG_NAME:
     case CFG_NAMES:
         return dns_name_parse(text, &v->name);
@@ -310,6 +312,7 @@ static const char *separators(const struct target *t)
     case CFG_SIZE:
     case CFG_ENUM:
     case CFG_BLOCK_MODE:
+    case CFG_PREFIX64:
     case CFG_TEXT:
     case CFG_PATH:
     case CFG_NAME:

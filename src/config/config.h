@@ -101,6 +101,7 @@ enum cfg_log_format { CFG_LOG_TEXT, CFG_LOG_JSON };
 #define CFG_TYPE_SIZE       uint64_t
 #define CFG_TYPE_ENUM       uint32_t
 #define CFG_TYPE_BLOCK_MODE struct cfg_block_mode
+#define CFG_TYPE_PREFIX64   struct ip_prefix
 #define CFG_TYPE_TEXT       const char *
 #define CFG_TYPE_PATH       const char *
 #define CFG_TYPE_NAME       const struct dns_name *
@@ -194,6 +195,7 @@ enum cfg_type {
     CFG_SIZE,
     CFG_ENUM,
     CFG_BLOCK_MODE,
+    CFG_PREFIX64,
     CFG_TEXT,
     CFG_PATH,
     CFG_NAME,

@@ -15,6 +15,7 @@ union cfg_value {
     uint32_t number;
     uint64_t big; /* DURATION, SIZE */
     struct cfg_block_mode block_mode;
+    struct ip_prefix prefix;
     const char *text;
     struct dns_name name;
     struct ip_endpoint endpoint;
@@ -36,6 +37,7 @@ MUST_CHECK enum err cfg_number_parse(struct span text, uint64_t *out);
 MUST_CHECK enum err cfg_size_parse(struct span text, uint64_t *out);
 MUST_CHECK enum err cfg_word_parse(struct span text, const char *words, uint32_t *out);
 MUST_CHECK enum err cfg_block_mode_parse(struct span text, struct cfg_block_mode *out);
+MUST_CHECK enum err cfg_prefix64_parse(struct span text, struct ip_prefix *out);
 void cfg_size_format(uint64_t value, struct strbuf *out);
 void cfg_word_format(const char *words, uint32_t index, struct strbuf *out);
 

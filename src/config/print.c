@@ -46,6 +46,17 @@ static void format_number(const struct cfg_row *row, uint64_t v, struct strbuf *
     }
 }
 
+static void format_prefix(const struct cfg_row *row, const struct ip_prefix *p, struct strbuf *out)
+{
+    char text[IP_PREFIX_TEXT];
+    if (p->bits == 0) {
+        strbuf_str(out, row->words);
+        return;
+    }
+    ip_prefix_format(p, text);
+    strbuf_str(out, text);
+}
+
 static void format_scalar(const struct cfg_row *row, const void *field, struct strbuf *out)
 {
     union cfg_value v;
@@ -72,6 +83,10 @@ static void format_scalar(const struct cfg_row *row, const void *field, struct s
     case CFG_BLOCK_MODE:
         memcpy(&v.block_mode, field, sizeof v.block_mode);
         cfg_block_mode_format(&v.block_mode, out);
+        break;
+    case CFG_PREFIX64:
+        memcpy(&v.prefix, field, sizeof v.prefix);
+        format_prefix(row, &v.prefix, out);
         break;
     case CFG_NAME:
         name = *(const struct dns_name *const *)field;
@@ -138,6 +153,7 @@ static void format_item(enum cfg_type type, const void *item, struct strbuf *out
     case CFG_SIZE:
     case CFG_ENUM:
     case CFG_BLOCK_MODE:
+    case CFG_PREFIX64:
     case CFG_TEXT:
     case CFG_PATH:
     case CFG_NAME:
@@ -206,6 +222,9 @@ void cfg_expected(enum cfg_option option, struct strbuf *out)
         return;
     case CFG_BLOCK_MODE:
         strbuf_str(out, "null, nxdomain, nodata, refused or ADDR4,ADDR6");
+        break;
+    case CFG_PREFIX64:
+        strbuf_str(out, "on, or an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits");
         break;
     case CFG_TEXT:
     case CFG_PATH:

@@ -4,6 +4,7 @@
  * writes, the parser reads back to the same value.
  */
 #include "config/config_int.h"
+#include "resolver/dns64.h"
 
 static bool is_digit(uint8_t c)
 {
@@ -228,6 +229,22 @@ void cfg_word_format(const char *words, uint32_t index, struct strbuf *out)
 {
     struct span word = word_at(words, index);
     strbuf_bytes(out, word.ptr, word.len);
+}
+
+/* "on" is the well-known prefix, RFC 6052 2.1. */
+enum err cfg_prefix64_parse(struct span text, struct ip_prefix *out)
+{
+    struct ip_prefix prefix;
+    bool on;
+    if (cfg_bool_parse(text, &on) == ERR_OK && on) {
+        text = span_str("64:ff9b::/96");
+    }
+    if (ip_prefix_parse(text, &prefix) != ERR_OK || ip_is_v4(&prefix.addr) ||
+        !dns64_prefix_ok(&prefix)) {
+        return ERR_FORMAT;
+    }
+    *out = prefix;
+    return ERR_OK;
 }
 
 static const char block_words[] = "null|nxdomain|nodata|refused";

@@ -219,6 +219,7 @@ static void fill_settings(struct snapshot *out, const struct config *cfg)
     out->block_canary = cfg->block_canary;
     out->cname_check = cfg->cname_check;
     out->case_random = cfg->case_random;
+    out->dns64 = cfg->dns64;
 }
 
 size_t cfg_fill_memory(const struct config *cfg, const struct cfg_machine *machine)

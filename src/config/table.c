@@ -54,6 +54,7 @@ static const struct {
     {sizeof(uint64_t), 0, CFG_SIZE},
     {sizeof(uint32_t), 0, CFG_ENUM},
     {sizeof(struct cfg_block_mode), 0, CFG_BLOCK_MODE},
+    {sizeof(struct ip_prefix), 0, CFG_PREFIX64},
     {sizeof(const char *), 0, CFG_TEXT},
     {sizeof(const char *), 0, CFG_PATH},
     {sizeof(const struct dns_name *), 0, CFG_NAME},

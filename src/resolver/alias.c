@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "resolver/dns64.h"
 #include "resolver/resolver_int.h"
 
 size_t aliases_memory(void)
@@ -73,6 +74,8 @@ static bool open_alias(struct resolver *r, struct query *q)
     dns_name_copy(&a->name, &q->req.qname);
     memcpy(a->spelled, q->packet->data + DNS_HEADER_OCTETS, q->req.qname.len);
     a->hops = 0;
+    a->dns64 = false;
+    a->type = q->req.qtype;
     a->len = (uint16_t)(DNS_HEADER_OCTETS + q->req.question_len);
     memcpy(a->msg, q->packet->data, a->len);
     set_counts(a->msg, 0, 0);
@@ -114,9 +117,36 @@ bool alias_follow(struct resolver *r, struct query *q, size_t len, unsigned reco
     return true;
 }
 
+bool alias_as_a(struct resolver *r, struct query *q, uint32_t ttl_max_s)
+{
+    if (q->alias == ALIAS_NONE && !open_alias(r, q)) {
+        return false;
+    }
+    struct alias *a = &r->aliases.slots[q->alias];
+    a->dns64 = true;
+    a->ttl_max_s = ttl_max_s;
+    q->req.qtype = DNS_A;
+    be16_write(q->packet->data + DNS_HEADER_OCTETS + q->req.qname.len, DNS_A);
+    q->ede = DNS_EDE_NONE;
+    q->ede_text = NULL;
+    q->again = true;
+    return true;
+}
+
+void alias_as_asked(struct resolver *r, struct query *q)
+{
+    struct alias *a = q->alias != ALIAS_NONE ? &r->aliases.slots[q->alias] : NULL;
+    if (a != NULL && a->dns64) {
+        a->dns64 = false;
+        q->req.qtype = a->type;
+        be16_write(q->packet->data + DNS_HEADER_OCTETS + q->req.qname.len, a->type);
+    }
+}
+
 void alias_restore(struct resolver *r, struct query *q)
 {
     const struct alias *a = &r->aliases.slots[q->alias];
+    q->req.qtype = a->type;
     set_question(q, &a->name, a->spelled);
     alias_free(r, q->alias);
     q->alias = ALIAS_NONE;
@@ -129,10 +159,12 @@ void alias_wrap(struct resolver *r, struct query *q, struct dns_build *b)
     unsigned answers = b->answers, authorities = b->authorities;
     bool cut = b->w.bad;
     struct rewrite rw;
-    rewrite_begin(&rw, r->aliases.room, DNS_TCP_MAX, &a->name, q->req.qtype, q->req.qclass);
+    rewrite_begin(&rw, r->aliases.room, DNS_TCP_MAX, &a->name, a->type, q->req.qclass);
     if (!cut && (rcode == DNS_NOERROR || rcode == DNS_NXDOMAIN)) {
         set_counts(q->packet->data, answers, authorities);
-        cut = !copy_records(&rw, a->msg, a->len) || !copy_records(&rw, q->packet->data, b->w.len);
+        cut = !copy_records(&rw, a->msg, a->len) ||
+              !(a->dns64 ? dns64_copy(r, &rw, q->packet->data, b->w.len, a->ttl_max_s, &answers)
+                         : copy_records(&rw, q->packet->data, b->w.len));
         answers += be16_read(a->msg + 6);
     }
     alias_restore(r, q);

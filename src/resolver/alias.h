@@ -1,7 +1,8 @@
 /*
- * A question whose name is an alias: a local CNAME that leads out of the house, or an upstream's
- * answer that ends in a CNAME. The query then goes on as a question for what the CNAME leads to,
- * and its answer is put behind the CNAMEs at the end.
+ * A question that goes on as another one: its name is an alias (a local CNAME that leads out of the
+ * house, or an upstream's answer that ends in a CNAME), or there are no IPv6 addresses and DNS64
+ * makes some. The query then goes on as a question for what the CNAME leads to, or for A; its
+ * answer is put behind the CNAMEs at the end.
  */
 #ifndef SINKHOLE_RESOLVER_ALIAS_H
 #define SINKHOLE_RESOLVER_ALIAS_H
@@ -20,6 +21,9 @@ struct alias {
     struct dns_name name;           /* as the client asked */
     uint8_t spelled[DNS_NAME_ROOM]; /* as it spelled it */
     uint8_t hops;
+    bool dns64;         /* it goes on as a question for A, whose addresses are turned */
+    uint16_t type;      /* that was asked for */
+    uint32_t ttl_max_s; /* of turned addresses */
     uint16_t len;
     uint8_t msg[ALIAS_OCTETS]; /* header, the client's question, the CNAMEs so far */
 };
@@ -41,6 +45,12 @@ void aliases_init(struct aliases *a, struct arena *arena);
  */
 bool alias_follow(struct resolver *r, struct query *q, size_t len, unsigned records,
                   const struct dns_name *target);
+
+/* Go on with the same name, for A, to make AAAA of at most this TTL. False: there is no place. */
+bool alias_as_a(struct resolver *r, struct query *q, uint32_t ttl_max_s);
+
+/* Take that back: the answer that comes now is for the question as it was asked. */
+void alias_as_asked(struct resolver *r, struct query *q);
 
 /* Make the finished answer to the target one to the client's question: b is begun anew over it. */
 void alias_wrap(struct resolver *r, struct query *q, struct dns_build *b);

@@ -31,6 +31,7 @@ void blocked_answer(struct resolver *r, struct query *q)
 {
     const struct snapshot *s = r->snap;
     struct dns_build b;
+    alias_as_asked(r, q);
     query_build(q, &b, rcode_of(s->block_mode));
     bool addresses = s->block_mode == BLOCK_NULL || s->block_mode == BLOCK_ADDRESS;
     if (!(addresses && give_address(&b, s, q->req.qtype)) && s->block_mode != BLOCK_REFUSED) {

@@ -2,6 +2,7 @@
  * Answers from local records: the name's own records, or its CNAME and what that leads to as long
  * as that is local too. Mail and service records bring the addresses of their targets with them.
  */
+#include "resolver/dns64.h"
 #include "resolver/local_int.h"
 #include "resolver/resolver_int.h"
 
@@ -112,6 +113,9 @@ static void end_without(struct resolver *r, struct query *q, struct chain *c)
         q->ede = DNS_EDE_OTHER;
         q->ede_text = "CNAME chain too long";
         pipeline_failure(r, q);
+        return;
+    }
+    if (c->found == LOCAL_HERE && dns64_nothing(r, q)) {
         return;
     }
     if (c->found == LOCAL_MISSING) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/require.h"
+#include "resolver/dns64.h"
 #include "resolver/policy.h"
 #include "resolver/resolver_int.h"
 #include "resolver/special.h"
@@ -120,6 +121,9 @@ void pipeline_records(struct resolver *r, struct query *q, const struct cache_hi
             blocked_rebind_answer(r, q);
             return;
         }
+    }
+    if (dns64_answer(r, q, hit)) {
+        return;
     }
     if (UNLIKELY(is_upstream_block(hit)) && q->status != QUERY_FAILED) {
         q->status = QUERY_BLOCKED_UPSTREAM;
@@ -263,6 +267,9 @@ static void by_name(struct resolver *r, struct query *q, uint16_t *owner)
     if (special_type_answer(r, q)) {
         return;
     }
+    if (dns64_reverse(r, q)) {
+        return;
+    }
     if ((r->snap->route_count == 0 || forward_route(r, &q->req.qname) == 0) &&
         special_answer(r, q)) {
         return;
@@ -298,7 +305,9 @@ static void answer_waited(struct resolver *r, struct query *q, enum waiter_resul
         return;
     }
     q->ede = ede;
-    pipeline_failure(r, q);
+    if (!dns64_nothing(r, q)) {
+        pipeline_failure(r, q);
+    }
 }
 
 void pipeline_waited(struct resolver *r, struct query *q, enum waiter_result result)

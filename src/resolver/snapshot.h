@@ -73,6 +73,7 @@ struct snapshot {
     bool block_canary;       /* use-application-dns.net: NXDOMAIN, so that browsers keep using us */
     bool cname_check;        /* judge CNAME chains in answers */
     bool case_random;        /* 0x20 in queries to upstreams */
+    struct ip_prefix dns64;  /* of the translator to IPv4, dns64.h; 0 bits: none */
 
     uint8_t cookie_key[16]; /* of server cookies; lives as long as the process */
     char version[32];       /* for CH TXT version.bind when allowed; "" refuses */

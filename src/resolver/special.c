@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "resolver/dns64.h"
 #include "resolver/local_int.h"
 #include "resolver/resolver_int.h"
 #include "resolver/special.h"
@@ -146,6 +147,9 @@ static void answer_localhost(struct resolver *r, struct query *q)
 static void answer_ipv4only(struct resolver *r, struct query *q)
 {
     static const uint8_t a[4] = {192, 0, 0, 170}, b2[4] = {192, 0, 0, 171};
+    if (dns64_nothing(r, q)) {
+        return; /* so that devices find out about the prefix, RFC 7050 */
+    }
     if (q->req.qtype != DNS_A) {
         answer_negative(r, q, DNS_NOERROR);
         return;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "octets.h"
+#include "resolver/dns64.h"
 #include "rrtext.h"
 #include "stats/names.h"
 #include "story.h"
@@ -81,6 +82,9 @@ static bool verb_setting(struct story *s)
     if (strcmp(key, "rebind-allow") == 0) {
         return dns_name_parse(span_str(v), &s->world.rebind_allow[d->rebind_allow_count++]) ==
                ERR_OK;
+    }
+    if (strcmp(key, "dns64") == 0) {
+        return ip_prefix_parse(span_str(v), &d->dns64) == ERR_OK && dns64_prefix_ok(&d->dns64);
     }
     if (strcmp(key, "version") == 0) {
         snprintf(d->version, sizeof d->version, "%s", v);
