@@ -482,7 +482,7 @@ static enum err make_api(struct api_host *h)
     return e;
 }
 
-static enum err start_server(struct api_host *h)
+static enum err open_server(struct api_host *h)
 {
     const struct cfg_endpoints *listen = &h->d->first->http;
     struct http_config cfg = {.listen_count = listen->count,
@@ -496,7 +496,7 @@ static enum err start_server(struct api_host *h)
     }
     cfg.connections = cfg.connections < 8 ? 8 : cfg.connections;
     memcpy(cfg.listen, listen->item, listen->count * sizeof *listen->item);
-    enum err e = http_start(&h->http, &cfg);
+    enum err e = http_open(&h->http, &cfg);
     for (uint32_t i = 0; i < listen->count && e == ERR_OK; i++) {
         char text[IP_ENDPOINT_TEXT];
         struct ip_endpoint endpoint = listen->item[i];
@@ -507,7 +507,7 @@ static enum err start_server(struct api_host *h)
     return e;
 }
 
-enum err api_host_start(struct api_host **out, struct daemon *d)
+enum err api_host_open(struct api_host **out, struct daemon *d)
 {
     struct api_host *h = calloc(1, sizeof *h);
     if (!h) {
@@ -519,9 +519,14 @@ enum err api_host_start(struct api_host **out, struct daemon *d)
     enum err e = h->lists ? fill_hosts(h) : ERR_MEMORY;
     e = e == ERR_OK ? open_passwords(h) : e;
     e = e == ERR_OK ? make_api(h) : e;
-    e = e == ERR_OK ? start_server(h) : e;
+    e = e == ERR_OK ? open_server(h) : e;
     *out = h;
     return e;
+}
+
+enum err api_host_serve(struct api_host *h)
+{
+    return h ? http_serve(h->http) : ERR_OK;
 }
 
 void api_host_stop(struct api_host *h)

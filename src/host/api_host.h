@@ -13,11 +13,14 @@ struct daemon;
 struct api_host;
 
 /*
- * Passwords, API and HTTP server, listening when this returns, answering when the lock is let go
- * of. The lock is held by the caller. A password that was made is printed once. ERR_IO, ERR_MEMORY,
- * ERR_RANGE.
+ * Passwords, API and HTTP server, listening when this returns; no thread yet. A password that was
+ * made is printed once. ERR_IO, ERR_MEMORY, ERR_RANGE.
  */
-MUST_CHECK enum err api_host_start(struct api_host **out, struct daemon *d);
+MUST_CHECK enum err api_host_open(struct api_host **out, struct daemon *d);
+
+/* Start its thread, which answers when the lock is let go of. NULL is allowed: there is no page.
+ * ERR_MEMORY. */
+MUST_CHECK enum err api_host_serve(struct api_host *h);
 
 /* Without the lock. NULL is allowed. */
 void api_host_stop(struct api_host *h);

@@ -202,7 +202,8 @@ static enum err block_signals(struct daemon *d)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is an error of the write, as a full disk is */
+    signal(SIGXFSZ,
+           SIG_IGN); /* a limit of file sizes is an error of the write, as a full disk is */
     d->signals = sigprocmask(SIG_BLOCK, &set, NULL) == 0
                      ? signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)
                      : -1;
@@ -356,7 +357,7 @@ static enum err claim_store(struct daemon *d)
     return ERR_OK;
 }
 
-static enum err start_api(struct daemon *d)
+static enum err open_api(struct daemon *d)
 {
     if (d->first->http.count == 0) {
         return ERR_OK;
@@ -365,10 +366,11 @@ static enum err start_api(struct daemon *d)
         log_warning(HTTP,
                     TOKEN_FILE " was not written; the command line will ask for the password");
     }
-    return api_host_start(&d->api, d);
+    return api_host_open(&d->api, d);
 }
 
-/* Everything that may need root; then it is given up. */
+/* Everything that may need root; then it is given up. There is one thread until then, so none that
+ * keeps a right. */
 static enum err start_as_root(struct daemon *d)
 {
     const struct config *c = d->first;
@@ -379,7 +381,7 @@ static enum err start_as_root(struct daemon *d)
     e = e == ERR_OK ? claim_store(d) : e;
     e = e == ERR_OK ? make_mailboxes(d) : e;
     e = e == ERR_OK ? daemon_make_stats(d) : e;
-    e = e == ERR_OK ? start_api(d) : e;
+    e = e == ERR_OK ? open_api(d) : e;
     if (e == ERR_OK) {
         privdrop_give(&d->privileges, c->state_dir);
         e = privdrop_apply(&d->privileges);
@@ -391,6 +393,7 @@ static enum err start_as_root(struct daemon *d)
 static enum err start_all(struct daemon *d)
 {
     enum err e = start_as_root(d);
+    e = e == ERR_OK ? api_host_serve(d->api) : e;
     e = e == ERR_OK ? make_cache(d) : e;
     e = e == ERR_OK ? make_loop(d) : e;
     e = e == ERR_OK ? doh_new(&d->doh, d->mailboxes, (uint16_t)d->workers) : e;

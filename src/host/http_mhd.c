@@ -222,7 +222,7 @@ static int start_thread(struct http *h)
 
 /* --- start and stop -------------------------------------------------------------------------- */
 
-static enum err start(struct http *h, const struct http_config *cfg)
+static enum err open_all(struct http *h, const struct http_config *cfg)
 {
     uint32_t connections = cfg->connections ? cfg->connections : CONNECTIONS;
     if (connections < CONNECTIONS_MIN || connections > CONNECTIONS_MAX || cfg->listen_count == 0 ||
@@ -242,11 +242,20 @@ static enum err start(struct http *h, const struct http_config *cfg)
         log_error(HTTP, "the HTTP server does not start: %s", strerror(errno));
         return ERR_IO;
     }
-    h->started = start_thread(h) == 0;
+    return ERR_OK;
+}
+
+enum err http_serve(struct http *h)
+{
+    int error = start_thread(h);
+    h->started = error == 0;
+    if (!h->started) {
+        log_error(HTTP, "no thread for the HTTP server: %s", strerror(error));
+    }
     return h->started ? ERR_OK : ERR_MEMORY;
 }
 
-enum err http_start(struct http **out, const struct http_config *cfg)
+enum err http_open(struct http **out, const struct http_config *cfg)
 {
     struct http *h = calloc(1, sizeof *h);
     if (!h) {
@@ -257,7 +266,7 @@ enum err http_start(struct http **out, const struct http_config *cfg)
     h->before = cfg->before;
     h->before_arg = cfg->arg;
     h->wake = -1;
-    enum err e = start(h, cfg);
+    enum err e = open_all(h, cfg);
     if (e != ERR_OK) {
         http_stop(h);
         return e;

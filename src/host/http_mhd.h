@@ -45,10 +45,13 @@ struct http_config {
 struct http;
 
 /*
- * Bind and start. Sockets are bound and listening before this returns, so privileges may be dropped
- * then. ERR_IO: an address cannot be bound (logged with the reason); ERR_RANGE; ERR_MEMORY.
+ * Bind and listen; there is no thread yet, so that one made after rights were given up has none of
+ * them. ERR_IO: an address cannot be bound (logged with the reason); ERR_RANGE; ERR_MEMORY.
  */
-MUST_CHECK enum err http_start(struct http **out, const struct http_config *cfg);
+MUST_CHECK enum err http_open(struct http **out, const struct http_config *cfg);
+
+/* Start the thread that answers. ERR_MEMORY: there can be no more threads. */
+MUST_CHECK enum err http_serve(struct http *h);
 
 /* Stop listening, end open streams, join the thread. NULL is allowed. Do not hold the lock. */
 void http_stop(struct http *h);

@@ -101,7 +101,7 @@ def the_sandbox_binds_every_thread():
 
 @test
 def a_lent_right_to_bind_is_given_up():
-    """As under the service manager: a user with CAP_NET_BIND_SERVICE alone, which workers and lists have no more."""
+    """As under the service manager: a user with CAP_NET_BIND_SERVICE alone, which no thread has any more, nor the page's."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         skip("needs root and setpriv")
     with Upstream() as up, tempfile_dir() as folder:
@@ -115,7 +115,7 @@ def a_lent_right_to_bind_is_given_up():
             os.chmod(path, 0o755)
         lib.daemon.BINARY = wrapper
         try:
-            s = daemon(up, state=state, http=False)
+            s = daemon(up, state=state)
         finally:
             lib.daemon.BINARY = BINARY
         with s:

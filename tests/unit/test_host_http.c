@@ -33,7 +33,7 @@ static int open_server(void **state)
         .listen_count = 2, .connections = CONNECTIONS, .api = s->api.api, .lock = &s->lock};
     cfg.listen[0].addr = ip_of("127.0.0.1");
     cfg.listen[1].addr = ip_of("127.0.0.1");
-    if (http_start(&s->http, &cfg) != ERR_OK) {
+    if (http_open(&s->http, &cfg) != ERR_OK || http_serve(s->http) != ERR_OK) {
         return -1;
     }
     s->port = http_port(s->http, 0);
@@ -714,17 +714,17 @@ static void bad_configurations_are_refused(void **state)
     struct http_config cfg = {
         .listen_count = 1, .connections = 7, .api = s->api.api, .lock = &s->lock};
     cfg.listen[0].addr = ip_of("127.0.0.1");
-    assert_int_equal(http_start(&h, &cfg), ERR_RANGE);
+    assert_int_equal(http_open(&h, &cfg), ERR_RANGE);
     cfg.connections = 5000;
-    assert_int_equal(http_start(&h, &cfg), ERR_RANGE);
+    assert_int_equal(http_open(&h, &cfg), ERR_RANGE);
     cfg.connections = 0;
     cfg.listen_count = 0;
-    assert_int_equal(http_start(&h, &cfg), ERR_RANGE);
+    assert_int_equal(http_open(&h, &cfg), ERR_RANGE);
     cfg.listen_count = 1;
     cfg.listen[0].port = s->port; /* taken */
-    assert_int_equal(http_start(&h, &cfg), ERR_IO);
+    assert_int_equal(http_open(&h, &cfg), ERR_IO);
     cfg.listen[0].addr = ip_of("192.0.2.99"); /* not ours */
-    assert_int_equal(http_start(&h, &cfg), ERR_IO);
+    assert_int_equal(http_open(&h, &cfg), ERR_IO);
     assert_null(h);
     http_stop(NULL);
 }
