@@ -52,8 +52,8 @@ struct daemon {
     int signals; /* signalfd */
     int monitor; /* netlink, -1: none */
     bool stopping;
-    bool rules_unread; /* the document is there but could not be read: it must not be replaced */
-    int status; /* exit status */
+    bool rules_unread, stats_unread; /* there, but could not be read: not to be written over */
+    int status;                      /* exit status */
     struct loop *loop;
     struct loop_timer collect_timer, save_timer, reload_timer, settle_timer, watchdog_timer,
         housekeep_timer;
@@ -122,8 +122,8 @@ MUST_CHECK enum err daemon_make_stats(struct daemon *d);
 void daemon_save_stats(struct daemon *d);
 uint32_t daemon_collect(struct daemon *d);
 
-/* daemon_confine.c: the sandbox. Files while there is one thread; calls when everything runs. Errors
- * are logged. */
+/* daemon_confine.c: the sandbox. Files while there is one thread; calls when everything runs.
+ * Errors are logged. */
 MUST_CHECK enum err daemon_confine_files(struct daemon *d);
 MUST_CHECK enum err daemon_confine_calls(struct daemon *d);
 

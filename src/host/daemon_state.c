@@ -123,12 +123,14 @@ static void load_stats(struct daemon *d)
         e = stats_load(d->stats, blob.data, blob.len);
     }
     store_blob_free(&blob);
-    if (e != ERR_OK && e != ERR_NOT_FOUND) {
+    if (e == ERR_IO || e == ERR_MEMORY) { /* it may be whole */
         log_warning(STORE,
-                    STATS_FILE
-                    ": %s; statistics start anew, the file is kept as " STATS_FILE STORE_ASIDE,
+                    STATS_FILE ": %s; statistics start anew and are not saved, so that it stays as "
+                               "it is; restart when it can be read, or remove it",
                     e == ERR_IO ? strerror(errno) : err_text(e));
-        (void)!store_set_aside(d->store, STATS_FILE);
+        d->stats_unread = true;
+    } else if (e != ERR_OK && e != ERR_NOT_FOUND) {
+        log_warning(STORE, STATS_FILE ": %s; statistics start anew", err_text(e));
     }
 }
 
@@ -178,7 +180,7 @@ uint32_t daemon_collect(struct daemon *d)
 
 void daemon_save_stats(struct daemon *d)
 {
-    if (d->unsaved == 0 || !d->stats) {
+    if (d->unsaved == 0 || !d->stats || d->stats_unread) {
         return;
     }
     size_t cap = stats_save_memory(d->stats);
