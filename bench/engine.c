@@ -205,6 +205,7 @@ void engine_start(struct engine *b)
         .allow_from_negated = negated,
         .allow_from_count = 2,
         .upstream_count = 1,
+        .everybody = {.asker = {.groups = BL_GROUPS_ALL}},
         .block_ttl_s = 60,
         .ttl_max_s = 86400,
         .ttl_negative_max_s = 10800,

@@ -258,11 +258,12 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
 {
     struct explain_source src = {.snapshot = engine_snapshot(),
                                  .rules = control_rules(),
+                                 .plan = engine_plan(),
+                                 .client = client,
                                  .now = clock_now(),
                                  .now_unix = wallclock_unix_us() / (int64_t)USEC_PER_SEC,
                                  .list_id = id_of_slot};
     (void)ctx;
-    (void)client; /* rules are the same for all clients */
     explain_name(&src, name, out);
     return ERR_OK;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/policy_plan.h"
 #include "api/rules.h"
 #include "api/rules_snapshot.h"
 #include "arch/aarch64/cpu.h"
@@ -27,10 +28,10 @@ enum { SERVERS_MAX = 4, NETWORKS_MAX = 8, LOCAL_OCTETS = 1024, RING_OCTETS = 1 <
 
 /* What is made of the configuration and the rules document. */
 struct derived {
-    void *local_mem, *own_mem;
+    void *local_mem, *own_mem, *plan_mem;
     const struct local_records *local;
     struct bl_overlay *own;
-    usec_t pause_until;
+    struct policy_plan plan;
 };
 
 static struct engine {
@@ -40,7 +41,8 @@ static struct engine {
     struct stats *stats;
     struct stats_worker *worker;
     struct snapshot *snapshot;
-    void *parts; /* of the snapshot */
+    void *parts;    /* of the snapshot */
+    void *profiles; /* likewise */
     uint64_t generation;
     uint8_t cookie_key[16];
 
@@ -55,6 +57,7 @@ static void drop(struct derived *d)
 {
     free(d->local_mem);
     free(d->own_mem);
+    free(d->plan_mem);
     *d = (struct derived){0};
 }
 
@@ -160,17 +163,28 @@ static enum err derive_local(const struct config *cfg, const struct rules *rules
     return e;
 }
 
+static enum err derive_plan(const struct policy_source *from, struct derived *out)
+{
+    size_t len = policy_plan_memory(from);
+    out->plan_mem = malloc(len);
+    return out->plan_mem ? policy_plan_make(&out->plan, from, out->plan_mem, len) : ERR_MEMORY;
+}
+
 static enum err derive(const struct config *cfg, const struct rules *rules, struct derived *out)
 {
-    int64_t unix_s = wallclock_unix_us() / (int64_t)USEC_PER_SEC;
+    const struct policy_source from = {.config = cfg,
+                                       .rules = rules,
+                                       .now = clock_now(),
+                                       .now_unix = wallclock_unix_us() / (int64_t)USEC_PER_SEC};
     uint32_t count;
-    size_t len = rules_overlay_memory(rules, unix_s, &count);
-    *out = (struct derived){.pause_until = rules_pause_until(rules, clock_now(), unix_s)};
+    size_t len = rules_overlay_memory(rules, from.now_unix, &count);
+    *out = (struct derived){0};
     enum err e = derive_local(cfg, rules, out);
+    e = e == ERR_OK ? derive_plan(&from, out) : e;
     if (e == ERR_OK && len > 0) {
         out->own_mem = malloc(len);
-        e = out->own_mem ? rules_overlay_make(rules, clock_now(), unix_s, out->own_mem, len, count,
-                                              &out->own)
+        e = out->own_mem ? rules_overlay_make(rules, &out->plan, from.now, from.now_unix,
+                                              out->own_mem, len, count, &out->own)
                          : ERR_MEMORY;
     }
     if (e != ERR_OK) {
@@ -179,7 +193,25 @@ static enum err derive(const struct config *cfg, const struct rules *rules, stru
     return e;
 }
 
-static enum err make_snapshot(struct snapshot **out, void **parts)
+static uint32_t id_of_slot(const void *ctx, unsigned slot)
+{
+    (void)ctx;
+    return engine_list_id(slot);
+}
+
+static enum err add_policy(struct snapshot *s, void **profiles)
+{
+    struct arena arena;
+    size_t len = policy_apply_memory(&engine.derived.plan, s->image, id_of_slot, NULL);
+    *profiles = malloc(len);
+    if (!*profiles) {
+        return ERR_MEMORY;
+    }
+    arena_init(&arena, *profiles, len);
+    return policy_apply(&engine.derived.plan, id_of_slot, NULL, &arena, s);
+}
+
+static enum err make_snapshot(struct snapshot **out, void **parts, void **profiles)
 {
     struct ip_endpoint servers[SERVERS_MAX];
     struct ip_prefix networks[NETWORKS_MAX];
@@ -197,17 +229,19 @@ static enum err make_snapshot(struct snapshot **out, void **parts)
         return ERR_MEMORY;
     }
     arena_init(&arena, *parts, len);
+    s->image = engine.has_image ? &engine.image : NULL;
+    *profiles = NULL;
     enum err e = cfg_fill_snapshot(engine.cfg, &machine, &arena, s);
+    e = e == ERR_OK ? add_policy(s, profiles) : e;
     if (e != ERR_OK) {
         free(s);
         free(*parts);
+        free(*profiles);
         return e;
     }
     s->generation = ++engine.generation;
-    s->image = engine.has_image ? &engine.image : NULL;
     s->rules = engine.derived.own;
     s->local = engine.derived.local;
-    s->pause_until = engine.derived.pause_until;
     struct strbuf url;
     strbuf_init(&url, s->api_url, sizeof s->api_url);
     strbuf_str(&url, "http://pi.hole:80/api/");
@@ -235,8 +269,8 @@ static void tell_stats(const struct snapshot *s)
 static enum err publish(void)
 {
     struct snapshot *fresh, *old = engine.snapshot;
-    void *parts, *old_parts = engine.parts;
-    enum err e = make_snapshot(&fresh, &parts);
+    void *parts, *profiles, *old_parts = engine.parts, *old_profiles = engine.profiles;
+    enum err e = make_snapshot(&fresh, &parts, &profiles);
     if (e != ERR_OK) {
         log_error(RESOLVER, "settings stay as they were: %s", err_text(e));
         return e;
@@ -244,11 +278,13 @@ static enum err publish(void)
     tell_stats(fresh);
     engine.snapshot = fresh;
     engine.parts = parts;
+    engine.profiles = profiles;
     service_set_snapshot(fresh);
     resolver_set_snapshot(engine.resolver, clock_now(), fresh);
     service_flush();
     free(old);
     free(old_parts);
+    free(old_profiles);
     return ERR_OK;
 }
 
@@ -371,7 +407,7 @@ static enum err start_resolver(const struct config *cfg, struct rng *rng)
         return ERR_MEMORY;
     }
     rng_bytes(rng, seed, sizeof seed);
-    enum err e = make_snapshot(&engine.snapshot, &engine.parts);
+    enum err e = make_snapshot(&engine.snapshot, &engine.parts, &engine.profiles);
     return e == ERR_OK
                ? resolver_init(&engine.resolver, mem, len, &c, engine.snapshot, seed, clock_now())
                : e;
@@ -410,6 +446,11 @@ struct stats *engine_stats(void)
 struct cache *engine_cache(void)
 {
     return engine.cache;
+}
+
+const struct policy_plan *engine_plan(void)
+{
+    return &engine.derived.plan;
 }
 
 const struct snapshot *engine_snapshot(void)

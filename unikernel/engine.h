@@ -12,6 +12,7 @@
 #include "config/config.h"
 
 struct bl_image;
+struct policy_plan;
 struct resolver;
 struct rules;
 struct snapshot;
@@ -46,6 +47,7 @@ void engine_collect(void);
 struct resolver *engine_resolver(void);
 struct stats *engine_stats(void);
 struct cache *engine_cache(void);
+const struct policy_plan *engine_plan(void); /* in force */
 const struct snapshot *engine_snapshot(void);
 uint32_t engine_rules(void); /* in the image, 0: none yet */
 

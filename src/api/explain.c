@@ -4,6 +4,7 @@
  */
 #include "api/explain.h"
 
+#include "api/policy_plan.h"
 #include "blocklist/match.h"
 
 enum { HITS_MAX = 256 };
@@ -17,6 +18,15 @@ static void add_match(struct api_verdict *out, const struct api_match *m)
     }
 }
 
+/* Is the rule in force for who asks? */
+static bool is_in_force(const struct explain_source *src, const struct rule_view *v)
+{
+    struct bl_own own;
+    policy_plan_asker(src->plan, v, &own);
+    return rules_own_active(v, src->now_unix) &&
+           bl_own_counts(&own, &policy_plan_profile(src->plan, src->client)->asker);
+}
+
 /* Own rules of one kind, all that fit; true if there are any. */
 static bool explain_own(const struct explain_source *src, const struct dns_name *name, bool allow,
                         bool decided, struct api_verdict *out)
@@ -26,8 +36,7 @@ static bool explain_own(const struct explain_source *src, const struct dns_name 
     bool any = false;
     for (uint32_t i = 0; i < rules_own_count(src->rules); i++) {
         m = (struct api_match){.allow = allow};
-        if (!rules_own_at(src->rules, i, &v) || v.allow != allow || v.client ||
-            !rules_own_active(&v, src->now_unix) ||
+        if (!rules_own_at(src->rules, i, &v) || v.allow != allow || !is_in_force(src, &v) ||
             dns_name_parse(span_str(v.domain), &m.rule) != ERR_OK) {
             continue;
         }
@@ -57,16 +66,30 @@ static struct api_match match_of(const struct explain_source *src, const struct 
     return m;
 }
 
+/* The lists that count for who asks. */
+static void lists_in_force(const struct explain_source *src, struct bl_list_set *out)
+{
+    uint64_t groups = policy_plan_profile(src->plan, src->client)->asker.groups;
+    *out = (struct bl_list_set){{0}};
+    for (unsigned slot = 0; slot < BL_LISTS_MAX; slot++) {
+        if ((policy_plan_list(src->plan, src->list_id(src->ctx, slot)) & groups) != 0) {
+            bl_list_set_add(out, slot);
+        }
+    }
+}
+
 /* Rules of lists, the highest rank first and within it the most specific; what they come to. */
 static enum bl_action explain_lists(const struct explain_source *src, const struct dns_name *name,
                                     bool decided, struct api_verdict *out)
 {
     struct bl_hit hits[HITS_MAX];
     struct bl_verdict verdict;
+    struct bl_list_set lists;
     if (!src->snapshot->image) {
         return BL_NONE;
     }
-    size_t count = bl_explain(src->snapshot->image, name, NULL, hits, HITS_MAX, &verdict);
+    lists_in_force(src, &lists);
+    size_t count = bl_explain(src->snapshot->image, name, &lists, hits, HITS_MAX, &verdict);
     count = count < HITS_MAX ? count : HITS_MAX;
     for (int rank = BL_RANK_COUNT - 1; rank >= 0; rank--) {
         for (size_t i = count; i-- > 0;) {
@@ -99,6 +122,6 @@ void explain_name(const struct explain_source *src, const struct dns_name *name,
     } else {
         out->reason = lists == BL_NONE ? "none" : "list";
     }
-    out->paused = blocked && src->now < src->snapshot->pause_until;
+    out->paused = blocked && src->now < policy_plan_profile(src->plan, src->client)->pause_until;
     out->blocked = blocked;
 }

@@ -10,6 +10,8 @@
 struct explain_source {
     const struct snapshot *snapshot; /* in force */
     const struct rules *rules;       /* in force */
+    const struct policy_plan *plan;  /* made of them */
+    const struct ip_addr *client;    /* who asks; NULL: somebody who is not known */
     usec_t now;
     int64_t now_unix;
     uint32_t (*list_id)(const void *ctx, unsigned slot); /* of a list by its place in the image */

@@ -12,6 +12,8 @@ api_SRCS := \
     metrics.c \
     origin.c \
     page.c \
+    policy_apply.c \
+    policy_plan.c \
     query_filter.c \
     reply.c \
     request.c \

@@ -140,8 +140,7 @@ bool rules_own_at(const struct rules *r, uint32_t i, struct rule_view *out)
 
 bool rules_own_active(const struct rule_view *v, int64_t now_unix)
 {
-    return v->enabled && v->kind != RULE_REGEX && !v->client &&
-           (v->until_unix == 0 || v->until_unix > now_unix);
+    return v->enabled && v->kind != RULE_REGEX && (v->until_unix == 0 || v->until_unix > now_unix);
 }
 
 int64_t rules_next_end(const struct rules *r)
@@ -183,6 +182,7 @@ bool rules_list_at(const struct rules *r, uint32_t i, struct list_view *out)
         .comment = text_of(item, "comment"),
         .added_unix = number_of(item, "added"),
         .modified_unix = number_of(item, "modified"),
+        .groups = json_object_get(item, "groups"),
     };
     out->id = rules_list_id(out->url, out->allow);
     return true;

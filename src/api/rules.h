@@ -23,9 +23,9 @@
 
 #define RULES_VERSION     1
 #define RULES_TEXT_MAX    (4 * 1024 * 1024) /* octets of a document */
-#define RULES_OWN_MAX     3000              /* entries; more are refused */
+#define RULES_OWN_MAX     10000             /* entries; more are refused */
 #define RULES_LISTS_MAX   256
-#define RULES_GROUPS_MAX  64
+#define RULES_GROUPS_MAX  63 /* beside that of everybody */
 #define RULES_CLIENTS_MAX 1024
 #define RULES_LOCAL_MAX   4096 /* of hosts, of cnames, and of records */
 #define RULES_RECORD_MAX  2048 /* octets of a record's text */
@@ -69,6 +69,7 @@ struct list_view {
                         it */
     const char *comment; /* may be NULL */
     int64_t added_unix, modified_unix;
+    const json_t *groups; /* array of group ids */
 };
 
 struct group_view {
@@ -106,7 +107,7 @@ MUST_CHECK enum err rules_print(const struct rules *r, rules_put *put, void *arg
 uint32_t rules_own_count(const struct rules *r);
 bool rules_own_at(const struct rules *r, uint32_t i, struct rule_view *out);
 
-/* Is the rule one that the matcher can take now: enabled, not ended, no regex, for everybody? */
+/* Is the rule one that the matcher can take now: enabled, not ended, no regex? */
 bool rules_own_active(const struct rule_view *v, int64_t now_unix);
 
 /* Lists added by the person, and configured ones switched off. */
@@ -180,12 +181,12 @@ void rules_own_remove(struct rules *r, uint32_t index);
 uint32_t rules_own_expire(struct rules *r, int64_t now_unix);
 
 MUST_CHECK enum err rules_list_add(struct rules *r, const char *url, bool allow, bool configured,
-                                   const char *comment, bool enabled, int64_t now_unix,
-                                   const char **why);
+                                   const char *comment, bool enabled, json_t *groups,
+                                   int64_t now_unix, const char **why);
 MUST_CHECK enum err rules_list_find(const struct rules *r, const char *url, bool allow,
                                     uint32_t *index);
 MUST_CHECK enum err rules_list_set(struct rules *r, uint32_t index, const char *comment,
-                                   bool enabled, int64_t now_unix);
+                                   bool enabled, json_t *groups, int64_t now_unix);
 void rules_list_remove(struct rules *r, uint32_t index);
 
 MUST_CHECK enum err rules_group_add(struct rules *r, const char *name, const char *comment,

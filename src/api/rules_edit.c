@@ -65,10 +65,9 @@ static const char *stored_text(const struct rule_key *key, char name[DNS_NAME_TE
     return key->regex ? key->text : name;
 }
 
-static bool has_key(const struct rule_view *v, const struct rule_key *key, const char *text)
+static bool has_key(const struct rule_view *v, const struct rule_key *key)
 {
-    return v->allow == key->allow && v->regex_form == key->regex && strcmp(v->written, text) == 0 &&
-           same_text(v->client, key->client);
+    return v->allow == key->allow && v->regex_form == key->regex && same_text(v->client, key->client);
 }
 
 enum err rules_own_find(const struct rules *r, const struct rule_key *key, uint32_t *index)
@@ -76,8 +75,11 @@ enum err rules_own_find(const struct rules *r, const struct rule_key *key, uint3
     char name[DNS_NAME_TEXT];
     const char *why, *text = stored_text(key, name, &why);
     struct rule_view v;
-    for (uint32_t i = 0; text && rules_own_at(r, i, &v); i++) {
-        if (has_key(&v, key, text)) {
+    const json_t *own = rules_section(r, "own");
+    for (uint32_t i = 0; text && i < json_array_size(own); i++) {
+        const json_t *domain = json_object_get(json_array_get(own, i), "domain");
+        if (strcmp(json_string_value(domain), text) == 0 && rules_own_at(r, i, &v) &&
+            has_key(&v, key)) {
             *index = i;
             return ERR_OK;
         }
@@ -174,12 +176,16 @@ enum err rules_list_find(const struct rules *r, const char *url, bool allow, uin
 }
 
 enum err rules_list_add(struct rules *r, const char *url, bool allow, bool configured,
-                        const char *comment, bool enabled, int64_t now_unix, const char **why)
+                        const char *comment, bool enabled, json_t *groups, int64_t now_unix,
+                        const char **why)
 {
     uint32_t index;
     *why = rules_problem_of_url(url);
     if (!*why && comment) {
         *why = rules_problem_of_comment(comment);
+    }
+    if (!*why && groups) {
+        *why = rules_problem_of_groups(groups);
     }
     if (*why) {
         return ERR_FORMAT;
@@ -188,24 +194,27 @@ enum err rules_list_add(struct rules *r, const char *url, bool allow, bool confi
         return ERR_EXISTS;
     }
     return append(rules_section(r, "lists"), RULES_LISTS_MAX,
-                  json_pack("{s:s, s:s, s:b, s:b, s:o, s:I, s:I}", "url", url, "type",
+                  json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:I, s:I}", "url", url, "type",
                             allow ? "allow" : "block", "enabled", (int)enabled, "configured",
-                            (int)configured, "comment", text_or_null(comment), "added",
-                            (json_int_t)now_unix, "modified", (json_int_t)now_unix));
+                            (int)configured, "comment", text_or_null(comment), "groups",
+                            groups_or_default(groups), "added", (json_int_t)now_unix, "modified",
+                            (json_int_t)now_unix));
 }
 
 enum err rules_list_set(struct rules *r, uint32_t index, const char *comment, bool enabled,
-                        int64_t now_unix)
+                        json_t *groups, int64_t now_unix)
 {
     json_t *item = json_array_get(rules_section(r, "lists"), index);
     if (!item) {
         return ERR_NOT_FOUND;
     }
-    if (comment && rules_problem_of_comment(comment)) {
+    if ((comment && rules_problem_of_comment(comment)) ||
+        (groups && rules_problem_of_groups(groups))) {
         return ERR_FORMAT;
     }
     bool ok = set(item, "comment", text_or_null(comment)) &&
               set(item, "enabled", json_boolean(enabled)) &&
+              (!groups || set(item, "groups", json_deep_copy(groups))) &&
               set(item, "modified", json_integer((json_int_t)now_unix));
     return ok ? ERR_OK : ERR_MEMORY;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/policy_plan.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "blocklist/overlay.h"
@@ -13,31 +14,23 @@ enum { HOST_RECORDS = 16, TTL_MAX_S = 86400 }; /* records that one hosts line ca
 /* ---- own rules ---- */
 
 /* The rule as the matcher wants it. False: not one for it. */
-static bool own_rule(const struct rules *r, uint32_t i, usec_t now, int64_t now_unix,
-                     struct dns_name *name, struct bl_own *out)
+static bool own_rule(const struct rules *r, uint32_t i, const struct policy_plan *plan, usec_t now,
+                     int64_t now_unix, struct dns_name *name, struct bl_own *out)
 {
     struct rule_view v;
-    if (!rules_own_at(r, i, &v) || !rules_own_active(&v, now_unix) || v.client ||
+    if (!rules_own_at(r, i, &v) || !rules_own_active(&v, now_unix) ||
         dns_name_parse(span_str(v.domain), name) != ERR_OK) {
         return false;
     }
     usec_t left = v.until_unix > now_unix ? (usec_t)(v.until_unix - now_unix) : 0;
-    *out = (struct bl_own){.groups = BL_GROUPS_ALL,
-                           .expires = v.until_unix != 0 ? now + left * USEC_PER_SEC : 0,
+    *out = (struct bl_own){.expires = v.until_unix != 0 ? now + left * USEC_PER_SEC : 0,
                            .id = (uint32_t)v.id,
                            .kind = v.kind == RULE_SUBTREE ? BL_BOTH : BL_EXACT,
                            .action = v.allow ? BL_ALLOW : BL_BLOCK};
-    return true;
-}
-
-static void tell_left_out(const struct rules *r, uint32_t i)
-{
-    struct rule_view v;
-    if (rules_own_at(r, i, &v) && v.client) {
-        log_warning(RESOLVER,
-                    "own rule %lld is for one client only, which is not supported: left out",
-                    (long long)v.id);
+    if (plan) {
+        policy_plan_asker(plan, &v, out);
     }
+    return true;
 }
 
 size_t rules_overlay_memory(const struct rules *r, int64_t now_unix, uint32_t *count)
@@ -47,25 +40,24 @@ size_t rules_overlay_memory(const struct rules *r, int64_t now_unix, uint32_t *c
     struct bl_own own;
     *count = 0;
     for (uint32_t i = 0; i < rules_own_count(r); i++) {
-        if (own_rule(r, i, 0, now_unix, &name, &own)) {
+        if (own_rule(r, i, NULL, 0, now_unix, &name, &own)) {
             octets += name.len;
             ++*count;
-        } else {
-            tell_left_out(r, i);
         }
     }
     return *count > 0 ? bl_overlay_memory(*count, octets) : 0;
 }
 
-enum err rules_overlay_make(const struct rules *r, usec_t now, int64_t now_unix, void *mem,
-                            size_t len, uint32_t count, struct bl_overlay **out)
+enum err rules_overlay_make(const struct rules *r, const struct policy_plan *plan, usec_t now,
+                            int64_t now_unix, void *mem, size_t len, uint32_t count,
+                            struct bl_overlay **out)
 {
     struct bl_overlay *overlay = NULL;
     struct dns_name name;
     struct bl_own own;
     enum err e = bl_overlay_init(&overlay, mem, len, count);
     for (uint32_t i = 0; i < rules_own_count(r) && e == ERR_OK; i++) {
-        if (own_rule(r, i, now, now_unix, &name, &own)) {
+        if (own_rule(r, i, plan, now, now_unix, &name, &own)) {
             e = bl_overlay_add(overlay, &name, &own);
         }
     }

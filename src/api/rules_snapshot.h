@@ -15,15 +15,16 @@
 
 struct bl_overlay;
 struct local_builder;
+struct policy_plan;
 
-/* Octets for the own rules that are in force now, and their number; 0 if there are none. What
- * cannot be in force is told in the log. */
+/* Octets for the own rules that are in force now, and their number; 0 if there are none. */
 size_t rules_overlay_memory(const struct rules *r, int64_t now_unix, uint32_t *count);
 
-/* Build them in such memory, `count` as told. The errors of bl_overlay_init and bl_overlay_add. */
-MUST_CHECK enum err rules_overlay_make(const struct rules *r, usec_t now, int64_t now_unix,
-                                       void *mem, size_t len, uint32_t count,
-                                       struct bl_overlay **out);
+/* Build them in such memory, `count` as told; whose they are says the plan. The errors of
+ * bl_overlay_init and bl_overlay_add. */
+MUST_CHECK enum err rules_overlay_make(const struct rules *r, const struct policy_plan *plan,
+                                       usec_t now, int64_t now_unix, void *mem, size_t len,
+                                       uint32_t count, struct bl_overlay **out);
 
 /* Local records of the document: a bound of how many the builder must hold for them, and adding
  * them. `domain` is the local domain as local_add_hosts takes it. What cannot be used is told in

@@ -34,7 +34,7 @@ static void block_answer(const struct call *c, struct strbuf *out)
 {
     const struct snapshot *s = c->api->be->snapshot(c->api->be->ctx);
     char v4[IP_TEXT_MAX], v6[IP_TEXT_MAX];
-    switch (s ? s->block_mode : BLOCK_NULL) {
+    switch (s ? s->everybody.block_mode : BLOCK_NULL) {
     case BLOCK_NULL:
         strbuf_str(out, "0.0.0.0, ::");
         break;
@@ -48,8 +48,8 @@ static void block_answer(const struct call *c, struct strbuf *out)
         strbuf_str(out, "REFUSED");
         break;
     case BLOCK_ADDRESS:
-        ip_format(&s->block_v4, v4);
-        ip_format(&s->block_v6, v6);
+        ip_format(&s->everybody.block_v4, v4);
+        ip_format(&s->everybody.block_v6, v6);
         strbuf_printf(out, "%s, %s", v4, v6);
         break;
     }

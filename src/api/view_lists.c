@@ -17,31 +17,37 @@ static json_t *examples_array(const struct api_list *l)
     return array;
 }
 
-static const char *comment_of(const struct call *c, const struct api_list *l)
+/* What the document says of a list; a list of the configuration alone is everybody's. */
+static json_t *groups_of(const struct list_view *v)
+{
+    return v->groups ? json_incref((json_t *)(uintptr_t)v->groups) : json_pack("[i]", 0);
+}
+
+static void find_entry(const struct call *c, const struct api_list *l, struct list_view *out)
 {
     uint32_t index;
-    struct list_view v;
-    if (rules_list_find(c->api->rules, l->url, l->allow, &index) == ERR_OK &&
-        rules_list_at(c->api->rules, index, &v)) {
-        return v.comment;
+    if (rules_list_find(c->api->rules, l->url, l->allow, &index) != ERR_OK ||
+        !rules_list_at(c->api->rules, index, out)) {
+        *out = (struct list_view){.url = l->url};
     }
-    return NULL;
 }
 
 static json_t *list_object(const struct call *c, const struct api_list *l)
 {
     struct stats_list_use use;
+    struct list_view entry;
     char name[128];
+    find_entry(c, l, &entry);
     list_display_name(l, name, sizeof name);
     stats_list_use(c->api->stats, l->id, &use);
-    json_t *o =
-        json_pack("{s:o, s:s, s:o, s:[i], s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "address",
-                  json_text(l->url), "type", l->allow ? "allow" : "block", "comment",
-                  json_text_or_null(comment_of(c, l)), "groups", 0, "enabled", (int)l->enabled,
-                  "id", (json_int_t)l->id, "date_added", (json_int_t)l->added_unix, "date_modified",
-                  (json_int_t)l->modified_unix, "date_updated", (json_int_t)l->updated_unix,
-                  "number", (json_int_t)l->rules, "invalid_domains", (json_int_t)l->rejected,
-                  "abp_entries", (json_int_t)l->adblock, "status", (int)l->status);
+    json_t *o = json_pack("{s:o, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i}",
+                          "address", json_text(l->url), "type", l->allow ? "allow" : "block",
+                          "comment", json_text_or_null(entry.comment), "groups", groups_of(&entry),
+                          "enabled", (int)l->enabled, "id", (json_int_t)l->id, "date_added",
+                          (json_int_t)l->added_unix, "date_modified", (json_int_t)l->modified_unix,
+                          "date_updated", (json_int_t)l->updated_unix, "number",
+                          (json_int_t)l->rules, "invalid_domains", (json_int_t)l->rejected,
+                          "abp_entries", (json_int_t)l->adblock, "status", (int)l->status);
     json_object_set_new(o, "name", json_text(name));
     json_object_set_new(o, "hits", json_integer((json_int_t)use.day));
     json_object_set_new(o, "hits_ever", json_integer((json_int_t)use.ever));
@@ -132,9 +138,9 @@ static void add_list(void *ctx, const char *url)
     } else if (find_list(x->c, url, x->allow, &known)) {
         x->last = ERR_EXISTS;
     } else {
-        x->last =
-            rules_list_add(&x->next, url, x->allow, false, body_text(x->c, "comment"),
-                           body_bool(x->c, "enabled", true), x->c->unix_us / 1000000, &x->why);
+        x->last = rules_list_add(&x->next, url, x->allow, false, body_text(x->c, "comment"),
+                                 body_bool(x->c, "enabled", true), body_groups(x->c),
+                                 x->c->unix_us / 1000000, &x->why);
     }
     processed_add(&x->processed, url, x->last, x->why);
 }
@@ -214,10 +220,10 @@ static enum err set_list(struct call *c, struct rules *next, const struct api_li
     const char *comment = body_text(c, "comment");
     bool enabled = body_bool(c, "enabled", true);
     if (rules_list_find(next, l->url, l->allow, &index) == ERR_OK) {
-        *why = "not a valid comment";
-        return rules_list_set(next, index, comment, enabled, c->unix_us / 1000000);
+        *why = "not a valid comment or groups";
+        return rules_list_set(next, index, comment, enabled, body_groups(c), c->unix_us / 1000000);
     }
-    return rules_list_add(next, l->url, l->allow, l->configured, comment, enabled,
+    return rules_list_add(next, l->url, l->allow, l->configured, comment, enabled, body_groups(c),
                           c->unix_us / 1000000, why);
 }
 

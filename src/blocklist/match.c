@@ -62,12 +62,15 @@ enum bl_action bl_match(const struct bl_image *image, const struct dns_name *nam
     return (enum bl_action)out->action;
 }
 
-unsigned bl_verdict_list(const struct bl_image *image, const struct bl_verdict *verdict)
+unsigned bl_verdict_list(const struct bl_image *image, const struct bl_filter *filter,
+                         const struct bl_verdict *verdict)
 {
     struct bl_sources s = bl_image_class(image, verdict->class_id);
     unsigned bit = 1u << (2 * verdict->rank + (verdict->label == 0 ? 0 : 1));
     uint32_t i = 0;
-    while (i + 1 < s.count && (s.pairs[2 * i + 1] & bit) == 0) {
+    while (i + 1 < s.count &&
+           ((s.pairs[2 * i + 1] & bit) == 0 ||
+            (filter != NULL && !bl_list_set_has(&filter->lists, s.pairs[2 * i])))) {
         i++;
     }
     return s.count > 0 ? s.pairs[2 * i] : 0;
@@ -94,6 +97,7 @@ enum err bl_filter_init(struct bl_filter *out, void *mem, size_t len, const stru
             }
         }
     }
-    *out = (struct bl_filter){.effects = effects, .class_count = image->class_count};
+    *out =
+        (struct bl_filter){.effects = effects, .class_count = image->class_count, .lists = *lists};
     return ERR_OK;
 }

@@ -12,6 +12,7 @@
 struct bl_filter {
     const uint8_t *effects; /* by class, as bl_image.effects but of the chosen lists only */
     uint32_t class_count;
+    struct bl_list_set lists;
 };
 
 size_t bl_filter_memory(const struct bl_image *image);
@@ -30,9 +31,10 @@ enum bl_action bl_match(const struct bl_image *image, const struct dns_name *nam
                         const struct dns_suffixes *suffixes, const struct bl_filter *filter,
                         struct bl_verdict *out);
 
-/* The first of the lists (by id) that the rule of a verdict stands in: cheaper than
+/* The first of the lists (by id) that count and that the rule of a verdict stands in: cheaper than
  * bl_image_sources(), one more cache line. */
-unsigned bl_verdict_list(const struct bl_image *image, const struct bl_verdict *verdict);
+unsigned bl_verdict_list(const struct bl_image *image, const struct bl_filter *filter,
+                         const struct bl_verdict *verdict);
 
 /* One rule that bears on a name. */
 struct bl_hit {

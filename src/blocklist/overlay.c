@@ -18,6 +18,7 @@ struct bl_overlay {
     uint64_t depths[2]; /* bit d: some rule's name has d labels */
     uint32_t count, cap;
     uint32_t mask; /* slots - 1 */
+    usec_t allow_ends;
     size_t names_len, names_cap;
     struct row *rows;
     uint32_t *slots; /* index + 1; 0: empty */
@@ -48,7 +49,8 @@ enum err bl_overlay_init(struct bl_overlay **out, void *mem, size_t len, uint32_
     }
     struct bl_overlay *o = mem;
     uint32_t slots = slots_for(rules);
-    *o = (struct bl_overlay){.cap = rules, .mask = slots - 1, .names_cap = len - fixed};
+    *o = (struct bl_overlay){
+        .cap = rules, .mask = slots - 1, .allow_ends = USEC_NEVER, .names_cap = len - fixed};
     o->rows = (struct row *)(void *)(o + 1);
     o->slots = (uint32_t *)(void *)(o->rows + rules);
     o->names = (uint8_t *)(o->slots + slots);
@@ -70,6 +72,9 @@ enum err bl_overlay_add(struct bl_overlay *o, const struct dns_name *name, const
         .hash = s.hash[0], .own = *own, .name = (uint32_t)o->names_len, .len = name->len};
     memcpy(o->names + o->names_len, name->wire, name->len);
     o->names_len += name->len;
+    if (own->action == BL_ALLOW && own->expires != 0 && own->expires < o->allow_ends) {
+        o->allow_ends = own->expires;
+    }
     o->depths[name->labels / 64] |= UINT64_C(1) << name->labels % 64;
     uint32_t slot = (uint32_t)(r->hash >> 32) & o->mask;
     while (o->slots[slot] != 0) {
@@ -79,10 +84,23 @@ enum err bl_overlay_add(struct bl_overlay *o, const struct dns_name *name, const
     return ERR_OK;
 }
 
+bool bl_own_counts(const struct bl_own *own, const struct bl_asker *asker)
+{
+    if (LIKELY(own->client == 0)) {
+        return (own->groups & asker->groups) != 0;
+    }
+    for (unsigned i = 0; i < asker->client_count; i++) {
+        if (asker->clients[i] == own->client) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The rules on the suffix of `name` at `label`, as far as they are in force. An allow ends the
  * search. */
 static bool judge_suffix(const struct bl_overlay *o, const struct dns_name *name, uint64_t hash,
-                         unsigned label, uint64_t groups, usec_t now,
+                         unsigned label, const struct bl_asker *asker, usec_t now,
                          struct bl_overlay_verdict *out)
 {
     struct span suffix = dns_name_suffix(name, label);
@@ -90,7 +108,7 @@ static bool judge_suffix(const struct bl_overlay *o, const struct dns_name *name
     for (uint32_t slot = (uint32_t)(hash >> 32) & o->mask; o->slots[slot] != 0;
          slot = (slot + 1) & o->mask) {
         const struct row *r = &o->rows[o->slots[slot] - 1];
-        if (r->hash != hash || !(r->own.kind & needs) || !(r->own.groups & groups) ||
+        if (r->hash != hash || !(r->own.kind & needs) || !bl_own_counts(&r->own, asker) ||
             (r->own.expires != 0 && now >= r->own.expires) ||
             !span_equal(span_of(o->names + r->name, r->len), suffix)) {
             continue;
@@ -107,8 +125,8 @@ static bool judge_suffix(const struct bl_overlay *o, const struct dns_name *name
 }
 
 enum bl_action bl_overlay_match(const struct bl_overlay *o, const struct dns_name *name,
-                                const struct dns_suffixes *suffixes, uint64_t groups, usec_t now,
-                                struct bl_overlay_verdict *out)
+                                const struct dns_suffixes *suffixes, const struct bl_asker *asker,
+                                usec_t now, struct bl_overlay_verdict *out)
 {
     *out = (struct bl_overlay_verdict){.action = BL_NONE};
     if (!o || o->count == 0) {
@@ -117,11 +135,16 @@ enum bl_action bl_overlay_match(const struct bl_overlay *o, const struct dns_nam
     for (unsigned label = 0; label <= name->labels; label++) {
         unsigned depth = name->labels - label;
         if (o->depths[depth / 64] >> depth % 64 & 1 &&
-            judge_suffix(o, name, suffixes->hash[label], label, groups, now, out)) {
+            judge_suffix(o, name, suffixes->hash[label], label, asker, now, out)) {
             break;
         }
     }
     return (enum bl_action)out->action;
+}
+
+usec_t bl_overlay_allow_ends(const struct bl_overlay *o)
+{
+    return o ? o->allow_ends : USEC_NEVER;
 }
 
 uint32_t bl_overlay_count(const struct bl_overlay *o)

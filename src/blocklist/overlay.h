@@ -17,9 +17,17 @@
 
 #define BL_GROUPS_ALL UINT64_MAX
 
+/* Whose question it is, as far as own rules ask. */
+struct bl_asker {
+    uint64_t groups;         /* bit g: a member of group g */
+    const uint16_t *clients; /* the numbers by which rules for single clients know it */
+    uint16_t client_count;
+};
+
 /* An own rule beside its name. */
 struct bl_own {
-    uint64_t groups; /* bit g: counts for clients of group g */
+    uint64_t groups; /* bit g: counts for clients of group g; of no account if `client` is set */
+    uint16_t client; /* counts for this client only; 0: by groups */
     usec_t expires;  /* not in force from this time on; 0: for ever */
     uint32_t id;     /* the caller's: told in the verdict */
     uint8_t kind;    /* enum bl_kind */
@@ -46,12 +54,19 @@ MUST_CHECK enum err bl_overlay_add(struct bl_overlay *o, const struct dns_name *
                                    const struct bl_own *own);
 
 /*
- * HOT. Judge a name for a client of the groups in the bit set. o may be NULL. Returns out->action.
- * Cost: one probe a label; nothing when there is no rule.
+ * HOT. Judge a name for a client. o may be NULL. Returns out->action. Cost: one probe a label;
+ * nothing when there is no rule.
  */
 enum bl_action bl_overlay_match(const struct bl_overlay *o, const struct dns_name *name,
-                                const struct dns_suffixes *suffixes, uint64_t groups, usec_t now,
-                                struct bl_overlay_verdict *out);
+                                const struct dns_suffixes *suffixes, const struct bl_asker *asker,
+                                usec_t now, struct bl_overlay_verdict *out);
+
+/* When the first of the allow rules ends, of those that were in force when it was added;
+ * USEC_NEVER: none does. What an answer was allowed for may not be so afterwards. */
+usec_t bl_overlay_allow_ends(const struct bl_overlay *o);
+
+/* Is the rule one of the asker's? */
+bool bl_own_counts(const struct bl_own *own, const struct bl_asker *asker);
 
 uint32_t bl_overlay_count(const struct bl_overlay *o);
 

@@ -203,11 +203,17 @@ static uint32_t seconds(usec_t us)
     return (uint32_t)(us / USEC_PER_SEC);
 }
 
+void cfg_fill_everybody(const struct config *cfg, struct profile *out)
+{
+    *out = (struct profile){.asker = {.groups = 1},
+                            .block_mode = cfg->block_mode.mode,
+                            .block_v4 = cfg->block_mode.v4,
+                            .block_v6 = cfg->block_mode.v6};
+}
+
 static void fill_settings(struct snapshot *out, const struct config *cfg)
 {
-    out->block_mode = cfg->block_mode.mode;
-    out->block_v4 = cfg->block_mode.v4;
-    out->block_v6 = cfg->block_mode.v6;
+    cfg_fill_everybody(cfg, &out->everybody);
     out->block_ttl_s = seconds(cfg->block_ttl_us);
     out->ttl_min_s = seconds(cfg->ttl_min_us);
     out->ttl_max_s = seconds(cfg->ttl_max_us);

@@ -32,6 +32,9 @@ size_t cfg_fill_memory(const struct config *cfg, const struct cfg_machine *machi
 MUST_CHECK enum err cfg_fill_snapshot(const struct config *cfg, const struct cfg_machine *machine,
                                       struct arena *arena, struct snapshot *out);
 
+/* How everybody is treated whom no group treats otherwise. */
+void cfg_fill_everybody(const struct config *cfg, struct profile *out);
+
 /* The number by which an upstream is known across snapshots; never 0. */
 uint64_t cfg_upstream_id(const struct cfg_upstream *u);
 

@@ -11,6 +11,7 @@
 
 #include "api/backend.h"
 #include "api/explain.h"
+#include "api/policy_plan.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "host/daemon_int.h"
@@ -331,7 +332,7 @@ static enum err apply_rules(void *ctx, const struct rules *next, unsigned parts)
     if (parts & RULES_SETTINGS) {
         e = daemon_reconfigure(d, next, false);
     } else {
-        unsigned anew = (parts & RULES_OWN ? SNAPSHOT_OWN_RULES : 0u) |
+        unsigned anew = (parts & (RULES_OWN | RULES_GROUPS) ? SNAPSHOT_OWN_RULES : 0u) |
                         (parts & RULES_LOCAL ? SNAPSHOT_LOCAL : 0u);
         e = parts & RULES_LISTS ? daemon_set_lists(d, next) : ERR_OK;
         e = e == ERR_OK ? daemon_publish(d, next, anew) : e;
@@ -365,15 +366,25 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
                         struct api_verdict *out)
 {
     const struct daemon *d = daemon_of(ctx);
+    struct policy_plan plan;
     struct explain_source src = {.snapshot = publisher_current(d->publisher),
                                  .rules = &d->rules,
+                                 .plan = &plan,
+                                 .client = client,
                                  .now = sys_now(),
                                  .now_unix = sys_unix_us() / (int64_t)USEC_PER_SEC,
                                  .list_id = id_of_slot,
                                  .ctx = d->image};
-    (void)client; /* rules are the same for all clients */
-    explain_name(&src, name, out);
-    return ERR_OK;
+    const struct policy_source from = {
+        .config = d->config, .rules = src.rules, .now = src.now, .now_unix = src.now_unix};
+    size_t len = policy_plan_memory(&from);
+    void *mem = malloc(len);
+    enum err e = mem ? policy_plan_make(&plan, &from, mem, len) : ERR_MEMORY;
+    if (e == ERR_OK) {
+        explain_name(&src, name, out);
+    }
+    free(mem);
+    return e;
 }
 
 /* ---- Start and end. ---- */

@@ -247,7 +247,7 @@ static void add_rules_list(struct specs *s, const struct list_view *v)
         add_spec(s, v->url, false, v->allow ? LIST_ALLOW : LIST_BLOCK);
     }
     struct list_spec *spec = find_spec(s, v->id);
-    if (spec && (v->configured || !v->enabled)) {
+    if (spec && !v->enabled) {
         spec->enabled = false;
     }
 }

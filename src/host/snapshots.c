@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/policy_plan.h"
 #include "api/rules_snapshot.h"
 #include "base/log.h"
 #include "base/strbuf.h"
@@ -44,6 +45,8 @@ struct made {
     struct shared *own_rules;
     struct shared *local;
     void *parts; /* arrays of the snapshot */
+    void *plan;  /* the memory of its policy plan */
+    void *profiles;
 };
 
 enum err snapshots_new(struct snapshots **out, const uint8_t cookie_key[16])
@@ -107,7 +110,8 @@ void snapshots_free(struct snapshots *s)
 
 /* ---- Own rules. ---- */
 
-static enum err make_own_rules(struct snapshots *s, const struct snapshot_source *src)
+static enum err make_own_rules(struct snapshots *s, const struct snapshot_source *src,
+                               const struct policy_plan *plan)
 {
     uint32_t count;
     size_t len = rules_overlay_memory(src->rules, src->now_unix, &count);
@@ -117,9 +121,9 @@ static enum err make_own_rules(struct snapshots *s, const struct snapshot_source
     }
     struct bl_overlay *overlay = NULL;
     struct shared *p = shared_new(len);
-    enum err e =
-        p ? rules_overlay_make(src->rules, src->now, src->now_unix, p->mem, p->len, count, &overlay)
-          : ERR_MEMORY;
+    enum err e = p ? rules_overlay_make(src->rules, plan, src->now, src->now_unix, p->mem, p->len,
+                                        count, &overlay)
+                   : ERR_MEMORY;
     if (e != ERR_OK) {
         shared_drop(p);
         return e;
@@ -312,14 +316,53 @@ static void free_made(struct made *m)
     shared_drop(m->own_rules);
     shared_drop(m->local);
     free(m->parts);
+    free(m->plan);
+    free(m->profiles);
     free(m);
 }
 
-static enum err fill(struct snapshots *s, const struct snapshot_source *src, struct made *m)
+/* ---- Groups and clients. ---- */
+
+static enum err make_plan(const struct snapshot_source *src, struct made *m,
+                          struct policy_plan *plan)
 {
+    const struct policy_source from = {
+        .config = src->config, .rules = src->rules, .now = src->now, .now_unix = src->now_unix};
+    size_t len = policy_plan_memory(&from);
+    m->plan = malloc(len);
+    return m->plan ? policy_plan_make(plan, &from, m->plan, len) : ERR_MEMORY;
+}
+
+static uint32_t id_of_slot(const void *image, unsigned slot)
+{
+    return list_image_id(image, slot);
+}
+
+static enum err apply_plan(const struct policy_plan *plan, struct made *m)
+{
+    struct arena arena;
+    size_t len = policy_apply_memory(plan, m->snapshot.image, id_of_slot, m->image);
+    m->profiles = malloc(len);
+    if (!m->profiles) {
+        return ERR_MEMORY;
+    }
+    arena_init(&arena, m->profiles, len);
+    return policy_apply(plan, id_of_slot, m->image, &arena, &m->snapshot);
+}
+
+static enum err fill(struct snapshots *s, const struct snapshot_source *src, unsigned parts,
+                     struct made *m)
+{
+    struct policy_plan plan;
     enum err e = fill_from_config(m, src);
+    e = e == ERR_OK ? make_plan(src, m, &plan) : e;
+    if (e == ERR_OK && (parts & SNAPSHOT_OWN_RULES)) {
+        e = make_own_rules(s, src, &plan);
+    }
+    if (e != ERR_OK) {
+        return e;
+    }
     fill_texts(&m->snapshot, src);
-    m->snapshot.pause_until = rules_pause_until(src->rules, src->now, src->now_unix);
     memcpy(m->snapshot.cookie_key, s->cookie_key, sizeof m->snapshot.cookie_key);
     m->own_rules = shared_ref(s->own_rules);
     m->local = shared_ref(s->local);
@@ -329,24 +372,18 @@ static enum err fill(struct snapshots *s, const struct snapshot_source *src, str
         m->image = list_image_ref(src->image);
         m->snapshot.image = list_image_get(m->image);
     }
-    return e;
+    return apply_plan(&plan, m);
 }
 
 enum err snapshots_make(struct snapshots *s, const struct snapshot_source *src, unsigned parts,
                         const struct snapshot **out)
 {
-    enum err e = ERR_OK;
-    if (parts & SNAPSHOT_OWN_RULES) {
-        e = make_own_rules(s, src);
-    }
-    if (e == ERR_OK && (parts & SNAPSHOT_LOCAL)) {
-        e = make_local(s, src);
-    }
+    enum err e = parts & SNAPSHOT_LOCAL ? make_local(s, src) : ERR_OK;
     struct made *m = e == ERR_OK ? calloc(1, sizeof *m) : NULL;
     if (!m) {
         return e == ERR_OK ? ERR_MEMORY : e;
     }
-    e = fill(s, src, m);
+    e = fill(s, src, parts, m);
     if (e != ERR_OK) {
         free_made(m);
         return e;

@@ -32,6 +32,7 @@ struct snapshot_source {
 };
 
 /* What changes seldom and costs to make: to be made anew. */
+/* Own rules also when groups have changed: they say whose rules they are. */
 enum snapshot_part { SNAPSHOT_OWN_RULES = 1, SNAPSHOT_LOCAL = 2, SNAPSHOT_ALL = 3 };
 
 struct snapshots;

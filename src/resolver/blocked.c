@@ -6,15 +6,16 @@
 
 static const uint8_t nowhere[16];
 
-static bool give_address(struct dns_build *b, const struct snapshot *s, uint16_t type)
+static bool give_address(struct dns_build *b, const struct profile *p, uint32_t ttl_s,
+                         uint16_t type)
 {
-    bool null = s->block_mode == BLOCK_NULL;
-    if (type == DNS_A && (null || ip_is_v4(&s->block_v4))) {
-        dns_build_a(b, s->block_ttl_s, null ? nowhere : s->block_v4.b + 12);
+    bool null = p->block_mode == BLOCK_NULL;
+    if (type == DNS_A && (null || ip_is_v4(&p->block_v4))) {
+        dns_build_a(b, ttl_s, null ? nowhere : p->block_v4.b + 12);
         return true;
     }
-    if (type == DNS_AAAA && (null || !ip_is_unspecified(&s->block_v6))) {
-        dns_build_aaaa(b, s->block_ttl_s, null ? nowhere : s->block_v6.b);
+    if (type == DNS_AAAA && (null || !ip_is_unspecified(&p->block_v6))) {
+        dns_build_aaaa(b, ttl_s, null ? nowhere : p->block_v6.b);
         return true;
     }
     return false;
@@ -29,13 +30,15 @@ static unsigned rcode_of(enum block_mode mode)
 
 void blocked_answer(struct resolver *r, struct query *q)
 {
-    const struct snapshot *s = r->snap;
+    const struct profile *p = q->profile;
+    uint32_t ttl_s = r->snap->block_ttl_s;
     struct dns_build b;
     alias_as_asked(r, q);
-    query_build(q, &b, rcode_of(s->block_mode));
-    bool addresses = s->block_mode == BLOCK_NULL || s->block_mode == BLOCK_ADDRESS;
-    if (!(addresses && give_address(&b, s, q->req.qtype)) && s->block_mode != BLOCK_REFUSED) {
-        dns_build_soa(&b, s->block_ttl_s);
+    query_build(q, &b, rcode_of(p->block_mode));
+    bool addresses = p->block_mode == BLOCK_NULL || p->block_mode == BLOCK_ADDRESS;
+    if (!(addresses && give_address(&b, p, ttl_s, q->req.qtype)) &&
+        p->block_mode != BLOCK_REFUSED) {
+        dns_build_soa(&b, ttl_s);
     }
     query_close(r, q, &b);
 }

@@ -95,11 +95,12 @@ static unsigned key_flags(const struct cache_key *key)
     return (key->dnssec_ok ? 1U : 0U) | (key->checking_disabled ? 2U : 0U);
 }
 
-/* The secret is in key->hash; this only spreads the rest of the key over it. */
+/* The secret is in key->hash; this only spreads the rest of the key over it. Each step can be
+ * undone, so questions that differ in their view only never have the same. */
 uint64_t cache_key_hash(const struct cache_key *key)
 {
-    uint64_t h =
-        key->hash ^ ((uint64_t)key->type << 32 | (uint64_t)key->klass << 8 | key_flags(key));
+    uint64_t h = key->hash ^ key->view ^
+                 ((uint64_t)key->type << 32 | (uint64_t)key->klass << 8 | key_flags(key));
     h ^= h >> 32;
     h *= UINT64_C(0xd6e8feb86659fd93);
     h ^= h >> 32;

@@ -1,8 +1,8 @@
 /*
  * The answer cache, shared by all workers of the process. Key: (lower-case name, type, class, DO,
- * CD). Readers take no lock: an entry is copied out and the copy checked against its set's sequence
- * number. Each question has one writing worker (see resolver.h), so writers seldom meet; one that
- * finds its set being written gives way (the insert is dropped and counted).
+ * CD, view). Readers take no lock: an entry is copied out and the copy checked against its set's
+ * sequence number. Each question has one writing worker (see resolver.h), so writers seldom meet;
+ * one that finds its set being written gives way (the insert is dropped and counted).
  *
  * What is kept of an answer are its records as they stand behind the question in a message, with
  * owners that point at offset 12; so a hit is one copy into the client's own packet, behind the
@@ -52,6 +52,7 @@ void cache_get_gauges(const struct cache *c, struct cache_gauges *out);
 struct cache_key {
     const struct dns_name *name;
     uint64_t hash; /* cache_hash of name */
+    uint64_t view; /* whose upstreams answered, profile.h */
     uint16_t type; /* CACHE_ANY_TYPE: an NXDOMAIN, which answers every type (RFC 2308 5) */
     uint16_t klass;
     bool dnssec_ok;

@@ -107,15 +107,22 @@ static struct client *find_client(struct resolver *r, const struct ip_addr *addr
     return victim;
 }
 
-enum client_admission client_admit(struct resolver *r, const struct peer *peer)
+uint16_t client_profile(const struct resolver *r, const struct ip_addr *addr)
+{
+    return client_map_find(&r->snap->clients, addr);
+}
+
+enum client_admission client_admit(struct resolver *r, struct query *q)
 {
     struct client_table *c = &r->clients;
     uint32_t now = now_ms(r);
-    struct client *client = find_client(r, &peer->addr, now);
+    struct client *client = find_client(r, &q->peer->addr, now);
     if (UNLIKELY(client->generation != c->generation)) {
         client->generation = c->generation;
-        client->allowed = client_is_allowed(r, &peer->addr);
+        client->allowed = client_is_allowed(r, &q->peer->addr);
+        client->profile = client_profile(r, &q->peer->addr);
     }
+    q->profile = snapshot_profile(r->snap, client->profile);
     if (UNLIKELY(!client->allowed)) {
         client->seen_ms = now;
         return CLIENT_REFUSED;

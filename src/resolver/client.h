@@ -18,8 +18,9 @@ struct client {
     struct ip_addr addr;
     uint32_t seen_ms; /* when tokens were last filled up; 0 in an unused slot with generation 0 */
     uint32_t tokens;  /* thousandths of a question; unused while limits are off */
-    uint32_t generation; /* of the access list that `allowed` came from */
-    uint32_t allowed;
+    uint32_t generation; /* of the snapshot that the two below came from */
+    uint16_t allowed;
+    uint16_t profile;
 };
 
 _Static_assert(sizeof(struct client) == 32, "half a line");
@@ -37,7 +38,7 @@ struct client_table {
     struct client_network *networks;
     uint32_t sets, network_sets;
     uint32_t rate;       /* questions a second, 0: off */
-    uint32_t generation; /* of the access list */
+    uint32_t generation; /* of the snapshot */
     uint64_t key[2];
 };
 
@@ -48,9 +49,12 @@ size_t client_table_memory(uint32_t clients_max);
 void client_table_init(struct client_table *c, struct arena *arena, uint32_t clients_max,
                        uint32_t rate, const uint64_t key[2]);
 
-/* HOT. May this client ask now? Cost: one set of the table, and the access list once a client and
- * snapshot. */
-enum client_admission client_admit(struct resolver *r, const struct peer *peer);
+/* HOT. May this client ask now? Sets the query's profile. Cost: one set of the table, and access
+ * list and table of clients once a client and snapshot. */
+enum client_admission client_admit(struct resolver *r, struct query *q);
+
+/* The number of a client's profile, whether it asks now or not. */
+uint16_t client_profile(const struct resolver *r, const struct ip_addr *addr);
 
 /* What becomes of a UDP answer of `len` octets. */
 enum client_limit client_limit_answer(struct resolver *r, const struct query *q, size_t len);

@@ -40,11 +40,23 @@ uint16_t forward_route(const struct resolver *r, const struct dns_name *name)
     return route;
 }
 
+uint16_t forward_route_of(const struct resolver *r, const struct dns_name *name, uint64_t view)
+{
+    const struct snapshot *s = r->snap;
+    uint16_t route = forward_route(r, name);
+    for (uint32_t i = 0; view != 0 && route == 0 && i <= s->profile_count; i++) {
+        const struct profile *p = snapshot_profile(s, (uint16_t)i);
+        route = p->view == view ? p->route : 0;
+    }
+    return route;
+}
+
 void pending_key(const struct pending *p, struct cache_key *key)
 {
     *key = (struct cache_key){
         .name = &p->name,
         .hash = p->hash,
+        .view = p->view,
         .type = p->type,
         .klass = p->klass,
         .dnssec_ok = p->dnssec_ok,
@@ -161,7 +173,7 @@ static uint32_t begin(struct resolver *r, const struct cache_key *key, enum pend
 {
     uint32_t i = pending_open(r, key, kind, peer);
     if (i != PENDING_NONE) {
-        at(r, i)->route = forward_route(r, key->name);
+        at(r, i)->route = forward_route_of(r, key->name, key->view);
         at(r, i)->give_up = r->now + GIVE_UP;
     }
     return i;
@@ -254,7 +266,7 @@ void forward_swap(struct resolver *r, const uint16_t to[UPSTREAM_MAX])
             }
         }
         forget_tries(p, to);
-        p->route = forward_route(r, &p->name);
+        p->route = forward_route_of(r, &p->name, p->view);
         if (lost && !forward_next(r, i)) {
             forward_give_up(r, i);
         }

@@ -60,9 +60,9 @@ static uint32_t bucket_of(const struct pendings *t, uint64_t hash, uint16_t type
 
 static bool is_key(const struct pending *p, const struct cache_key *key)
 {
-    return p->hash == key->hash && p->type == key->type && p->klass == key->klass &&
-           p->dnssec_ok == key->dnssec_ok && p->checking_disabled == key->checking_disabled &&
-           dns_name_equal(&p->name, key->name);
+    return p->hash == key->hash && p->view == key->view && p->type == key->type &&
+           p->klass == key->klass && p->dnssec_ok == key->dnssec_ok &&
+           p->checking_disabled == key->checking_disabled && dns_name_equal(&p->name, key->name);
 }
 
 uint32_t pending_find(const struct resolver *r, const struct cache_key *key)
@@ -171,6 +171,7 @@ uint32_t pending_open(struct resolver *r, const struct cache_key *key, enum pend
         p->attempts[k].next = nexts[k];
     }
     p->hash = key->hash;
+    p->view = key->view;
     p->type = key->type;
     p->klass = key->klass;
     p->dnssec_ok = key->dnssec_ok;

@@ -2,9 +2,10 @@
  * Questions in flight at upstreams, and the clients that wait for them. All tables have a size from
  * the configuration.
  *
- *      pending   one question (name, type, class, DO, CD), up to four attempts at upstreams, its
- * clients attempt   one ticket: a socket or a place on a stream, with its own random ID and letter
- * case waiter    one client: where its answer goes, and what of its request the answer must repeat
+ *      pending   one question (name, type, class, DO, CD, view), up to four attempts at upstreams,
+ * its clients attempt   one ticket: a socket or a place on a stream, with its own random ID and
+ * letter case waiter    one client: where its answer goes, and what of its request the answer must
+ * repeat
  *
  * Full: the oldest question in flight gives way and is answered as failed. A client has at most
  * three quarters of the places; beyond, its own oldest question gives way.
@@ -61,6 +62,7 @@ enum pending_state {
 
 struct pending {
     uint64_t hash; /* cache_hash of the name */
+    uint64_t view; /* as in struct cache_key */
     usec_t started, next_try, stale_at, give_up;
     uint32_t hash_next;
     uint32_t older, newer;             /* all active ones by age */

@@ -21,11 +21,19 @@ static bool check_cookie(const struct resolver *r, const struct query *q)
                             (uint32_t)(r->now / USEC_PER_SEC));
 }
 
+/* Names with a route of their own have the same upstreams for everybody. */
+static uint64_t query_view(const struct resolver *r, const struct query *q)
+{
+    uint64_t view = q->profile->view;
+    return LIKELY(view == 0) || forward_route(r, &q->req.qname) != 0 ? 0 : view;
+}
+
 void query_key(const struct resolver *r, const struct query *q, struct cache_key *key)
 {
     *key = (struct cache_key){
         .name = &q->req.qname,
         .hash = cache_hash(r->cache, &q->req.qname),
+        .view = query_view(r, q),
         .type = q->req.qtype,
         .klass = q->req.qclass,
         .dnssec_ok = q->req.edns.dnssec_ok,
@@ -82,8 +90,8 @@ static void answer_blocked_chain(struct resolver *r, struct query *q,
 static bool judges_chain(const struct resolver *r, const struct query *q,
                          const struct cache_hit *hit)
 {
-    return (hit->flags & CACHE_HAS_CNAME) != 0 && hit->judged != r->policy && !q->allowed &&
-           r->snap->cname_check && policy_is_on(r);
+    return (hit->flags & CACHE_HAS_CNAME) != 0 && !q->allowed && r->snap->cname_check &&
+           !policy_has_passed(r, q->profile, hit->judged) && policy_is_on(r, q->profile);
 }
 
 /* The answer ends in a CNAME: go on with what it leads to. */
@@ -144,12 +152,12 @@ void pipeline_records(struct resolver *r, struct query *q, const struct cache_hi
         struct policy_verdict v;
         be16_write(q->packet->data + 4, 1);
         be16_write(q->packet->data + 6, hit->answers);
-        if (policy_judge_chain(r, q->packet->data, b.w.len, &v, &name)) {
+        if (policy_judge_chain(r, q->profile, q->packet->data, b.w.len, &v, &name)) {
             answer_blocked_chain(r, q, &v, &name);
             return;
         }
         if (key != NULL) {
-            cache_mark_judged(r->cache, key, r->policy);
+            cache_mark_judged(r->cache, key, policy_passed(r, q->profile, hit->judged));
         }
     }
     if (UNLIKELY((hit->flags & CACHE_DANGLING) != 0) && !b.w.bad) {
@@ -159,18 +167,18 @@ void pipeline_records(struct resolver *r, struct query *q, const struct cache_hi
     query_close(r, q, &b);
 }
 
-void pipeline_judge_reply(struct resolver *r)
+void pipeline_judge_reply(struct resolver *r, const struct profile *profile)
 {
     struct reply *reply = &r->reply;
     struct dns_name name;
     struct policy_verdict v;
     reply->hit.judged = 0;
-    if ((reply->hit.flags & CACHE_HAS_CNAME) == 0 || !policy_is_on(r)) {
+    if ((reply->hit.flags & CACHE_HAS_CNAME) == 0 || !policy_is_on(r, profile)) {
         return;
     }
     be16_write(reply->msg + 6, reply->hit.answers);
-    if (!policy_judge_chain(r, reply->msg, reply->records + reply->hit.len, &v, &name)) {
-        reply->hit.judged = r->policy;
+    if (!policy_judge_chain(r, profile, reply->msg, reply->records + reply->hit.len, &v, &name)) {
+        reply->hit.judged = policy_passed(r, profile, 0);
     }
 }
 
@@ -180,10 +188,10 @@ static uint16_t owner_of(const struct resolver *r, uint64_t name_hash)
 }
 
 /* Has everybody who could refresh this name been silent lately? */
-static bool stale_at_once(const struct resolver *r, const struct query *q,
+static bool stale_at_once(const struct resolver *r, const struct cache_key *key,
                           const struct cache_hit *hit)
 {
-    return hit->failed_lately || !upstream_any_up(r, forward_route(r, &q->req.qname));
+    return hit->failed_lately || !upstream_any_up(r, forward_route_of(r, key->name, key->view));
 }
 
 /* Answer with what expired, and ask anew behind it. */
@@ -240,7 +248,7 @@ static void resolve(struct resolver *r, struct query *q, const struct cache_key 
                     "recursion was not asked for");
         return;
     }
-    if (state == CACHE_STALE && stale_at_once(r, q, &hit) && answer_stale(r, q, key)) {
+    if (state == CACHE_STALE && stale_at_once(r, key, &hit) && answer_stale(r, q, key)) {
         upstream_probe_idle(r);
         forward_refresh(r, key);
         return;
@@ -322,9 +330,10 @@ void pipeline_waited(struct resolver *r, struct query *q, enum waiter_result res
 static bool admit(struct resolver *r, struct query *q)
 {
     if (q->peer->worker != r->cfg.worker) {
+        q->profile = snapshot_profile(r->snap, client_profile(r, &q->peer->addr));
         return true; /* the worker that received it has asked */
     }
-    switch (client_admit(r, q->peer)) {
+    switch (client_admit(r, q)) {
     case CLIENT_ADMITTED:
         return true;
     case CLIENT_REFUSED:

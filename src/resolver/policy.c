@@ -40,19 +40,20 @@ void policy_load(struct resolver *r)
     }
 }
 
-bool policy_is_on(const struct resolver *r)
+bool policy_is_on(const struct resolver *r, const struct profile *profile)
 {
-    return r->now >= r->snap->pause_until;
+    return r->now >= profile->pause_until;
 }
 
-void policy_judge(const struct resolver *r, const struct dns_name *name,
-                  const struct dns_suffixes *suffixes, struct policy_verdict *out)
+void policy_judge(const struct resolver *r, const struct profile *profile,
+                  const struct dns_name *name, const struct dns_suffixes *suffixes,
+                  struct policy_verdict *out)
 {
     const struct snapshot *s = r->snap;
     struct bl_overlay_verdict own;
     struct bl_verdict listed;
     *out = (struct policy_verdict){.verdict = VERDICT_PASS, .list = STATS_NO_LIST};
-    switch (bl_overlay_match(s->rules, name, suffixes, BL_GROUPS_ALL, r->now, &own)) {
+    switch (bl_overlay_match(s->rules, name, suffixes, &profile->asker, r->now, &own)) {
     case BL_ALLOW:
         out->verdict = VERDICT_ALLOW;
         return;
@@ -67,7 +68,7 @@ void policy_judge(const struct resolver *r, const struct dns_name *name,
     if (s->image == NULL) {
         return;
     }
-    switch (bl_match(s->image, name, suffixes, NULL, &listed)) {
+    switch (bl_match(s->image, name, suffixes, profile->filter, &listed)) {
     case BL_ALLOW:
         out->verdict = VERDICT_ALLOW;
         break;
@@ -75,7 +76,7 @@ void policy_judge(const struct resolver *r, const struct dns_name *name,
         out->verdict = VERDICT_BLOCK;
         out->status = QUERY_BLOCKED_LIST;
         out->labels = (uint8_t)(name->labels - listed.label);
-        out->list = (uint16_t)bl_verdict_list(s->image, &listed);
+        out->list = (uint16_t)bl_verdict_list(s->image, profile->filter, &listed);
         break;
     case BL_NONE:
         break;
@@ -90,8 +91,8 @@ const char *policy_reason(const struct resolver *r, const struct policy_verdict 
 void policy_decide(struct resolver *r, struct query *q)
 {
     struct policy_verdict v = {.verdict = VERDICT_PASS};
-    if (LIKELY(policy_is_on(r))) {
-        policy_judge(r, &q->req.qname, &q->suffixes, &v);
+    if (LIKELY(policy_is_on(r, q->profile))) {
+        policy_judge(r, q->profile, &q->req.qname, &q->suffixes, &v);
     }
     q->verdict = v.verdict;
     q->allowed = v.verdict == VERDICT_ALLOW;
@@ -104,8 +105,8 @@ void policy_decide(struct resolver *r, struct query *q)
     }
 }
 
-bool policy_judge_chain(const struct resolver *r, const uint8_t *msg, size_t len,
-                        struct policy_verdict *out, struct dns_name *name)
+bool policy_judge_chain(const struct resolver *r, const struct profile *profile, const uint8_t *msg,
+                        size_t len, struct policy_verdict *out, struct dns_name *name)
 {
     struct dns_walk walk;
     struct dns_record rr;
@@ -119,10 +120,34 @@ bool policy_judge_chain(const struct resolver *r, const uint8_t *msg, size_t len
         }
         struct dns_suffixes suffixes;
         dns_suffixes_make(name, &suffixes);
-        policy_judge(r, name, &suffixes, out);
+        policy_judge(r, profile, name, &suffixes, out);
         if (out->verdict == VERDICT_BLOCK) {
             return true;
         }
     }
     return false;
+}
+
+/* A rule that allowed the chain may have ended since, though the snapshot is the same: then nothing
+ * that was remembered holds, and nothing is. */
+static bool remembers(const struct resolver *r, const struct profile *profile)
+{
+    return profile->number < POLICY_JUDGED_PROFILES &&
+           r->now < bl_overlay_allow_ends(r->snap->rules);
+}
+
+bool policy_has_passed(const struct resolver *r, const struct profile *profile, uint32_t judged)
+{
+    return judged >> POLICY_JUDGED_PROFILES == r->policy && remembers(r, profile) &&
+           (judged >> profile->number & 1) != 0;
+}
+
+uint32_t policy_passed(const struct resolver *r, const struct profile *profile, uint32_t judged)
+{
+    if (!remembers(r, profile)) {
+        return judged;
+    }
+    uint32_t others = judged >> POLICY_JUDGED_PROFILES == r->policy ? judged : 0;
+    return r->policy << POLICY_JUDGED_PROFILES | (others & ((1U << POLICY_JUDGED_PROFILES) - 1)) |
+           1U << profile->number;
 }

@@ -29,20 +29,32 @@ struct resolver;
 /* A new snapshot: read the names of its lists. */
 void policy_load(struct resolver *r);
 
-/* Does blocking apply now (not paused)? */
-bool policy_is_on(const struct resolver *r);
+/* Does blocking apply to these clients now (not paused)? */
+bool policy_is_on(const struct resolver *r, const struct profile *profile);
 
-/* HOT. Judge one name. */
-void policy_judge(const struct resolver *r, const struct dns_name *name,
-                  const struct dns_suffixes *suffixes, struct policy_verdict *out);
+/* HOT. Judge one name for clients of a profile. */
+void policy_judge(const struct resolver *r, const struct profile *profile,
+                  const struct dns_name *name, const struct dns_suffixes *suffixes,
+                  struct policy_verdict *out);
 
 /* Judge the question; fills the query's verdict and what its event tells. */
 void policy_decide(struct resolver *r, struct query *q);
 
 /* Judge the names that CNAMEs of an answer lead to. True if one of them is blocked; then *name is
  * it. */
-bool policy_judge_chain(const struct resolver *r, const uint8_t *msg, size_t len,
-                        struct policy_verdict *out, struct dns_name *name);
+bool policy_judge_chain(const struct resolver *r, const struct profile *profile, const uint8_t *msg,
+                        size_t len, struct policy_verdict *out, struct dns_name *name);
+
+/*
+ * That a chain passes is remembered with the answer, in one number for all clients: which policy
+ * judged it, and a bit for each profile that let it pass. Profiles past the first
+ * POLICY_JUDGED_PROFILES judge each time.
+ */
+#define POLICY_JUDGED_PROFILES 12
+bool policy_has_passed(const struct resolver *r, const struct profile *profile, uint32_t judged);
+
+/* The number with this profile's bit in it. */
+uint32_t policy_passed(const struct resolver *r, const struct profile *profile, uint32_t judged);
 
 /* The text that goes with EDE 15. */
 const char *policy_reason(const struct resolver *r, const struct policy_verdict *v);

@@ -14,7 +14,8 @@
 
 struct query {
     const struct peer *peer;
-    struct packet *packet; /* holds the question, and in the end the answer */
+    const struct profile *profile; /* how this client is treated; set when it is admitted */
+    struct packet *packet;         /* holds the question, and in the end the answer */
     usec_t arrived;
     size_t request_len; /* octets of the request */
     enum resolver_outcome outcome;

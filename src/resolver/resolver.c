@@ -30,7 +30,8 @@ static void set_snapshot(struct resolver *r, const struct snapshot *s)
 {
     r->snap = s;
     /* Generations are the same in all workers, so what one judged holds for the others. */
-    r->policy = (uint32_t)s->generation | (s->generation << 32 >> 32 == 0);
+    uint32_t policy = (uint32_t)s->generation & (UINT32_MAX >> POLICY_JUDGED_PROFILES);
+    r->policy = policy != 0 ? policy : 1;
     r->clients.generation++;
     r->clients.generation |= r->clients.generation == 0;
     memcpy(r->cookie_key.key, s->cookie_key, sizeof r->cookie_key.key);
@@ -82,6 +83,7 @@ static void query_begin(struct query *q, const struct peer *peer, struct packet 
 {
     q->peer = peer;
     q->packet = packet;
+    q->profile = NULL;
     q->arrived = arrived;
     q->request_len = packet->len;
     q->outcome = RESOLVER_DROP;
@@ -117,6 +119,7 @@ static void restore(struct resolver *r, const struct waiter *w, const struct pen
     *packet = (struct packet){.data = r->room, .len = 0, .cap = DNS_TCP_MAX};
     query_begin(q, &w->peer, packet, w->arrived);
     q->request_len = w->request_len;
+    q->profile = snapshot_profile(r->snap, client_profile(r, &w->peer.addr));
     q->cookie_valid = w->cookie_valid;
     q->allowed = w->allowed;
     q->alias = w->alias;

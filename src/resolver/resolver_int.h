@@ -28,7 +28,8 @@ struct resolver {
     struct cache *cache;
     struct stats_worker *stats;
     struct resolver_config cfg;
-    uint32_t policy; /* number of the snapshot's policy, never 0; cache entries remember it */
+    uint32_t
+        policy; /* number of the snapshot's policy, 20 bits, never 0; cache entries remember it */
     struct dns_cookie_key cookie_key;
     struct policy list_policy;
     struct client_table clients;
@@ -50,8 +51,8 @@ void pipeline_query(struct resolver *r, struct query *q, uint16_t *owner);
 void pipeline_records(struct resolver *r, struct query *q, const struct cache_hit *hit,
                       const struct cache_key *key);
 
-/* Judge the chain of the response at hand, once for all who wait for it. */
-void pipeline_judge_reply(struct resolver *r);
+/* Judge the chain of the response at hand, once for all of one profile who wait for it. */
+void pipeline_judge_reply(struct resolver *r, const struct profile *profile);
 
 /* The answer for a client that waited; its question stands in q's packet again. */
 void pipeline_waited(struct resolver *r, struct query *q, enum waiter_result result);
@@ -111,5 +112,8 @@ void forward_spell(const struct pending *p, const struct attempt *a, uint8_t *ou
 /* The number of the upstreams that are asked about this name: of the longest conditional domain
  * that holds it, else 0. */
 uint16_t forward_route(const struct resolver *r, const struct dns_name *name);
+
+/* The same for clients of a view; everybody's if the view is no more. */
+uint16_t forward_route_of(const struct resolver *r, const struct dns_name *name, uint64_t view);
 
 #endif

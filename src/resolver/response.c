@@ -92,6 +92,16 @@ static void record_refresh(struct resolver *r, const struct pending *p)
     stats_record(r->stats, &event);
 }
 
+/* How the one who asked first is treated; everybody if nobody waits. */
+static const struct profile *profile_of_waiters(const struct resolver *r, const struct pending *p)
+{
+    if (p->first_waiter == PENDING_NONE) {
+        return &r->snap->everybody;
+    }
+    const struct ip_addr *addr = &r->pendings.waiters[p->first_waiter].peer.addr;
+    return snapshot_profile(r->snap, client_profile(r, addr));
+}
+
 /* The answer goes to the cache and to everybody who waits for it. */
 static void on_good(struct resolver *r, uint32_t i, const struct attempt *a)
 {
@@ -116,7 +126,7 @@ static void on_good(struct resolver *r, uint32_t i, const struct attempt *a)
     }
     struct cache_key key;
     pending_key(p, &key);
-    pipeline_judge_reply(r);
+    pipeline_judge_reply(r, profile_of_waiters(r, p));
     if (reply->ttl_s > 0) {
         struct cache_value value = {
             .records = reply->msg + reply->records,

@@ -13,13 +13,10 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "dns/name.h"
+#include "resolver/profile.h"
 #include "resolver/resolver.h"
 
-struct bl_image;
-struct bl_overlay;
 struct local_records; /* local.h */
-
-enum block_mode { BLOCK_NULL, BLOCK_NXDOMAIN, BLOCK_NODATA, BLOCK_REFUSED, BLOCK_ADDRESS };
 
 enum upstream_transport { UPSTREAM_UDP, UPSTREAM_TCP, UPSTREAM_TLS, UPSTREAM_HTTPS };
 
@@ -57,11 +54,12 @@ struct snapshot {
     const struct route *routes;
     uint32_t route_count;
 
-    enum block_mode block_mode;
-    struct ip_addr block_v4, block_v6; /* for BLOCK_ADDRESS */
+    struct profile everybody;       /* of clients that the table does not know */
+    const struct profile *profiles; /* those of known clients: numbers 1 … profile_count */
+    uint32_t profile_count;
+    struct client_map clients;
+
     uint32_t block_ttl_s;
-    usec_t pause_until; /* monotonic; blocking is off before it; 0: not paused, USEC_NEVER: until
-                           resumed */
 
     uint32_t ttl_min_s, ttl_max_s, ttl_negative_max_s;
     uint32_t stale_s; /* how long expired answers may stand in, 0: off */
@@ -79,5 +77,10 @@ struct snapshot {
     char version[32];       /* for CH TXT version.bind when allowed; "" refuses */
     char api_url[128];      /* for CH TXT local.api.ftl: "http://ADDR:PORT/api/"; "" refuses */
 };
+
+static inline const struct profile *snapshot_profile(const struct snapshot *s, uint16_t number)
+{
+    return number == 0 ? &s->everybody : &s->profiles[number - 1];
+}
 
 #endif

@@ -42,7 +42,7 @@ static void use(const struct bl_image *image)
         if (all.action != BL_NONE) {
             FUZZ_CHECK(all.label < name.labels);
             (void)bl_image_sources(image, all.rule, sources, 16);
-            (void)bl_verdict_list(image, &all);
+            (void)bl_verdict_list(image, NULL, &all);
         }
     }
     unsigned seen = 0;

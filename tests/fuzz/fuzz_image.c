@@ -67,7 +67,7 @@ static void look_up(const struct bl_image *image)
         FUZZ_CHECK(dns_name_parse(span_str(asked[i]), &name) == ERR_OK);
         dns_suffixes_make(&name, &suffixes);
         if (bl_match(image, &name, &suffixes, NULL, &verdict) != BL_NONE) {
-            (void)bl_verdict_list(image, &verdict);
+            (void)bl_verdict_list(image, NULL, &verdict);
         }
         (void)bl_explain(image, &name, NULL, hits, HITS, &verdict);
     }

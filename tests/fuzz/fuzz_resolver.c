@@ -178,13 +178,13 @@ static void change(struct world *w, unsigned v)
 {
     switch (v % 6) {
     case 0:
-        w->draft.pause_until = w->draft.pause_until == 0 ? USEC_NEVER : 0;
+        w->draft.everybody.pause_until = w->draft.everybody.pause_until == 0 ? USEC_NEVER : 0;
         break;
     case 1:
         w->draft.upstreams[0].id++;
         break;
     case 2:
-        w->draft.block_mode = (enum block_mode)(v / 6 % 5);
+        w->draft.everybody.block_mode = (enum block_mode)(v / 6 % 5);
         break;
     case 3:
         w->draft.rebind_protection = !w->draft.rebind_protection;

@@ -86,11 +86,13 @@ void world_open(struct world *w)
     require_set_handler(on_require);
     *w = (struct world){
         .now = WORLD_START,
+        .unix_start = 1700000000,
         .workers = 1,
         .rc = {.pending_max = 256, .waiting_max = 512, .clients_max = 64, .rate_limit = 1000},
         .cc = {.entries = 1024},
         .draft =
             {
+                .everybody = {.asker = {.groups = BL_GROUPS_ALL}},
                 .block_ttl_s = 60,
                 .ttl_max_s = 86400,
                 .ttl_negative_max_s = 10800,
@@ -308,6 +310,11 @@ static void start(struct world *w)
 
 static void pump(struct world *w);
 
+void *world_memory(struct world *w, size_t size)
+{
+    return keep(w, get_memory(size));
+}
+
 void world_apply(struct world *w)
 {
     if (w->draft.upstream_count == 0) {
@@ -320,6 +327,9 @@ void world_apply(struct world *w)
         s->image = w->draft.image = build_image(w);
     }
     s->rules = build_overlay(w);
+    if (w->rules.doc != NULL) {
+        world_apply_policy(w, s);
+    }
     s->local = build_local(w);
     struct ip_prefix *nets = keep(w, get_memory(sizeof w->allow_from));
     memcpy(nets, w->allow_from, sizeof w->allow_from);
@@ -582,6 +592,7 @@ void world_close(struct world *w)
     for (unsigned i = 0; i < WORLD_LISTS; i++) {
         free(w->list_text[i]);
     }
+    rules_free(&w->rules);
     free(w->local_text);
     free(w->hosts_text);
     free(w->garbage);

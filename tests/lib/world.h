@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "api/rules.h"
 #include "blocklist/overlay.h"
 #include "resolver/cache.h"
 #include "resolver/resolver.h"
@@ -62,7 +63,9 @@ struct world {
     bool allow_from_negated[WORLD_PREFIXES];
     struct route routes[WORLD_ROUTES];
     struct dns_name rebind_allow[WORLD_RULES];
-    char *local_text; /* lines of local_add_text */
+    struct rules rules; /* groups and clients, world_policy.c; none while doc is NULL */
+    int64_t unix_start; /* wall time at WORLD_START */
+    char *local_text;   /* lines of local_add_text */
     char *hosts_text;
 
     /* Private. */
@@ -93,6 +96,20 @@ void world_close(struct world *w);
 
 void world_add_list_line(struct world *w, unsigned list, const char *line);
 void world_add_own(struct world *w, const char *rule, uint8_t action);
+/* Groups, their members and lists, and rules of the rules document; false if it cannot be. Lists
+ * are named as in list_name. */
+bool world_add_group(struct world *w, const char *name);
+bool world_add_member(struct world *w, const char *group, const char *client);
+bool world_add_group_list(struct world *w, const char *group, const char *list);
+bool world_add_rule(struct world *w, bool allow, const char *rule, const char *owner, usec_t until);
+int64_t world_unix(const struct world *w);
+
+/* What the draft comes to with the document: profiles and own rules. */
+void world_apply_policy(struct world *w, struct snapshot *s);
+
+/* Memory that lives as long as the world. */
+void *world_memory(struct world *w, size_t size);
+
 void world_add_local(struct world *w, const char *line);
 void world_add_hosts(struct world *w, const char *line);
 uint16_t world_add_upstream(struct world *w, enum upstream_transport transport, uint16_t route);

@@ -40,18 +40,19 @@ static bool set_block_mode(struct story *s, const char *v)
                  {"refused", BLOCK_REFUSED}};
     for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
         if (strcmp(v, modes[i].name) == 0) {
-            s->world.draft.block_mode = modes[i].mode;
+            s->world.draft.everybody.block_mode = modes[i].mode;
             return true;
         }
     }
     char v4[64];
     const char *comma = strchr(v, ',');
     snprintf(v4, sizeof v4, "%.*s", (int)(comma != NULL ? (size_t)(comma - v) : strlen(v)), v);
-    s->world.draft.block_mode = BLOCK_ADDRESS;
-    s->world.draft.block_v4 = (struct ip_addr){{0}};
-    s->world.draft.block_v6 = (struct ip_addr){{0}};
-    return ip_parse(span_str(v4), &s->world.draft.block_v4) == ERR_OK &&
-           (comma == NULL || ip_parse(span_str(comma + 1), &s->world.draft.block_v6) == ERR_OK);
+    s->world.draft.everybody.block_mode = BLOCK_ADDRESS;
+    s->world.draft.everybody.block_v4 = (struct ip_addr){{0}};
+    s->world.draft.everybody.block_v6 = (struct ip_addr){{0}};
+    return ip_parse(span_str(v4), &s->world.draft.everybody.block_v4) == ERR_OK &&
+           (comma == NULL ||
+            ip_parse(span_str(comma + 1), &s->world.draft.everybody.block_v6) == ERR_OK);
 }
 
 static bool set_allow_from(struct story *s, const char *v)
@@ -132,7 +133,8 @@ static bool verb_setting(struct story *s)
 static bool verb_pause(struct story *s)
 {
     story_ready(s);
-    s->world.draft.pause_until = s->count > 1 ? s->world.now + story_time(s->word[1]) : USEC_NEVER;
+    s->world.draft.everybody.pause_until =
+        s->count > 1 ? s->world.now + story_time(s->word[1]) : USEC_NEVER;
     s->dirty = true;
     return true;
 }
@@ -254,6 +256,33 @@ static bool verb_at(struct story *s)
     return story_step(s, rest + strspn(rest, " \t"));
 }
 
+/* group NAME; group NAME has CLIENT…; group NAME uses LIST… */
+static bool verb_group(struct story *s)
+{
+    struct world *w = &s->world;
+    bool good = true;
+    s->dirty = true;
+    if (s->count == 2) {
+        return world_add_group(w, s->word[1]);
+    }
+    bool has = strcmp(s->word[2], "has") == 0;
+    for (unsigned i = 3; i < s->count; i++) {
+        good = good && (has ? world_add_member : world_add_group_list)(w, s->word[1], s->word[i]);
+    }
+    return good && (has || strcmp(s->word[2], "uses") == 0);
+}
+
+/* rule allow|deny NAME for GROUP|CLIENT [until TIME] */
+static bool verb_rule(struct story *s)
+{
+    bool allow = strcmp(s->word[1], "allow") == 0;
+    if (s->count < 5 || (!allow && strcmp(s->word[1], "deny") != 0)) {
+        return false;
+    }
+    usec_t until = s->count > 6 ? WORLD_START + story_time(s->word[6]) : 0;
+    return s->dirty = world_add_rule(&s->world, allow, s->word[2], s->word[4], until);
+}
+
 static bool run_verb(struct story *s)
 {
     const char *v = s->word[0];
@@ -285,6 +314,12 @@ static bool run_verb(struct story *s)
         world_add_own(w, s->rest, v[0] == 'a' ? BL_ALLOW : BL_BLOCK);
         return s->dirty = true;
     }
+    if (strcmp(v, "group") == 0 && s->count > 1) {
+        return verb_group(s);
+    }
+    if (strcmp(v, "rule") == 0 && s->count > 1) {
+        return verb_rule(s);
+    }
     if (strcmp(v, "local") == 0 || strcmp(v, "hosts") == 0) {
         (v[0] == 'l' ? world_add_local : world_add_hosts)(w, s->rest);
         return s->dirty = true;
@@ -296,7 +331,7 @@ static bool run_verb(struct story *s)
         return verb_pause(s);
     }
     if (strcmp(v, "resume") == 0) {
-        w->draft.pause_until = 0;
+        w->draft.everybody.pause_until = 0;
         return s->dirty = true;
     }
     if (strcmp(v, "flush") == 0) {

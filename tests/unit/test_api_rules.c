@@ -343,7 +343,8 @@ static void own_rules_are_added_found_and_removed(void **state)
     assert_int_equal(v.id, 3);
     assert_int_equal(v.added_unix, 100);
     assert_true(rules_own_at(&r, 1, &v));
-    assert_false(rules_own_active(&v, 100)); /* rules for one client are not in force yet */
+    assert_true(rules_own_active(&v, 100));
+    assert_string_equal(v.client, "192.0.2.1");
 
     const struct rule_edit edit = {.comment = "because", .enabled = false, .until_unix = 500};
     assert_int_equal(rules_own_set(&r, 0, &edit, 200), ERR_OK);
@@ -425,7 +426,7 @@ static void sections_are_bounded(void **state)
     for (e = ERR_OK, n = 0; e == ERR_OK; n++) {
         char url[64];
         snprintf(url, sizeof url, "https://x.example/%u", n);
-        e = rules_list_add(&r, url, false, false, NULL, true, 1, &why);
+        e = rules_list_add(&r, url, false, false, NULL, true, NULL, 1, &why);
     }
     assert_int_equal(e, ERR_LIMIT);
     assert_int_equal(n - 1, RULES_LISTS_MAX);
@@ -443,13 +444,14 @@ static void other_sections_are_edited(void **state)
     struct group_view g;
     struct client_view c;
     assert_int_equal(rules_clear(&r), ERR_OK);
-    assert_int_equal(rules_list_add(&r, "https://x.example/l", true, true, "c", false, 5, &why),
-                     ERR_OK);
-    assert_int_equal(rules_list_add(&r, "https://x.example/l", true, true, NULL, true, 5, &why),
-                     ERR_EXISTS);
+    assert_int_equal(
+        rules_list_add(&r, "https://x.example/l", true, true, "c", false, NULL, 5, &why), ERR_OK);
+    assert_int_equal(
+        rules_list_add(&r, "https://x.example/l", true, true, NULL, true, NULL, 5, &why),
+        ERR_EXISTS);
     assert_int_equal(rules_list_find(&r, "https://x.example/l", false, &index), ERR_NOT_FOUND);
     assert_int_equal(rules_list_find(&r, "https://x.example/l", true, &index), ERR_OK);
-    assert_int_equal(rules_list_set(&r, index, NULL, true, 6), ERR_OK);
+    assert_int_equal(rules_list_set(&r, index, NULL, true, NULL, 6), ERR_OK);
     assert_true(rules_list_at(&r, 0, &l) && l.enabled && l.configured && l.allow && !l.comment);
     assert_int_equal(l.modified_unix, 6);
     rules_list_remove(&r, 0);

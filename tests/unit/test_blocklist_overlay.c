@@ -38,7 +38,8 @@ static struct bl_overlay_verdict ask(const struct own_set *s, const char *name, 
     struct dns_suffixes suffixes;
     struct bl_overlay_verdict v;
     dns_suffixes_make(&n, &suffixes);
-    enum bl_action action = bl_overlay_match(s->o, &n, &suffixes, groups, now, &v);
+    enum bl_action action =
+        bl_overlay_match(s->o, &n, &suffixes, &(struct bl_asker){.groups = groups}, now, &v);
     assert_int_equal(action, v.action);
     return v;
 }

@@ -75,7 +75,7 @@ static void takes_settings_over(void **state)
              "cname-check = off\nupstream = 192.0.2.1\n",
              NULL);
     const struct snapshot *s = snapshot_of(f, SNAPSHOT_ALL);
-    assert_int_equal(s->block_mode, BLOCK_NXDOMAIN);
+    assert_int_equal(s->everybody.block_mode, BLOCK_NXDOMAIN);
     assert_int_equal(s->block_ttl_s, 90);
     assert_int_equal(s->ttl_max_s, 7200);
     assert_int_equal(s->stale_s, 0);
@@ -171,7 +171,8 @@ static enum bl_action judge(const struct snapshot *s, const char *text)
     struct bl_overlay_verdict v;
     assert_int_equal(dns_name_parse(span_str(text), &name), ERR_OK);
     dns_suffixes_make(&name, &suffixes);
-    return bl_overlay_match(s->rules, &name, &suffixes, BL_GROUPS_ALL, 1000 * USEC_PER_SEC, &v);
+    return bl_overlay_match(s->rules, &name, &suffixes, &s->everybody.asker, 1000 * USEC_PER_SEC,
+                            &v);
 }
 
 static void own_rules_are_in_force(void **state)

@@ -30,7 +30,8 @@ static struct peer peer_of(const char *text)
 static enum client_admission admit(const char *text)
 {
     struct peer p = peer_of(text);
-    return client_admit(r, &p);
+    struct query q = {.peer = &p};
+    return client_admit(r, &q);
 }
 
 static void the_first_match_of_the_list_decides(void **state)
