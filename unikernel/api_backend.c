@@ -253,6 +253,12 @@ static uint32_t id_of_slot(const void *ctx, unsigned slot)
     return engine_list_id(slot);
 }
 
+static const struct config *get_config(void *ctx)
+{
+    (void)ctx;
+    return control_config();
+}
+
 static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,
                         struct api_verdict *out)
 {
@@ -283,6 +289,7 @@ static const struct api_backend backend = {.clock = get_clock,
                                            .list_at = get_list,
                                            .client_name = name_client,
                                            .rules_apply = apply_rules,
+                                           .config = get_config,
                                            .explain = explain,
                                            .update_lists = update_lists,
                                            .update_running = is_updating,

@@ -20,6 +20,7 @@
 #include "resolver/resolver.h"
 #include "resolver/snapshot.h"
 
+struct config; /* config/config.h */
 struct rules;  /* rules.h */
 struct strbuf; /* base/strbuf.h */
 
@@ -244,6 +245,13 @@ struct api_backend {
      * the old document and reports the failure.
      */
     enum err (*rules_apply)(void *ctx, const struct rules *next, unsigned parts);
+
+    /* The configuration in force, with what a person set; borrowed for the call. May be NULL. */
+    const struct config *(*config)(void *ctx);
+
+    /* Would this setting be taken? ERR_FORMAT, ERR_RANGE, ERR_LIMIT: no, and `why` says what was
+     * found and expected. May be NULL: yes. */
+    enum err (*setting_check)(void *ctx, const char *name, const char *value, struct strbuf *why);
 
     /* Which rules speak about a name. `client` may be NULL (any). out is zeroed before. */
     enum err (*explain)(void *ctx, const struct dns_name *name, const struct ip_addr *client,

@@ -43,6 +43,7 @@ api_SRCS := \
     view_padd.c \
     view_preview.c \
     view_queries.c \
+    view_settings.c \
     view_static.c \
     view_status.c \
     view_suggestions.c \

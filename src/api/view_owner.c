@@ -1,5 +1,4 @@
-/* What belongs to the owner: backup and restore of the rules document, settings, password, app
- * passwords. */
+/* What belongs to the owner: backup and restore of the rules document, password, app passwords. */
 #include <string.h>
 
 #include "api/auth.h"
@@ -27,49 +26,6 @@ void view_rules_put(struct call *c)
         reply_rules_error(c, e, NULL, NULL);
     } else if (rules_commit(c, &next, RULES_ALL)) {
         view_rules_get(c);
-    }
-}
-
-/* --- settings -------------------------------------------------------------------------------- */
-
-void view_settings_get(struct call *c)
-{
-    json_t *settings = json_object();
-    const char *name, *value;
-    for (uint32_t i = 0; rules_setting_at(c->api->rules, i, &name, &value); i++) {
-        json_object_set_new(settings, name, json_string(value));
-    }
-    reply_json(c, 200, json_pack("{s:o}", "settings", settings));
-}
-
-/* {"settings": {"block-mode": "nxdomain", "block-ttl": null}}: those that are named; null takes one
- * back. */
-void view_settings_put(struct call *c)
-{
-    struct rules next;
-    json_t *settings = json_object_get(c->body, "settings");
-    if (!json_is_object(settings)) {
-        bad_request(c, "Expected {\"settings\": {name: value or null}}");
-        return;
-    }
-    if (!rules_begin(c, &next)) {
-        return;
-    }
-    for (void *at = json_object_iter(settings); at; at = json_object_iter_next(settings, at)) {
-        const char *why = "expected a text or null", *name = json_object_iter_key(at);
-        const json_t *value = json_object_iter_value(at);
-        enum err e = ERR_FORMAT;
-        if (json_is_string(value) || json_is_null(value)) {
-            e = rules_set_setting(&next, name, json_string_value(value), &why);
-        }
-        if (e != ERR_OK && !(e == ERR_NOT_FOUND && json_is_null(value))) {
-            rules_free(&next);
-            reply_rules_error(c, e, why, name);
-            return;
-        }
-    }
-    if (rules_commit(c, &next, RULES_SETTINGS)) {
-        view_settings_get(c);
     }
 }
 

@@ -355,6 +355,28 @@ static enum err reload(void *ctx)
     return daemon_reconfigure(d, &d->rules, true);
 }
 
+static const struct config *get_config(void *ctx)
+{
+    return daemon_of(ctx)->config;
+}
+
+/* Tries the value on a configuration of defaults that is thrown away. */
+static enum err check_setting(void *ctx, const char *name, const char *value, struct strbuf *why)
+{
+    struct cfg_error error = {""};
+    struct config *c = NULL;
+    void *mem = malloc(cfg_memory());
+    enum err e = mem ? cfg_init(&c, mem, cfg_memory()) : ERR_MEMORY;
+    (void)ctx;
+    if (e == ERR_OK) {
+        e = cfg_apply_pair(c, CFG_RULES, name, 0, span_str(name), span_str(value), &error);
+    }
+    e = e == ERR_OK ? cfg_finish(c, &error) : e;
+    strbuf_str(why, error.text);
+    free(mem);
+    return e;
+}
+
 /* ---- Why a name is blocked, or not. ---- */
 
 static uint32_t id_of_slot(const void *image, unsigned slot)
@@ -423,6 +445,8 @@ static void fill_backend(struct api_host *h)
                                       .list_at = get_list,
                                       .client_name = name_client,
                                       .rules_apply = apply_rules,
+                                      .config = get_config,
+                                      .setting_check = check_setting,
                                       .explain = explain,
                                       .update_lists = update_lists,
                                       .update_running = is_updating,

@@ -600,6 +600,12 @@ static void settings_are_kept_and_taken_back(void **state)
     assert_int_equal(
         status_of(f, "PUT", "/api/sinkhole/settings", "{\"settings\":{\"Bad\":\"x\"}}"), 400);
     assert_int_equal(status_of(f, "PUT", "/api/sinkhole/settings", "{}"), 400);
+    const char *const refused[] = {"{\"settings\":{\"no-such-option\":\"x\"}}",
+                                   "{\"settings\":{\"hosts-file\":\"/etc/shadow\"}}",
+                                   "{\"settings\":{\"list\":\"/etc/shadow\"}}"};
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        assert_int_equal(status_of(f, "PUT", "/api/sinkhole/settings", refused[i]), 400);
+    }
     f->apply_result = ERR_RANGE; /* the platform knows the option and refuses the value */
     assert_int_equal(
         status_of(f, "PUT", "/api/sinkhole/settings", "{\"settings\":{\"block-ttl\":\"x\"}}"), 400);

@@ -19,6 +19,7 @@ import {
   offlineSince,
   resumesAt,
   rules,
+  settings,
   status,
   summary,
 } from "./state.ts";
@@ -74,6 +75,9 @@ function changed(what: string): void {
   } else if (what === "domains") {
     void rules.load();
     void localRecords.load();
+  } else if (what === "settings") {
+    if (settings.data.value !== null) void settings.load();
+    void loadSlow();
   } else if (what === "blocking") {
     void loadBlocking();
   } else {

@@ -6,7 +6,8 @@ import { Access } from "./access.tsx";
 import { Backup } from "./backup.tsx";
 import { Local } from "./local.tsx";
 import { Own } from "./own.tsx";
-import { features, localRecords, rules } from "./state.ts";
+import { SettingsTab } from "./settings.tsx";
+import { features, localRecords, rules, settings } from "./state.ts";
 
 interface Tab {
   id: string;
@@ -18,6 +19,7 @@ interface Tab {
 const all: Tab[] = [
   { id: "rules", title: "Your rules", there: () => !rules.absent.value, Body: Own },
   { id: "local", title: "Local names", there: () => !localRecords.absent.value, Body: Local },
+  { id: "settings", title: "Settings", there: () => features.value.has("owner") && !settings.absent.value, Body: SettingsTab },
   { id: "access", title: "Passwords", there: () => features.value.has("owner"), Body: Access },
   { id: "backup", title: "Backup", there: () => features.value.has("owner"), Body: Backup },
 ];

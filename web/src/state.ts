@@ -9,6 +9,7 @@ import type {
   LocalRecord,
   Rule,
   Seat,
+  Settings,
   Slot,
   Span,
   Status,
@@ -117,6 +118,8 @@ export const localRecords = resource(async (): Promise<LocalRecord[]> => {
 // Read when their tab is opened.
 export const keys = resource(async () => (await get<{ keys: Key[] }>("sinkhole/keys")).keys);
 export const seats = resource(async () => (await get<{ sessions: Seat[] }>("auth/sessions")).sessions);
+
+export const settings = resource(() => get<Settings>("sinkhole/settings"));
 
 export const features = computed(() => new Set(status.data.value?.features ?? []));
 

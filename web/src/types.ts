@@ -190,3 +190,23 @@ export interface Seat {
   remote_addr: string;
   user_agent: string | null;
 }
+
+/** A row of the configuration that can be set from here. */
+export interface Option {
+  name: string;
+  section: string;
+  type: "bool" | "number" | "duration" | "size" | "word" | "block-mode" | "text" | "texts";
+  value: string[]; // in force; texts may have any number
+  source: "default" | "file" | "rules" | "environment" | "command line";
+  default: string;
+  words: string;
+  unit: string;
+  expected: string;
+  help: string;
+  live: boolean; // at once, else at the next start
+}
+
+export interface Settings {
+  settings: Record<string, string>; // what was set here
+  options: Option[];
+}

@@ -72,6 +72,33 @@ test("a timed rule that was removed comes back with the time that it had", async
   await api(page, `domains/deny/exact/${name}`, "DELETE");
 });
 
+test("a setting takes effect, is refused in words, and is taken back", async ({ page }) => {
+  await tab(page, "settings");
+  const option = (name) => page.locator(`#option-${name}`);
+  await option("block-mode").getByRole("combobox").selectOption("nxdomain");
+  await until(async () => (await env.ask(env.blockedName)).rcode === 3, "NXDOMAIN");
+  await until(async () => (await option("block-mode").innerText()).includes("set here"), "says so");
+  await option("block-mode").getByRole("button", { name: "Take back" }).click();
+  await until(async () => (await env.ask(env.blockedName)).blocked, "as before");
+  const ttl = option("block-ttl").getByRole("textbox");
+  await ttl.fill("soon");
+  await page.keyboard.press("Enter");
+  await said(page, 'found "soon", expected a time such as 90s');
+  await ttl.fill("7s");
+  await option("block-ttl").getByRole("button", { name: "Set" }).click();
+  await said(page, "Block TTL is 7s.");
+  const now = async () => (await api(page, "sinkhole/settings")).json;
+  assert.deepEqual((await now()).settings, { "block-ttl": "7s" });
+  await page.getByRole("button", { name: "Undo" }).last().click();
+  await until(async () => Object.keys((await now()).settings).length === 0, "undone");
+  const want = (await now()).options.filter((o) => o.name !== "record").map((o) => o.name);
+  const got = await page.locator(".option").evaluateAll((all) => all.map((e) => e.id.slice("option-".length)));
+  assert.deepEqual([...got].sort(), [...want].sort(), "every option of the API is there");
+  await page.locator("#settings summary").filter({ hasText: "Upstream" }).click();
+  assert.match(await option("upstream").innerText(), /set by the command line/);
+  assert.equal(await option("upstream").locator("input").count(), 0);
+});
+
 test("an app password is told once, reads what it may, and is revoked", async ({ page }) => {
   await tab(page, "access");
   await page.fill("#key-name", "widget <i>");
