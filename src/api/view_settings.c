@@ -20,35 +20,14 @@ static bool can_be_set(enum cfg_option option)
     return !process && row->type != CFG_PATH && row->type != CFG_PATHS && row->type != CFG_SOURCES;
 }
 
+/* What the page needs to know of a type; all others are texts. */
 static const char *type_word(enum cfg_type type)
 {
-    switch (type) {
-    case CFG_BOOL:
-        return "bool";
-    case CFG_U32:
-        return "number";
-    case CFG_DURATION:
-        return "duration";
-    case CFG_SIZE:
-        return "size";
-    case CFG_ENUM:
-        return "word";
-    case CFG_BLOCK_MODE:
-        return "block-mode";
-    case CFG_TEXT:
-    case CFG_PATH:
-    case CFG_NAME:
-    case CFG_SOURCES:
-    case CFG_PATHS:
-    case CFG_RECORDS:
-    case CFG_ORIGINS:
-    case CFG_NAMES:
-    case CFG_CIDRS:
-    case CFG_LISTEN:
-    case CFG_HTTP:
-    case CFG_UPSTREAMS:
-    case CFG_ROUTES:
-        break;
+    static const char *const words[] = {
+        [CFG_BOOL] = "bool", [CFG_U32] = "number", [CFG_DURATION] = "duration",
+        [CFG_SIZE] = "size", [CFG_ENUM] = "word",  [CFG_BLOCK_MODE] = "block-mode"};
+    if ((size_t)type < ARRAY_LEN(words) && words[type]) {
+        return words[type];
     }
     return cfg_is_repeatable(type) ? "texts" : "text";
 }
