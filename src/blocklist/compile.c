@@ -40,7 +40,7 @@ size_t bl_compile_memory(const struct bl_compile_config *cfg)
     size_t rules = cfg->rules_max;
     size_t a_pass = rules / (cfg->passes ? cfg->passes : 1);
     size_t log = a_pass * 40 + (PARTS + 1) * CHUNK;
-    size_t kept = rules * 5 + rules / BUCKET_LOAD * 4; /* lines, classes, directory */
+    size_t kept = rules * KEPT_PER_RULE + rules / BUCKET_LOAD * 4; /* lines, classes, directory */
     size_t work = (size_t)RESERVE * CHUNK + a_pass * 3 * sizeof(struct entry) + 262144;
     size_t all = sizeof(struct bl_compile) + log + kept + work + 16 * CHUNK;
     return all + heads_for(all) * 4;
@@ -179,10 +179,22 @@ void bl_compile_rule(struct bl_compile *c, const struct bl_rule *rule)
     }
 }
 
+/* Chunks that lines and marks of the largest partition of this pass can take before its own come
+ * back: names that all lie below one second-level name are one partition. */
+static uint32_t reserve_for(const struct bl_compile *c)
+{
+    uint32_t most = 0;
+    for (unsigned part = c->part_first; part < c->part_end && part < PARTS; part++) {
+        most = c->part_rules[part] > most ? c->part_rules[part] : most;
+    }
+    return RESERVE + (uint32_t)((uint64_t)most * KEPT_PER_RULE / CHUNK_DATA);
+}
+
 static void work_begin(struct bl_compile *c)
 {
     uint32_t room = (c->chunk_end - c->chunk_top) / CHUNK;
-    uint32_t reserve = room < RESERVE ? room : RESERVE;
+    uint32_t reserve = reserve_for(c);
+    reserve = room < reserve ? room : reserve;
     c->stack = c->chunk_top + reserve * CHUNK;
     c->work_end = (uint32_t)(c->len & ~(size_t)15);
     c->stack_end = c->work_end;

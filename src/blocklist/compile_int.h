@@ -24,7 +24,9 @@
 #define BUCKET_LOAD  5 /* records a bucket, on average */
 #define FAN_LEAST    9 /* a node with fewer children has one group */
 #define SAMPLE_LEAST 4096
-#define RESERVE      64 /* chunks kept for classes and lines while a pass is written */
+#define RESERVE      64 /* chunks kept for classes and lines while a pass is written, at least */
+/* Octets of lines and marks, which stay to the end. */
+#define KEPT_PER_RULE 5
 
 struct chain {
     uint32_t first, last;

@@ -145,8 +145,9 @@ static enum err build_into(const struct build_config *config, const struct build
         *b = (struct build){.config = config};
         if (attempt == 0) {
             choose_passes(config, &cc);
-        } else if (cc.passes < PASSES_MAX && attempt == 1) {
-            cc.passes *= 2;
+        } else if (cc.passes > 1) {
+            cc.passes /= 4; /* names lie close together: shares of a pass are not alike */
+            cc.passes = cc.passes > 0 ? cc.passes : 1;
         } else {
             cc.rules_max = cc.rules_max < UINT32_MAX / 2 ? cc.rules_max * 2 : UINT32_MAX;
         }

@@ -165,7 +165,7 @@ static void many_classes(void **state)
 static void one_crowded_place(void **state)
 {
     (void)state;
-    enum { NAMES = 30000 };
+    enum { NAMES = 150000 };
     struct fixture_rules rules = {0};
     struct built b;
     char name[64];
@@ -177,7 +177,7 @@ static void one_crowded_place(void **state)
     for (unsigned passes = 1; passes <= 16; passes *= 4) { /* more passes do not help here */
         assert_int_equal(built_try(&b, &rules, passes, memory), ERR_OK);
         assert_int_equal(b.image.rule_count, NAMES);
-        for (unsigned i = 0; i < NAMES; i += 11) {
+        for (unsigned i = 0; i < NAMES; i += 101) {
             struct bl_source s;
             snprintf(name, sizeof name, "n%u.x%u.crowd.example", i, i % 3 ? 0 : i % 300);
             struct bl_verdict v = built_match(&b, name, NULL);
