@@ -11,6 +11,7 @@
 Names without a script get 198.51.100.x, 2001:db8::x, or NODATA. `up.queries` holds what was asked.
 """
 
+import random
 import socket
 import struct
 import threading
@@ -80,6 +81,19 @@ class Upstream:
     def cname(self, name, target, rtype="A", value="198.51.100.77", ttl=300):
         """name is an alias of target, which has the value."""
         self.answer(name, rtype, records=[Record(name, "CNAME", target, ttl), Record(target, rtype, value, ttl)])
+
+    def lose(self, share, seed=6):
+        """That share of datagrams is lost, of questions and of answers."""
+        r, receive, handle = random.Random(seed), self._udp, self._handle_udp
+
+        class Lossy:
+            def __getattr__(self, name):
+                return getattr(receive, name)
+
+            def sendto(self, octets, peer):
+                return len(octets) if r.random() < share else receive.sendto(octets, peer)
+        self._udp = Lossy()
+        self._handle_udp = lambda data, peer: None if r.random() < share else handle(data, peer)
 
     def asked(self, name=None, rtype=None):
         with self._lock:
