@@ -272,7 +272,7 @@ static enum err make_cache(struct daemon *d)
     struct siphash_key key;
     enum err e = sys_entropy(&key, sizeof key);
     d->cache_octets = cache_memory(&cfg);
-    d->cache_memory = sys_map(d->cache_octets);
+    d->cache_memory = sys_map_huge(d->cache_octets);
     if (e == ERR_OK && !d->cache_memory) {
         e = ERR_MEMORY;
     }

@@ -138,7 +138,7 @@ static enum err make_rings(struct daemon *d)
 {
     struct stats_worker_config cfg = {.ring_octets = RING_OCTETS};
     d->ring_octets = (stats_worker_memory(&cfg) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
-    d->ring_memory = sys_map(d->ring_octets * d->workers);
+    d->ring_memory = sys_map_huge(d->ring_octets * d->workers);
     d->stats_worker = calloc(d->workers, sizeof(struct stats_worker *));
     enum err e = d->ring_memory && d->stats_worker ? ERR_OK : ERR_MEMORY;
     for (uint32_t i = 0; i < d->workers && e == ERR_OK; i++) {
@@ -158,7 +158,7 @@ enum err daemon_make_stats(struct daemon *d)
                                .top_clients = c->top_clients};
     uint8_t key[16];
     d->stats_octets = stats_memory(&cfg);
-    d->stats_memory = sys_map(d->stats_octets);
+    d->stats_memory = sys_map_huge(d->stats_octets);
     enum err e = d->stats_memory ? sys_entropy(key, sizeof key) : ERR_MEMORY;
     if (e == ERR_OK) {
         e = stats_init(&d->stats, d->stats_memory, d->stats_octets, &cfg, sys_now(), sys_unix_us(),

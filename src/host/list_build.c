@@ -90,7 +90,7 @@ static enum err build_once(struct build *b, const struct bl_compile_config *cc, 
                            uint32_t count, uint32_t *bad, uint64_t *size)
 {
     size_t len = bl_compile_memory(cc);
-    void *mem = sys_map(len);
+    void *mem = sys_map_huge(len);
     if (!mem) {
         return ERR_MEMORY;
     }

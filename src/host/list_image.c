@@ -1,7 +1,7 @@
 /*
- * Compiled images as files and mappings. A mapping is shared by everybody who answers from it and goes when the last one closes it,
- * so a new image never waits for readers of the old one. The whole file is brought in when it is opened (opening checks every octet
- * anyway), so that no query waits for the card later.
+ * Compiled images as files and in memory. The memory is shared by everybody who answers from it and goes when the last one closes it,
+ * so a new image never waits for readers of the old one. The whole file is read when it is opened (opening checks every octet anyway),
+ * so that no query waits for the card later, not even when memory is short; and into huge pages, which a mapped file does not get.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 
 #include "base/require.h"
 #include "host/lists_int.h"
+#include "host/sys.h"
 
 #define INDEX_KIND    "LIDX"
 #define INDEX_VERSION 1
@@ -92,6 +93,18 @@ static enum err take_map(struct list_image *image, const uint32_t *ids, uint32_t
     return ERR_OK;
 }
 
+static enum err read_all(int fd, uint8_t *to, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        ssize_t n = pread(fd, to + at, len - at, (off_t)at);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return ERR_IO;
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return ERR_OK;
+}
+
 enum err list_image_from_fd(int fd, const uint32_t *ids, uint32_t count, struct list_image **out)
 {
     struct stat st;
@@ -106,17 +119,19 @@ enum err list_image_from_fd(int fd, const uint32_t *ids, uint32_t count, struct 
         return ERR_MEMORY;
     }
     size_t len = (size_t)st.st_size;
-    void *map = mmap(NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
-    if (map == MAP_FAILED) {
-        enum err e = errno == ENOMEM ? ERR_MEMORY : ERR_IO;
+    void *map = sys_map_huge(len);
+    enum err e = map ? read_all(fd, map, len) : ERR_MEMORY;
+    if (e != ERR_OK) {
+        sys_unmap(map, len);
         free(image);
         return e;
     }
+    (void)mprotect(map, len, PROT_READ);
     image->map = map;
     image->len = len;
-    enum err e = take_map(image, ids, count, out);
+    e = take_map(image, ids, count, out);
     if (e != ERR_OK) {
-        munmap(map, len);
+        sys_unmap(map, len);
     }
     return e;
 }

@@ -10,6 +10,9 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
 
 usec_t sys_now(void)
 {
@@ -88,6 +91,30 @@ void *sys_map(size_t len)
 {
     void *mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return mem == MAP_FAILED ? NULL : mem;
+}
+
+/* More is mapped than asked for, and what stands over on both sides is given back. */
+void *sys_map_huge(size_t len)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t size = (len + page - 1) / page * page;
+    if (size < HUGE_PAGE) {
+        return sys_map(len);
+    }
+    uint8_t *mem = sys_map(size + HUGE_PAGE);
+    if (!mem) {
+        return NULL;
+    }
+    size_t before = (HUGE_PAGE - (uintptr_t)mem % HUGE_PAGE) % HUGE_PAGE;
+    if (before > 0) {
+        munmap(mem, before);
+    }
+    if (before < HUGE_PAGE) {
+        munmap(mem + before + size, HUGE_PAGE - before);
+    }
+    madvise(mem + before, size,
+            MADV_HUGEPAGE); /* a system without them refuses, which is no harm */
+    return mem + before;
 }
 
 void sys_unmap(void *mem, size_t len)

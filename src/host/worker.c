@@ -533,7 +533,7 @@ static enum err make_streams(struct worker *w, const struct outbound_events *eve
 static enum err make_resolver(struct worker *w)
 {
     w->memory_len = resolver_memory(&w->cfg.resolver);
-    w->memory = sys_map(w->memory_len);
+    w->memory = sys_map_huge(w->memory_len);
     if (!w->memory) {
         return ERR_MEMORY;
     }
