@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 enum poll_kind {
-    POLL_UDP,      /* index: listener */
     POLL_TCP,      /* index: listener */
     POLL_CLIENT,   /* index: slot of tcp.h */
     POLL_OUTBOUND, /* index: slot of outbound.h */

@@ -40,7 +40,7 @@ KINDS = {
     "setsockopt": ["ENOPROTOOPT"], "getsockopt": ["ENOBUFS"], "getsockname": ["ENOBUFS"], "getpeername": ["ENOTCONN"], "shutdown": ["ENOTCONN"],
     "recvmmsg": ["ENOMEM", "EINTR"], "sendmmsg": ["ENOBUFS", "EPERM"], "recvmsg": ["ENOMEM"], "sendmsg": ["ENOBUFS"], "recvfrom": ["ECONNRESET", "EINTR"], "sendto": ["EPIPE", "ENOBUFS"],
     "read@socket": ["ECONNRESET"], "write@socket": ["EPIPE"], "writev@socket": ["EPIPE"], "read@pipe": ["EINTR"], "write@pipe": ["EAGAIN"], "sendfile": ["EIO"],
-    "epoll_create1": ["EMFILE"], "epoll_ctl@1=1": ["ENOMEM"], "epoll_pwait2": ["EINTR"], "epoll_wait": ["EINTR"], "epoll_pwait": ["EINTR"], "poll": ["EINTR", "ENOMEM"],
+    "epoll_create1": ["EMFILE"], "epoll_ctl@1=1": ["ENOMEM"], "ppoll": ["EINTR", "ENOMEM"], "epoll_wait": ["EINTR"], "epoll_pwait": ["EINTR"], "poll": ["EINTR", "ENOMEM"],
     "eventfd2": ["EMFILE"], "timerfd_create": ["EMFILE"], "signalfd4": ["EMFILE"], "inotify_init1": ["EMFILE"], "inotify_add_watch": ["ENOSPC"], "pipe2": ["EMFILE"], "socketpair": ["EMFILE"],
     "getrandom": ["EIO"], "clone3": ["EAGAIN"], "clone": ["EAGAIN"], "setpriority": ["EPERM"], "prctl": ["EPERM"], "capset": ["EPERM"], "seccomp": ["ENOSYS", "EINVAL"],
     "landlock_create_ruleset": ["ENOSYS"], "landlock_add_rule": ["EINVAL"], "landlock_restrict_self": ["EPERM"], "sched_getaffinity": ["EINVAL"], "prlimit64": ["EPERM"],
