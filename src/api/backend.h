@@ -83,6 +83,7 @@ struct api_gauges {
 };
 
 #define API_LIST_URL_MAX 1024
+#define API_WHY_MAX      256 /* octets of a message */
 
 /* Order of the API's `status` field of a list. */
 enum api_list_status {
@@ -139,7 +140,8 @@ struct api_match {
     bool important;
     bool subtree;         /* the rule's name and all below */
     bool wins;            /* the one that decides */
-    struct dns_name rule; /* its name */
+    struct span regex;    /* a regular expression in place of a name, borrowed as the snapshot is */
+    struct dns_name rule; /* its name, if it is none */
 };
 #define API_MATCHES_MAX 64
 
@@ -256,6 +258,12 @@ struct api_backend {
     /* Which rules speak about a name. `client` may be NULL (any). out is zeroed before. */
     enum err (*explain)(void *ctx, const struct dns_name *name, const struct ip_addr *client,
                         struct api_verdict *out);
+
+    /*
+     * May a regular expression be used? ERR_FORMAT with one line in `why` (API_WHY_MAX octets);
+     * ERR_MEMORY. May be NULL: there is no engine, expressions are kept and not in force.
+     */
+    enum err (*regex_check)(void *ctx, struct span pattern, char *why);
 
     /* Start fetching all lists now; returns at once. ERR_STATE: already at it. */
     enum err (*update_lists)(void *ctx);

@@ -6,6 +6,8 @@
 
 #include "api/policy_plan.h"
 #include "blocklist/match.h"
+#include "blocklist/overlay.h"
+#include "blocklist/regex.h"
 
 enum { HITS_MAX = 256 };
 
@@ -37,7 +39,7 @@ static bool explain_own(const struct explain_source *src, const struct dns_name 
     for (uint32_t i = 0; i < rules_own_count(src->rules); i++) {
         m = (struct api_match){.allow = allow};
         if (!rules_own_at(src->rules, i, &v) || v.allow != allow || !is_in_force(src, &v) ||
-            dns_name_parse(span_str(v.domain), &m.rule) != ERR_OK) {
+            v.kind == RULE_REGEX || dns_name_parse(span_str(v.domain), &m.rule) != ERR_OK) {
             continue;
         }
         m.subtree = v.kind == RULE_SUBTREE;
@@ -47,6 +49,35 @@ static bool explain_own(const struct explain_source *src, const struct dns_name 
             add_match(out, &m);
             any = true;
         }
+    }
+    return any;
+}
+
+/* Regular expressions of one rank, all that match; true if there are any. */
+static bool explain_regex(const struct explain_source *src, const struct dns_name *name,
+                          unsigned rank, const struct bl_filter *filter, bool decided,
+                          struct api_verdict *out)
+{
+    const struct bl_regexes *set = src->snapshot->regexes;
+    const struct bl_regex_asker who = {.whose = &policy_plan_profile(src->plan, src->client)->asker,
+                                       .filter = filter,
+                                       .now = src->now,
+                                       .user = src->regex_user};
+    bool any = false;
+    for (uint32_t i = 0; set && i < set->count; i++) {
+        const struct bl_regex_rule *r = &set->rules[i];
+        if (r->rank != rank || !bl_regex_matches(set, i, name, &who)) {
+            continue;
+        }
+        add_match(out, &(struct api_match){
+                           .list = r->list == BL_REGEX_OWN ? 0 : src->list_id(src->ctx, r->list),
+                           .line = r->own.id,
+                           .allow = bl_regex_action(rank) == BL_ALLOW,
+                           .important = r->list != BL_REGEX_OWN && bl_rank_important(rank),
+                           .wins = !decided && !any,
+                           .regex = r->text,
+                           .rule = *name});
+        any = true;
     }
     return any;
 }
@@ -78,30 +109,36 @@ static void lists_in_force(const struct explain_source *src, struct bl_list_set 
     }
 }
 
-/* Rules of lists, the highest rank first and within it the most specific; what they come to. */
+/* Rules of lists, the highest rank first and within it names before expressions, the most specific
+ * first; what they come to. */
 static enum bl_action explain_lists(const struct explain_source *src, const struct dns_name *name,
                                     bool decided, struct api_verdict *out)
 {
     struct bl_hit hits[HITS_MAX];
     struct bl_verdict verdict;
-    struct bl_list_set lists;
-    if (!src->snapshot->image) {
-        return BL_NONE;
+    struct bl_filter filter = {.effects = NULL};
+    enum bl_action action = BL_NONE;
+    size_t count = 0;
+    lists_in_force(src, &filter.lists);
+    if (src->snapshot->image) {
+        count = bl_explain(src->snapshot->image, name, &filter.lists, hits, HITS_MAX, &verdict);
+        count = count < HITS_MAX ? count : HITS_MAX;
     }
-    lists_in_force(src, &lists);
-    size_t count = bl_explain(src->snapshot->image, name, &lists, hits, HITS_MAX, &verdict);
-    count = count < HITS_MAX ? count : HITS_MAX;
-    for (int rank = BL_RANK_COUNT - 1; rank >= 0; rank--) {
+    for (unsigned rank = BL_RANK_COUNT; rank-- > 0;) {
+        bool any = false;
         for (size_t i = count; i-- > 0;) {
             if (hits[i].applies && hits[i].source.rank == rank) {
                 struct api_match m = match_of(src, name, &hits[i]);
-                m.wins = !decided && hits[i].wins;
-                decided |= m.wins;
+                m.wins = !decided && !any;
+                any = true;
                 add_match(out, &m);
             }
         }
+        any |= explain_regex(src, name, rank, &filter, decided || any, out);
+        action = any && action == BL_NONE ? bl_rank_action(rank) : action;
+        decided |= any;
     }
-    return (enum bl_action)verdict.action;
+    return action;
 }
 
 void explain_name(const struct explain_source *src, const struct dns_name *name,
@@ -110,7 +147,9 @@ void explain_name(const struct explain_source *src, const struct dns_name *name,
     enum resolver_source source = resolver_source_of(src->snapshot, name);
     bool before = source == RESOLVER_SOURCE_LOCAL;
     bool allowed = explain_own(src, name, true, before, out);
+    allowed |= explain_regex(src, name, BL_RANK_OWN_ALLOW, NULL, before || allowed, out);
     bool denied = explain_own(src, name, false, before || allowed, out);
+    denied |= explain_regex(src, name, BL_RANK_OWN_DENY, NULL, before || allowed || denied, out);
     enum bl_action lists = explain_lists(src, name, before || allowed || denied, out);
     bool blocked = !before && !allowed && (denied || lists == BL_BLOCK);
     if (before) {

@@ -12,6 +12,7 @@ struct explain_source {
     const struct rules *rules;       /* in force */
     const struct policy_plan *plan;  /* made of them */
     const struct ip_addr *client;    /* who asks; NULL: somebody who is not known */
+    unsigned regex_user;             /* of the snapshot's expressions, for whoever explains */
     usec_t now;
     int64_t now_unix;
     uint32_t (*list_id)(const void *ctx, unsigned slot); /* of a list by its place in the image */

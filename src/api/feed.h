@@ -7,6 +7,7 @@
 
 #include "api/api_int.h"
 #include "api/query_filter.h"
+#include "blocklist/rule.h"
 
 /* Where a piece goes: the platform's buffer. */
 struct piece {
@@ -84,7 +85,7 @@ struct feed {
             bool any;
             int type, kind; /* -1: both */
             double took;
-            char item[RULES_PATTERN_MAX + 1];
+            char item[BL_PATTERN_MAX + 1];
         } rules;
     };
 };

@@ -3,6 +3,23 @@
 
 #include <string.h>
 
+#include "base/strbuf.h"
+#include "blocklist/regex.h"
+
+enum err items_check_regex(struct call *c, const char *pattern, char why[API_WHY_MAX])
+{
+    const struct api_backend *be = c->api->be;
+    const char *problem = bl_pattern_problem(span_str(pattern));
+    struct strbuf text;
+    why[0] = '\0';
+    if (problem) {
+        strbuf_init(&text, why, API_WHY_MAX);
+        strbuf_str(&text, problem);
+        return ERR_FORMAT;
+    }
+    return be->regex_check ? be->regex_check(be->ctx, span_str(pattern), why) : ERR_OK;
+}
+
 struct processed processed_new(struct call *c)
 {
     return (struct processed){.success = json_array(), .errors = json_array(), .c = c};

@@ -14,6 +14,9 @@ struct processed {
     uint32_t done;
 };
 
+/* May a regular expression be used? As the back end's regex_check; ERR_OK without an engine. */
+enum err items_check_regex(struct call *c, const char *pattern, char why[API_WHY_MAX]);
+
 struct processed processed_new(struct call *c);
 void processed_add(struct processed *p, const char *item, enum err e, const char *why);
 json_t *processed_object(struct processed *p); /* ends it */

@@ -69,6 +69,15 @@ json_t *json_text(const char *text)
     return value;
 }
 
+json_t *json_text_span(struct span text)
+{
+    char copy[1025];
+    size_t len = text.len < sizeof copy - 1 ? text.len : sizeof copy - 1;
+    memcpy(copy, text.ptr, len);
+    copy[len] = '\0';
+    return json_text(copy);
+}
+
 json_t *json_text_or_null(const char *text)
 {
     return text && *text ? json_text(text) : json_null();

@@ -27,6 +27,7 @@ MUST_CHECK enum err json_write(const json_t *value, char *buf, size_t cap, size_
 /* Rounded to six decimals; 15 digits are written, so a time of today has five. */
 json_t *json_rounded(double v);
 json_t *json_text(const char *text);            /* any octets: what is not UTF-8 is escaped */
+json_t *json_text_span(struct span text);       /* likewise; at most 1024 octets of it */
 json_t *json_text_or_null(const char *text);    /* "" and NULL are null */
 json_t *json_name(const struct dns_name *name); /* in presentation format */
 json_t *json_wire_name(struct span wire);       /* null if it is no name */

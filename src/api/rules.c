@@ -140,7 +140,7 @@ bool rules_own_at(const struct rules *r, uint32_t i, struct rule_view *out)
 
 bool rules_own_active(const struct rule_view *v, int64_t now_unix)
 {
-    return v->enabled && v->kind != RULE_REGEX && (v->until_unix == 0 || v->until_unix > now_unix);
+    return v->enabled && (v->until_unix == 0 || v->until_unix > now_unix);
 }
 
 int64_t rules_next_end(const struct rules *r)

@@ -30,7 +30,6 @@
 #define RULES_LOCAL_MAX   4096 /* of hosts, of cnames, and of records */
 #define RULES_RECORD_MAX  2048 /* octets of a record's text */
 #define RULES_COMMENT_MAX 512  /* octets */
-#define RULES_PATTERN_MAX 1024 /* octets of a regular expression */
 
 /* A document. Zero-initialise, then rules_clear or rules_parse; rules_free at the end. */
 struct rules {
@@ -40,7 +39,7 @@ struct rules {
 enum rule_kind {
     RULE_EXACT,   /* this name */
     RULE_SUBTREE, /* this name and all below */
-    RULE_REGEX    /* kept, but not in force until a regex engine is built in */
+    RULE_REGEX    /* what matches; in force where the platform has an engine for it */
 };
 
 /* One own rule. The texts are borrowed from the document. */
@@ -107,7 +106,7 @@ MUST_CHECK enum err rules_print(const struct rules *r, rules_put *put, void *arg
 uint32_t rules_own_count(const struct rules *r);
 bool rules_own_at(const struct rules *r, uint32_t i, struct rule_view *out);
 
-/* Is the rule one that the matcher can take now: enabled, not ended, no regex? */
+/* Is the rule one that the matcher can take now: enabled, not ended? */
 bool rules_own_active(const struct rule_view *v, int64_t now_unix);
 
 /* Lists added by the person, and configured ones switched off. */

@@ -13,17 +13,38 @@ enum { HOST_RECORDS = 16, TTL_MAX_S = 86400 }; /* records that one hosts line ca
 
 /* ---- own rules ---- */
 
+static usec_t end_of(const struct rule_view *v, usec_t now, int64_t now_unix)
+{
+    usec_t left = v->until_unix > now_unix ? (usec_t)(v->until_unix - now_unix) : 0;
+    return v->until_unix != 0 ? now + left * USEC_PER_SEC : 0;
+}
+
+bool rules_regex_at(const struct rules *r, uint32_t i, const struct policy_plan *plan, usec_t now,
+                    int64_t now_unix, struct span *pattern, struct bl_regex_rule *out)
+{
+    struct rule_view v;
+    if (!rules_own_at(r, i, &v) || !rules_own_active(&v, now_unix) || v.kind != RULE_REGEX) {
+        return false;
+    }
+    *pattern = span_str(v.written);
+    *out =
+        (struct bl_regex_rule){.own = {.expires = end_of(&v, now, now_unix), .id = (uint32_t)v.id},
+                               .list = BL_REGEX_OWN,
+                               .rank = v.allow ? BL_RANK_OWN_ALLOW : BL_RANK_OWN_DENY};
+    policy_plan_asker(plan, &v, &out->own);
+    return true;
+}
+
 /* The rule as the matcher wants it. False: not one for it. */
 static bool own_rule(const struct rules *r, uint32_t i, const struct policy_plan *plan, usec_t now,
                      int64_t now_unix, struct dns_name *name, struct bl_own *out)
 {
     struct rule_view v;
-    if (!rules_own_at(r, i, &v) || !rules_own_active(&v, now_unix) ||
+    if (!rules_own_at(r, i, &v) || !rules_own_active(&v, now_unix) || v.kind == RULE_REGEX ||
         dns_name_parse(span_str(v.domain), name) != ERR_OK) {
         return false;
     }
-    usec_t left = v.until_unix > now_unix ? (usec_t)(v.until_unix - now_unix) : 0;
-    *out = (struct bl_own){.expires = v.until_unix != 0 ? now + left * USEC_PER_SEC : 0,
+    *out = (struct bl_own){.expires = end_of(&v, now, now_unix),
                            .id = (uint32_t)v.id,
                            .kind = v.kind == RULE_SUBTREE ? BL_BOTH : BL_EXACT,
                            .action = v.allow ? BL_ALLOW : BL_BLOCK};

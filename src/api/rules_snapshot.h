@@ -5,6 +5,7 @@
 #ifndef SINKHOLE_API_RULES_SNAPSHOT_H
 #define SINKHOLE_API_RULES_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/time.h"
+#include "blocklist/regex.h"
 
 struct bl_overlay;
 struct local_builder;
@@ -25,6 +27,11 @@ size_t rules_overlay_memory(const struct rules *r, int64_t now_unix, uint32_t *c
 MUST_CHECK enum err rules_overlay_make(const struct rules *r, const struct policy_plan *plan,
                                        usec_t now, int64_t now_unix, void *mem, size_t len,
                                        uint32_t count, struct bl_overlay **out);
+
+/* The i-th own rule if it is a regular expression in force now: for a set of them. `pattern` is
+ * borrowed from the document. */
+bool rules_regex_at(const struct rules *r, uint32_t i, const struct policy_plan *plan, usec_t now,
+                    int64_t now_unix, struct span *pattern, struct bl_regex_rule *out);
 
 /* Local records of the document: a bound of how many the builder must hold for them, and adding
  * them. `domain` is the local domain as local_add_hosts takes it. What cannot be used is told in

@@ -5,6 +5,7 @@
 
 #include "api/rules_int.h"
 #include "base/ip.h"
+#include "blocklist/regex.h"
 #include "resolver/local.h"
 
 static bool has_control(const char *text)
@@ -47,13 +48,7 @@ const char *rules_problem_of_name(const char *text, char out[DNS_NAME_TEXT])
 
 const char *rules_problem_of_pattern(const char *text)
 {
-    if (*text == '\0') {
-        return "an empty regular expression";
-    }
-    if (strlen(text) > RULES_PATTERN_MAX) {
-        return "a regular expression of more than 1024 octets";
-    }
-    return has_control(text) ? "control characters in a regular expression" : NULL;
+    return bl_pattern_problem(span_str(text));
 }
 
 const char *rules_problem_of_comment(const char *text)

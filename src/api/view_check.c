@@ -14,19 +14,20 @@ static json_t *match_object(const struct call *c, const struct api_match *m)
 {
     bool own = m->list == 0;
     json_t *line = own || m->line == 0 ? json_null() : json_integer(m->line);
-    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o, s:s, s:b}", "source", own ? "rule" : "list",
-                     "list_id", own ? json_null() : json_integer(m->list), "list",
-                     own ? json_null() : json_text(list_name_of(c->api, m->list)), "rule",
-                     json_name(&m->rule), "subtree", (int)m->subtree, "line", line, "action",
-                     m->allow ? "allow" : "block", "important", (int)m->important);
+    json_t *rule = m->regex.len > 0 ? json_text_span(m->regex) : json_name(&m->rule);
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:s, s:b}", "source",
+                     own ? "rule" : "list", "list_id", own ? json_null() : json_integer(m->list),
+                     "list", own ? json_null() : json_text(list_name_of(c->api, m->list)), "rule",
+                     rule, "subtree", (int)m->subtree, "regex", m->regex.len > 0, "line", line,
+                     "action", m->allow ? "allow" : "block", "important", (int)m->important);
 }
 
 /* What decides without being a rule. */
 static json_t *builtin_object(const struct dns_name *name, const char *source)
 {
-    return json_pack("{s:s, s:n, s:n, s:o, s:b, s:n, s:s, s:b}", "source", source, "list_id",
-                     "list", "rule", json_name(name), "subtree", 0, "line", "action", "allow",
-                     "important", 0);
+    return json_pack("{s:s, s:n, s:n, s:o, s:b, s:b, s:n, s:s, s:b}", "source", source, "list_id",
+                     "list", "rule", json_name(name), "subtree", 0, "regex", 0, "line", "action",
+                     "allow", "important", 0);
 }
 
 /* What a blocked name is answered with, in words. */

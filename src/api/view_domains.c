@@ -2,7 +2,7 @@
  * A person's own rules: /api/domains/{allow|deny}/{exact|regex}/{name}. A change is stored and in
  * force before it is answered. Beside Pi-hole's fields there are "timer" (seconds until the rule
  * goes by itself) and, in answers, "expires", "client" and "active": false for a rule that is not
- * in force, such as a regular expression other than the one for a name and all below it.
+ * in force.
  */
 #include <string.h>
 
@@ -17,15 +17,17 @@ static json_t *time_or_null(int64_t unix_s)
     return unix_s ? json_integer((json_int_t)unix_s) : json_null();
 }
 
-static json_t *domain_object(const struct rule_view *v, int64_t now_unix)
+static json_t *domain_object(const struct api *api, const struct rule_view *v, int64_t now_unix)
 {
+    bool active =
+        rules_own_active(v, now_unix) && (v->kind != RULE_REGEX || api->be->regex_check != NULL);
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:O, s:b, s:I, s:I, s:I, s:o, s:o, s:b}", "domain",
                      v->written, "unicode", v->written, "type", v->allow ? "allow" : "deny", "kind",
                      v->regex_form ? "regex" : "exact", "comment", json_text_or_null(v->comment),
                      "groups", v->groups, "enabled", (int)v->enabled, "id", (json_int_t)v->id,
                      "date_added", (json_int_t)v->added_unix, "date_modified",
                      (json_int_t)v->modified_unix, "expires", time_or_null(v->until_unix), "client",
-                     json_text_or_null(v->client), "active", (int)rules_own_active(v, now_unix));
+                     json_text_or_null(v->client), "active", (int)active);
 }
 
 /* --- which ones ------------------------------------------------------------------------------ */
@@ -90,9 +92,10 @@ static enum feed_step fill(struct feed *f, struct piece *p, usec_t now)
             f->phase = 2;
             return FEED_MORE;
         }
-        json_t *row = is_wanted(f, &v)
-                          ? domain_object(&v, f->api->be->unix_us(f->api->be->ctx) / 1000000)
-                          : NULL;
+        json_t *row =
+            is_wanted(f, &v)
+                ? domain_object(f->api, &v, f->api->be->unix_us(f->api->be->ctx) / 1000000)
+                : NULL;
         if (row) {
             piece_text(p, f->rules.any ? "," : "");
             f->rules.any = true;
@@ -124,6 +127,7 @@ void view_domains_get(struct call *c)
 /* --- changes --------------------------------------------------------------------------------- */
 
 struct addition {
+    struct call *c;
     struct rules next;
     struct processed processed;
     struct rule_key key;
@@ -136,10 +140,17 @@ struct addition {
 static void add_one(void *ctx, const char *item)
 {
     struct addition *a = ctx;
+    char problem[API_WHY_MAX];
     a->key.text = item;
     a->why = NULL;
-    a->last = rules_own_add(&a->next, &a->key, &a->edit, a->now_unix, &a->why);
+    a->last = a->key.regex ? items_check_regex(a->c, item, problem) : ERR_OK;
+    if (a->last == ERR_OK) {
+        a->last = rules_own_add(&a->next, &a->key, &a->edit, a->now_unix, &a->why);
+    } else {
+        a->why = problem;
+    }
     processed_add(&a->processed, item, a->last, a->why);
+    a->why = NULL;
 }
 
 /* The fields of the body that a rule has beside its name. false: answered with 400. */
@@ -176,7 +187,7 @@ static json_t *current_items(struct call *c, const struct rule_key *key, const j
         one.text = json_string_value(json_is_array(items) ? json_array_get(items, i) : items);
         if (rules_own_find(c->api->rules, &one, &index) == ERR_OK &&
             rules_own_at(c->api->rules, index, &v)) {
-            json_array_append_new(array, domain_object(&v, c->unix_us / 1000000));
+            json_array_append_new(array, domain_object(c->api, &v, c->unix_us / 1000000));
         }
     }
     return array;
@@ -192,7 +203,7 @@ static void reply_items(struct call *c, int status, const struct rule_key *key, 
 
 void view_domains_post(struct call *c)
 {
-    struct addition a = {.now_unix = c->unix_us / 1000000};
+    struct addition a = {.c = c, .now_unix = c->unix_us / 1000000};
     const json_t *items = json_object_get(c->body, "domain");
     if (!body_is_object(c) || !read_type(c, c->param[0], &a.key.allow) ||
         !read_kind(c, c->param[1], &a.key.regex) || !read_edit(c, &a.edit) ||

@@ -12,14 +12,34 @@ void view_rules_get(struct call *c)
     reply_json(c, 200, json_deep_copy(c->api->rules->doc));
 }
 
+/* The engine's word on the expressions of a document. */
+static enum err check_patterns(struct call *c, const struct rules *next, char *what, size_t cap)
+{
+    struct rule_view v;
+    for (uint32_t i = 0; rules_own_at(next, i, &v); i++) {
+        char why[API_WHY_MAX];
+        enum err e = v.kind == RULE_REGEX ? items_check_regex(c, v.written, why) : ERR_OK;
+        if (e != ERR_OK) {
+            struct strbuf text;
+            strbuf_init(&text, what, cap);
+            strbuf_printf(&text, "own[%u].domain: %s", i, why);
+            return e;
+        }
+    }
+    return ERR_OK;
+}
+
 void view_rules_put(struct call *c)
 {
     struct rules next = {0};
-    char what[256];
+    char what[API_WHY_MAX + 64];
     if (!body_is_object(c)) {
         return;
     }
     enum err e = rules_parse(&next, c->req->body, what, sizeof what);
+    if (e == ERR_OK && (e = check_patterns(c, &next, what, sizeof what)) != ERR_OK) {
+        rules_free(&next);
+    }
     if (e == ERR_FORMAT || e == ERR_VERSION || e == ERR_LIMIT) {
         reply_error(c, 400, "bad_request", "Not a good rules document", what);
     } else if (e != ERR_OK) {

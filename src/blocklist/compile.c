@@ -109,6 +109,29 @@ void bl_compile_list(struct bl_compile *c, unsigned list, struct span name, stru
     }
 }
 
+bool bl_compile_pattern(struct bl_compile *c, struct span pattern, unsigned rank, uint32_t line)
+{
+    if (c->err != ERR_OK || c->list >= BL_LISTS_MAX || pattern.len > BL_PATTERN_MAX ||
+        (c->pass == 0 && c->pattern_count == BL_PATTERNS_MAX)) {
+        return false;
+    }
+    if (c->pass > 0) {
+        return true; /* it is here already */
+    }
+    uint8_t *p = chain_room(c, &c->patterns, (uint32_t)(BL_PATTERN_HEAD + pattern.len), 1);
+    if (!p) {
+        return false;
+    }
+    p[0] = (uint8_t)c->list;
+    p[1] = (uint8_t)rank;
+    le16_write(p + 2, (uint16_t)pattern.len);
+    le32_write(p + 4, line);
+    memcpy(p + BL_PATTERN_HEAD, pattern.ptr, pattern.len);
+    c->pattern_count++;
+    c->lists[c->list].rules++;
+    return true;
+}
+
 void bl_compile_list_end(struct bl_compile *c, uint32_t rejected, uint32_t lines)
 {
     if (c->list < BL_LISTS_MAX) {

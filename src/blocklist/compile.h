@@ -67,6 +67,10 @@ MUST_CHECK enum err bl_compile_init(struct bl_compile **out, void *mem, size_t l
  * the same ones in each pass. */
 void bl_compile_list(struct bl_compile *c, unsigned list, struct span name, struct span url);
 void bl_compile_rule(struct bl_compile *c, const struct bl_rule *rule);
+
+/* A regular expression of the list. False: there is no room for more (BL_PATTERNS_MAX of all
+ * lists), or it is longer than BL_PATTERN_MAX. */
+bool bl_compile_pattern(struct bl_compile *c, struct span pattern, unsigned rank, uint32_t line);
 void bl_compile_list_end(struct bl_compile *c, uint32_t rejected, uint32_t lines);
 
 /* End of a pass. True: feed all lists again. False: there was an error, or it was the last pass; go

@@ -65,6 +65,7 @@ struct class_row {
     uint8_t pairs[]; /* count * (list, effect) */
 };
 
+_Static_assert(BL_PATTERN_HEAD + BL_PATTERN_MAX <= CHUNK_DATA, "a pattern fits in a chunk");
 _Static_assert(sizeof(struct class_row) + BL_SOURCES_MAX * 2 <= CHUNK_DATA,
                "a class fits in a chunk");
 
@@ -118,10 +119,11 @@ struct bl_compile {
     struct chain parts[PARTS + 1];
     uint32_t part_rules[PARTS + 1];
 
-    struct chain texts, classes, lines, marks, tlds;
+    struct chain texts, classes, lines, marks, tlds, patterns;
     uint32_t text_len;
     struct list_state lists[BL_LISTS_MAX];
 
+    uint32_t pattern_count;
     uint32_t class_count;
     uint32_t heads, head_mask; /* hash table of classes: offsets */
     uint32_t source_count;

@@ -177,6 +177,9 @@ static void out_lists(struct bl_compile *c)
     out_begin(c, BL_TEXTS);
     chain_out(c, &c->texts);
     out_end(c, BL_TEXTS);
+    out_begin(c, BL_PATTERNS);
+    chain_out(c, &c->patterns);
+    out_end(c, BL_PATTERNS);
 }
 
 static void out_header(struct bl_compile *c)

@@ -2,7 +2,7 @@
  * The octets of an image. All numbers are little-endian; docs/blocklist.md draws the whole.
  *
  *   header | trie | directory | tlds | tld slots | effects | class index | class sources | lines |
- * marks | lists | texts
+ * marks | lists | texts | patterns
  *
  * trie: groups one after another, children before their parents.
  *
@@ -47,8 +47,10 @@
 #define BL_TLD_RULE     68
 #define BL_LIST         32
 #define BL_TLDS_MAX     16384
-#define BL_SOURCES_MAX  956 /* of one name: 700, and one more for each list */
-#define BL_SOURCES_MANY 700 /* from here on a list's further lines are told under its first */
+#define BL_PATTERN_HEAD 8
+#define BL_PATTERNS_MAX 4096 /* of all lists together */
+#define BL_SOURCES_MAX  956  /* of one name: 700, and one more for each list */
+#define BL_SOURCES_MANY 700  /* from here on a list's further lines are told under its first */
 
 enum bl_section {
     BL_TRIE,
@@ -62,6 +64,7 @@ enum bl_section {
     BL_MARKS,
     BL_LISTS,
     BL_TEXTS,
+    BL_PATTERNS, /* list, rank: 1 octet each; length: 2; line: 4; the expression */
     BL_SECTION_COUNT
 };
 

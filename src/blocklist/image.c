@@ -64,7 +64,8 @@ static enum err check_shapes(const struct section s[BL_SECTION_COUNT])
         is_rows(s[BL_SOURCES], 2, 0, UINT32_MAX) &&         /* */
         s[BL_LINES].len >= 8 &&
         is_rows(s[BL_MARKS], BL_MARK, 0, UINT32_MAX) && /* words of eight are read */
-        is_rows(s[BL_LISTS], BL_LIST, 0, BL_LISTS_MAX) && s[BL_TEXTS].len <= UINT32_MAX;
+        is_rows(s[BL_LISTS], BL_LIST, 0, BL_LISTS_MAX) && s[BL_TEXTS].len <= UINT32_MAX &&
+        s[BL_PATTERNS].len <= BL_PATTERNS_MAX * (uint64_t)(BL_PATTERN_HEAD + BL_PATTERN_MAX);
     return ok ? ERR_OK : ERR_RANGE;
 }
 
@@ -142,12 +143,30 @@ enum err bl_image_open(const void *mem, size_t len, struct bl_image *out)
         .list_count = (uint32_t)(s[BL_LISTS].len / BL_LIST),
         .texts = s[BL_TEXTS].p,
         .text_len = (uint32_t)s[BL_TEXTS].len,
+        .patterns = s[BL_PATTERNS].p,
+        .pattern_octets = (uint32_t)s[BL_PATTERNS].len,
         .rule_count = le32_read(base + BL_AT_RULES),
         .built_unix = le64_read(base + BL_AT_BUILT),
         .total = total,
     };
     mark_tld_rules(out);
     return ERR_OK;
+}
+
+bool bl_image_pattern(const struct bl_image *image, uint32_t *cursor, struct bl_pattern *out)
+{
+    uint32_t left = image->pattern_octets - *cursor;
+    const uint8_t *p = image->patterns + *cursor;
+    if (*cursor > image->pattern_octets || left < BL_PATTERN_HEAD ||
+        le16_read(p + 2) > left - BL_PATTERN_HEAD || p[1] >= BL_RANK_COUNT) {
+        return false;
+    }
+    *out = (struct bl_pattern){.text = span_of(p + BL_PATTERN_HEAD, le16_read(p + 2)),
+                               .line = le32_read(p + 4),
+                               .list = p[0],
+                               .rank = p[1]};
+    *cursor += BL_PATTERN_HEAD + (uint32_t)out->text.len;
+    return true;
 }
 
 void bl_image_list(const struct bl_image *image, unsigned list, struct bl_list_info *out)

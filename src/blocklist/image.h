@@ -18,7 +18,7 @@
 #include "base/span.h"
 #include "blocklist/rule.h"
 
-#define BL_IMAGE_VERSION 1
+#define BL_IMAGE_VERSION 2
 
 /* A list as the image remembers it. */
 struct bl_list_info {
@@ -57,6 +57,8 @@ struct bl_image {
     uint32_t mark_count;
     const uint8_t *lists, *texts;
     uint32_t list_count, text_len;
+    const uint8_t *patterns; /* regular expressions, one record after another */
+    uint32_t pattern_octets;
     uint32_t rule_count; /* distinct (name, rank) */
     uint64_t built_unix; /* seconds */
     uint64_t total;      /* octets of the whole */
@@ -71,6 +73,17 @@ MUST_CHECK enum err bl_image_open(const void *mem, size_t len, struct bl_image *
 
 /* What the list of this id is; all zero and used=false when there is none. */
 void bl_image_list(const struct bl_image *image, unsigned list, struct bl_list_info *out);
+
+/* A regular expression of a list. */
+struct bl_pattern {
+    struct span text;
+    uint32_t line;
+    uint8_t list;
+    uint8_t rank; /* enum bl_rank */
+};
+
+/* Walk over them: *cursor is 0 before the first call. False: there are no more. */
+bool bl_image_pattern(const struct bl_image *image, uint32_t *cursor, struct bl_pattern *out);
 
 /* A place of a rule in the text of a list. */
 struct bl_source {

@@ -16,14 +16,31 @@ static void drop_rule(void *ctx, const struct bl_rule *rule)
     (void)rule;
 }
 
+static bool take_pattern(void *ctx, struct span pattern, uint8_t rank, uint32_t line)
+{
+    (void)ctx;
+    (void)pattern;
+    (void)rank;
+    (void)line;
+    return true;
+}
+
 void bl_judge_init(struct bl_judge *j, enum bl_format format, bool as_allow,
                    size_t (*idna)(void *ctx, struct span utf8, char *out, size_t cap))
 {
-    struct bl_parse_config cfg = {
-        .format = format, .as_allow = as_allow, .rule = drop_rule, .idna = idna};
+    struct bl_parse_config cfg = {.format = format,
+                                  .as_allow = as_allow,
+                                  .rule = drop_rule,
+                                  .idna = idna,
+                                  .regex = take_pattern};
     j->octets = 0;
     j->hopeless = false;
     bl_parse_init(&j->parser, &cfg);
+}
+
+uint32_t bl_judge_rules(const struct bl_judge *j)
+{
+    return j->parser.stats.rules + j->parser.stats.patterns;
 }
 
 bool bl_judge_feed(struct bl_judge *j, struct span text)
@@ -31,7 +48,7 @@ bool bl_judge_feed(struct bl_judge *j, struct span text)
     j->octets += text.len;
     if (!j->hopeless) {
         j->hopeless = bl_parse_feed(&j->parser, text.ptr, text.len) != ERR_OK ||
-                      (j->octets > HOPE_OCTETS && j->parser.stats.rules == 0);
+                      (j->octets > HOPE_OCTETS && bl_judge_rules(j) == 0);
     }
     return !j->hopeless;
 }
@@ -61,7 +78,7 @@ bool bl_judge_end(struct bl_judge *j, uint32_t before, uint32_t min_percent, str
 {
     const struct bl_parse_stats *s = &j->parser.stats;
     enum err e = j->parser.state;
-    uint32_t garbage = 0;
+    uint32_t garbage = 0, rules;
     *shrunk = false;
     if (e == ERR_OK && !j->hopeless) {
         e = bl_parse_end(&j->parser);
@@ -69,19 +86,20 @@ bool bl_judge_end(struct bl_judge *j, uint32_t before, uint32_t min_percent, str
     for (int i = 0; i < BL_REASON_COUNT; i++) {
         garbage += is_garbage((enum bl_reason)i) ? s->by_reason[i] : 0;
     }
-    uint32_t recognised = s->rules + s->rejected - garbage;
+    rules = bl_judge_rules(j);
+    uint32_t recognised = rules + s->rejected - garbage;
     if (e != ERR_OK) {
         strbuf_str(reason, "not a list: HTML, XML, UTF-16 or binary data");
     } else if (j->octets == 0) {
         strbuf_str(reason, "the list is empty");
-    } else if (s->rules == 0) {
+    } else if (rules == 0) {
         strbuf_printf(reason, "no usable rule in %u lines", s->lines);
     } else if (garbage > recognised) {
         strbuf_printf(reason, "does not look like a list: %u lines cannot be read, %u are rules",
-                      garbage, s->rules);
-    } else if (min_percent > 0 && (uint64_t)s->rules * 100 < (uint64_t)before * min_percent) {
+                      garbage, rules);
+    } else if (min_percent > 0 && (uint64_t)rules * 100 < (uint64_t)before * min_percent) {
         strbuf_printf(reason, "only %u rules where %u were before; confirm it if that is right",
-                      s->rules, before);
+                      rules, before);
         *shrunk = true;
     } else {
         return true;

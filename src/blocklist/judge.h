@@ -34,6 +34,9 @@ bool bl_judge_feed(struct bl_judge *j, struct span text);
 bool bl_judge_end(struct bl_judge *j, uint32_t before, uint32_t min_percent, struct strbuf *reason,
                   bool *shrunk);
 
+/* Rules of names and regular expressions so far. */
+uint32_t bl_judge_rules(const struct bl_judge *j);
+
 /* The i-th example of a rejected line: "line 12: NAME: an empty label". */
 void bl_judge_example(const struct bl_parse_stats *stats, uint32_t i, struct strbuf *out);
 

@@ -117,6 +117,8 @@ static void line_auto(struct bl_parser *p, struct text line)
         bl_line_unbound(p, line);
     } else if (bl_looks_dnsmasq(line)) {
         bl_line_dnsmasq(p, line);
+    } else if (bl_looks_regex(line)) {
+        bl_line_regex(p, line);
     } else {
         line_of_words(p, line);
     }

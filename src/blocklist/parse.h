@@ -50,6 +50,7 @@ struct bl_parse_example {
 struct bl_parse_stats {
     uint32_t lines;
     uint32_t rules;    /* given to the callback; a name twice in a list counts twice */
+    uint32_t patterns; /* regular expressions that the callback took */
     uint32_t comments; /* and empty lines */
     uint32_t rejected; /* sum of by_reason: names or lines that gave no rule */
     uint32_t by_reason[BL_REASON_COUNT];
@@ -73,9 +74,9 @@ struct bl_parse_config {
      */
     size_t (*idna)(void *ctx, struct span utf8, char *out, size_t cap);
 
-    /* May be NULL. A regular expression without its slashes; counted under BL_REASON_REGEX either
-     * way. */
-    void (*regex)(void *ctx, struct span pattern, uint8_t rank, uint32_t line);
+    /* May be NULL. A regular expression without its slashes. False: it is not wanted, and counted
+     * under BL_REASON_REGEX, as all are if there is no callback. */
+    bool (*regex)(void *ctx, struct span pattern, uint8_t rank, uint32_t line);
 };
 
 /* A name in a zone file: lower-case text without trailing dot; len 0: none, or the root. */

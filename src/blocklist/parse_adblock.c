@@ -78,11 +78,7 @@ static void regex_rule(struct bl_parser *p, struct text line, struct text patter
         bl_reject(p, BL_REASON_MODIFIER, line);
         return;
     }
-    if (p->cfg.regex) {
-        p->cfg.regex(p->cfg.ctx, text_span(pattern),
-                     (uint8_t)rank_of(allow || p->cfg.as_allow, important), p->line);
-    }
-    bl_reject(p, BL_REASON_REGEX, line);
+    bl_take_pattern(p, pattern, rank_of(allow, important), line);
 }
 
 /* The part between | or || and ^. */

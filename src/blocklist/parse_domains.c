@@ -3,6 +3,7 @@
  * all below. Also lists of regular expressions, one a line.
  */
 #include "blocklist/parse_int.h"
+#include "blocklist/regex.h"
 
 void bl_line_domain(struct bl_parser *p, struct text line)
 {
@@ -22,9 +23,25 @@ void bl_line_domain(struct bl_parser *p, struct text line)
 
 void bl_line_regex(struct bl_parser *p, struct text line)
 {
-    if (p->cfg.regex) {
-        p->cfg.regex(p->cfg.ctx, text_span(line), p->cfg.as_allow ? BL_RANK_ALLOW : BL_RANK_BLOCK,
-                     p->line);
+    bl_take_pattern(p, line, BL_RANK_BLOCK, line);
+}
+
+bool bl_looks_regex(struct text line)
+{
+    return (text_starts(line, "^", NULL) || text_starts(line, "(^|\\.)", NULL) ||
+            text_starts(line, "(\\.|^)", NULL)) &&
+           !text_find(line, '/') && line.end[-1] != '^';
+}
+
+void bl_take_pattern(struct bl_parser *p, struct text pattern, enum bl_rank rank, struct text line)
+{
+    if (p->cfg.as_allow && bl_rank_action(rank) == BL_BLOCK) {
+        rank = (enum bl_rank)(rank | 1);
     }
-    bl_reject(p, BL_REASON_REGEX, line);
+    if (p->cfg.regex && bl_pattern_problem(text_span(pattern)) == NULL &&
+        p->cfg.regex(p->cfg.ctx, text_span(pattern), (uint8_t)rank, p->line)) {
+        p->stats.patterns++;
+    } else {
+        bl_reject(p, BL_REASON_REGEX, line);
+    }
 }

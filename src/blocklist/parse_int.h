@@ -67,6 +67,9 @@ void bl_take(struct bl_parser *p, struct text t, enum bl_kind kind, enum bl_rank
 void bl_emit(struct bl_parser *p, enum bl_kind kind, enum bl_rank rank, enum bl_format from);
 
 void bl_reject(struct bl_parser *p, enum bl_reason why, struct text t);
+
+/* Give a regular expression that stands in `line` to whoever wants it, or reject it. */
+void bl_take_pattern(struct bl_parser *p, struct text pattern, enum bl_rank rank, struct text line);
 void bl_comment(struct bl_parser *p);
 
 enum address { ADDRESS_NOT, ADDRESS_NULL, ADDRESS_OTHER };
@@ -88,5 +91,6 @@ bool bl_looks_cosmetic(struct text line);
 bool bl_looks_dnsmasq(struct text line);
 bool bl_looks_unbound(struct text line);
 bool bl_looks_rpz(struct text line);
+bool bl_looks_regex(struct text line); /* written for Pi-hole, without slashes */
 
 #endif

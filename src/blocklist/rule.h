@@ -14,7 +14,8 @@
 
 #include "dns/name.h"
 
-#define BL_LISTS_MAX 256 /* lists in one image; ids are 0..BL_LISTS_MAX-1 */
+#define BL_LISTS_MAX   256  /* lists in one image; ids are 0..BL_LISTS_MAX-1 */
+#define BL_PATTERN_MAX 1024 /* octets of a regular expression */
 
 enum bl_kind {
     BL_EXACT = 1, /* the name itself */

@@ -10,6 +10,18 @@
 #include "cli/offline.h"
 #include "cli/remote.h"
 
+/* An expression has backslashes, which stay as they are in what is plain text. */
+static const char *rule_text(const json_t *rule, char *buf, size_t cap)
+{
+    const char *text = json_text_at(rule, "rule");
+    for (const char *p = text; *p; p++) {
+        if (*p < 0x20 || *p > 0x7e) {
+            return printable(text, buf, cap);
+        }
+    }
+    return text;
+}
+
 static void print_rule(const char *mark, const json_t *rule)
 {
     char list[256], name[1100];
@@ -20,8 +32,9 @@ static void print_rule(const char *mark, const json_t *rule)
     if (json_int_at(rule, "line") > 0) {
         printf(", line %lld", (long long)json_int_at(rule, "line"));
     }
-    printf(": %s %s%s\n", strcmp(action, "allow") == 0 ? "allows" : "blocks",
-           printable(json_text_at(rule, "rule"), name, sizeof name),
+    printf(": %s %s%s%s\n", strcmp(action, "allow") == 0 ? "allows" : "blocks",
+           json_is_true(json_at(rule, "regex")) ? "what matches " : "",
+           rule_text(rule, name, sizeof name),
            json_is_true(json_at(rule, "subtree")) ? " and all names below" : "");
 }
 

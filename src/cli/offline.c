@@ -8,18 +8,23 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/explain.h"
+#include "api/policy_plan.h"
 #include "api/rules.h"
-#include "blocklist/match.h"
 #include "cli/remote.h"
 #include "host/lists.h"
+#include "host/snapshot_regex.h"
 #include "host/store.h"
 
-enum { HITS_MAX = 64, OTHERS_MAX = 20 };
+enum { OTHERS_MAX = 20 };
 
 struct offline {
     struct cli *cli;
     struct list_image *image; /* NULL: none */
-    struct rules rules;       /* doc NULL: none */
+    struct snapshot_regex *regexes;
+    struct policy_plan plan;
+    void *plan_memory;
+    struct rules rules; /* doc NULL: none */
     struct cfg_block_mode block_mode;
 };
 
@@ -30,7 +35,7 @@ static bool rules_open(struct offline *o, struct store *store)
     char what[256];
     enum err e = store_read(store, "rules.json", RULES_TEXT_MAX, &blob);
     if (e == ERR_NOT_FOUND) {
-        return true;
+        return rules_clear(&o->rules) == ERR_OK;
     }
     if (e == ERR_OK) {
         what[0] = '\0';
@@ -44,6 +49,19 @@ static bool rules_open(struct offline *o, struct store *store)
         cli_error(o->cli, "%s/rules.json: %s", store_dir(store), err_text(e));
     }
     return e == ERR_OK;
+}
+
+/* Whose rules they are, and the regular expressions among them. */
+static enum err make_rules(struct offline *o, const struct config *c)
+{
+    const struct policy_source from = {.config = c, .rules = &o->rules, .now_unix = time(NULL)};
+    const struct snapshot_source source = {
+        .rules = &o->rules, .image = o->image, .regex_users = 1, .now_unix = from.now_unix};
+    size_t len = policy_plan_memory(&from);
+    o->plan_memory = malloc(len);
+    enum err e =
+        o->plan_memory ? policy_plan_make(&o->plan, &from, o->plan_memory, len) : ERR_MEMORY;
+    return e == ERR_OK ? snapshot_regex_make(&o->regexes, &source, &o->plan, true) : e;
 }
 
 static int open_all(struct offline *o, const struct config *c)
@@ -70,7 +88,7 @@ static int open_all(struct offline *o, const struct config *c)
         return EXIT_FAILED;
     }
     o->block_mode = c->block_mode;
-    return EXIT_FINE;
+    return make_rules(o, c) == ERR_OK ? EXIT_FINE : EXIT_FAILED;
 }
 
 int offline_open(struct cli *cli, struct offline **out)
@@ -94,6 +112,8 @@ int offline_open(struct cli *cli, struct offline **out)
 void offline_close(struct offline *o)
 {
     if (o != NULL) {
+        snapshot_regex_drop(o->regexes);
+        free(o->plan_memory);
         list_image_close(o->image);
         rules_free(&o->rules);
         free(o);
@@ -107,99 +127,60 @@ static json_t *text_of(const struct dns_name *name)
     return json_string(text);
 }
 
-/* The name whose rule starts at this label of the asked one. */
-static json_t *suffix_of(const struct dns_name *name, unsigned label)
+/* Lists go by their place in the image here; 0 stands for own rules. */
+static uint32_t number_of_slot(const void *ctx, unsigned slot)
 {
-    struct span wire = dns_name_suffix(name, label);
-    struct dns_name suffix;
-    return dns_name_from_wire(wire.ptr, wire.len, &suffix) == ERR_OK ? text_of(&suffix)
-                                                                     : json_string("");
+    (void)ctx;
+    return slot + 1;
 }
 
-static json_t *rule_of_hit(const struct offline *o, const struct dns_name *name,
-                           const struct bl_hit *hit)
+static json_t *rule_of(const struct offline *o, const struct api_match *m)
 {
-    struct bl_list_info list;
-    bl_image_list(list_image_get(o->image), hit->source.list, &list);
-    return json_pack("{s:s, s:i, s:o, s:o, s:b, s:I, s:s}", "source", "list", "list_id",
-                     (int)hit->source.list, "list",
-                     json_stringn((const char *)list.name.ptr, list.name.len), "rule",
-                     suffix_of(name, hit->label), "subtree", (hit->source.kind & BL_BELOW) != 0,
-                     "line", (json_int_t)hit->source.line, "action",
-                     bl_rank_action(hit->source.rank) == BL_ALLOW ? "allow" : "block");
-}
-
-/* The own rule that decides, or NULL. An own allow beats an own deny. */
-static json_t *own_rule(const struct offline *o, const struct dns_name *name, bool *allow)
-{
-    json_t *found = NULL;
-    for (uint32_t i = 0; o->rules.doc != NULL && i < rules_own_count(&o->rules); i++) {
-        struct rule_view v;
-        struct dns_name own;
-        if (!rules_own_at(&o->rules, i, &v) || !rules_own_active(&v, time(NULL)) ||
-            dns_name_parse(span_str(v.domain), &own) != ERR_OK) {
-            continue;
-        }
-        bool fits = v.kind == RULE_EXACT ? dns_name_equal(name, &own) : dns_name_within(name, &own);
-        if (fits && v.client == NULL && (found == NULL || (v.allow && !*allow))) {
-            json_decref(found);
-            found = json_pack("{s:s, s:n, s:n, s:o, s:b, s:n, s:s}", "source", "rule", "list_id",
-                              "list", "rule", text_of(&own), "subtree", v.kind == RULE_SUBTREE,
-                              "line", "action", v.allow ? "allow" : "block");
-            *allow = v.allow;
-        }
+    struct bl_list_info list = {0};
+    bool own = m->list == 0;
+    if (!own) {
+        bl_image_list(list_image_get(o->image), m->list - 1, &list);
     }
-    return found;
-}
-
-/* The hits of the lists: what decides and the others. */
-static enum bl_action list_rules(const struct offline *o, const struct dns_name *name,
-                                 json_t **decided, json_t *others)
-{
-    struct bl_hit hits[HITS_MAX];
-    struct bl_verdict verdict;
-    size_t count = bl_explain(list_image_get(o->image), name, NULL, hits, HITS_MAX, &verdict);
-    for (size_t i = count < HITS_MAX ? count : HITS_MAX; i-- > 0;) {
-        if (!hits[i].applies) {
-            continue;
-        }
-        json_t *rule = rule_of_hit(o, name, &hits[i]);
-        if (*decided == NULL && hits[i].wins) {
-            *decided = rule;
-        } else if (json_array_size(others) < OTHERS_MAX) {
-            json_array_append_new(others, rule);
-        } else {
-            json_decref(rule);
-        }
-    }
-    return (enum bl_action)verdict.action;
+    json_t *rule = m->regex.len > 0 ? json_stringn((const char *)m->regex.ptr, m->regex.len)
+                                    : text_of(&m->rule);
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:s}", "source", own ? "rule" : "list",
+                     "list_id", own ? json_null() : json_integer(m->list - 1), "list",
+                     own ? json_null() : json_stringn((const char *)list.name.ptr, list.name.len),
+                     "rule", rule ? rule : json_string("?"), "subtree", (int)m->subtree, "regex",
+                     m->regex.len > 0, "line", own ? json_null() : json_integer(m->line), "action",
+                     m->allow ? "allow" : "block");
 }
 
 json_t *offline_check(const struct offline *o, const char *text)
 {
+    static struct api_verdict v;
     struct dns_name name;
-    bool allow = false;
-    json_t *others = json_array(), *by_list = NULL;
-    if (dns_name_parse(span_str(text), &name) != ERR_OK) {
-        json_decref(others);
-        return NULL;
-    }
-    json_t *decided = own_rule(o, &name, &allow);
-    enum bl_action action = list_rules(o, &name, &by_list, others);
-    if (decided != NULL) {
-        action = allow ? BL_ALLOW : BL_BLOCK;
-        if (by_list != NULL) {
-            json_array_insert_new(others, 0, by_list);
-        }
-    } else {
-        decided = by_list != NULL ? by_list : json_null();
-    }
     char answer[128];
     struct strbuf s;
+    if (dns_name_parse(span_str(text), &name) != ERR_OK) {
+        return NULL;
+    }
+    const struct snapshot snapshot = {.image = list_image_get(o->image),
+                                      .regexes = snapshot_regex_get(o->regexes)};
+    const struct explain_source src = {.snapshot = &snapshot,
+                                       .rules = &o->rules,
+                                       .plan = &o->plan,
+                                       .now_unix = time(NULL),
+                                       .list_id = number_of_slot};
+    v = (struct api_verdict){.count = 0};
+    explain_name(&src, &name, &v);
+    json_t *decided = NULL, *others = json_array();
+    for (uint32_t i = 0; i < v.count; i++) {
+        if (v.match[i].wins) {
+            decided = rule_of(o, &v.match[i]);
+        } else if (json_array_size(others) < OTHERS_MAX) {
+            json_array_append_new(others, rule_of(o, &v.match[i]));
+        }
+    }
     strbuf_init(&s, answer, sizeof answer);
     cfg_block_mode_format(&o->block_mode, &s);
     return json_pack("{s:o, s:n, s:s, s:b, s:o, s:o, s:o}", "domain", text_of(&name), "client",
-                     "verdict", action == BL_BLOCK ? "blocked" : "allowed", "paused", 0, "answer",
-                     action == BL_BLOCK ? json_string(answer) : json_null(), "decided_by", decided,
-                     "others", others);
+                     "verdict", v.blocked ? "blocked" : "allowed", "paused", 0, "answer",
+                     v.blocked ? json_string(answer) : json_null(), "decided_by",
+                     decided ? decided : json_null(), "others", others);
 }

@@ -17,6 +17,7 @@
 #include "host/daemon_int.h"
 #include "host/http_mhd.h"
 #include "host/password.h"
+#include "host/regex_pcre2.h"
 #include "host/sys.h"
 #include "host/sysinfo.h"
 #include "resolver/local.h"
@@ -393,6 +394,7 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
                                  .rules = &d->rules,
                                  .plan = &plan,
                                  .client = client,
+                                 .regex_user = d->workers,
                                  .now = sys_now(),
                                  .now_unix = sys_unix_us() / (int64_t)USEC_PER_SEC,
                                  .list_id = id_of_slot,
@@ -408,6 +410,14 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
     free(mem);
     return e;
 }
+
+static enum err check_regex(void *ctx, struct span pattern, char *why)
+{
+    (void)ctx;
+    return regex_check(pattern, why);
+}
+
+_Static_assert(API_WHY_MAX >= REGEX_WHY_MAX, "a message has room");
 
 /* ---- Start and end. ---- */
 
@@ -448,6 +458,7 @@ static void fill_backend(struct api_host *h)
                                       .config = get_config,
                                       .setting_check = check_setting,
                                       .explain = explain,
+                                      .regex_check = check_regex,
                                       .update_lists = update_lists,
                                       .update_running = is_updating,
                                       .list_update = update_list,

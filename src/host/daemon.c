@@ -310,6 +310,7 @@ static enum err make_worker(struct daemon *d, uint32_t i)
         .resolver = {.pending_max = c->pending_max < PENDING_MAX ? c->pending_max : PENDING_MAX,
                      .waiting_max = c->waiting_max,
                      .clients_max = c->clients_max,
+                     .regex_memo = REGEX_MEMO,
                      .rate_limit = c->rate_limit,
                      .worker = (uint16_t)i,
                      .workers = (uint16_t)d->workers,

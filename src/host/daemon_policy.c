@@ -36,6 +36,8 @@ static void describe_source(struct daemon *d, const struct rules *rules, char ap
                                     .own_count = d->listeners.count,
                                     .version = "",
                                     .api_url = api_url,
+                                    .regex_users = d->workers + 1,
+                                    .machine_code = !d->first->sandbox,
                                     .now = sys_now(),
                                     .now_unix = sys_unix_us() / (int64_t)USEC_PER_SEC};
 }

@@ -41,6 +41,12 @@ static void take_rule(void *ctx, const struct bl_rule *rule)
     bl_compile_rule(b->compile, rule);
 }
 
+static bool take_pattern(void *ctx, struct span pattern, uint8_t rank, uint32_t line)
+{
+    struct build *b = ctx;
+    return bl_compile_pattern(b->compile, pattern, rank, line);
+}
+
 static bool take_text(void *arg, struct span text)
 {
     struct build *b = arg;
@@ -50,7 +56,7 @@ static bool take_text(void *arg, struct span text)
 
 static enum err feed_source(struct build *b, const struct build_source *s, unsigned slot)
 {
-    struct bl_parse_config cfg = {.format = s->format, .as_allow = s->as_allow, .ctx = b, .rule = take_rule, .idna = idna_to_ascii};
+    struct bl_parse_config cfg = {.format = s->format, .as_allow = s->as_allow, .ctx = b, .rule = take_rule, .idna = idna_to_ascii, .regex = take_pattern};
     enum err e = ERR_OK;
     bl_parse_init(&b->parser, &cfg);
     bl_compile_list(b->compile, slot, span_str(s->name), span_str(s->url));

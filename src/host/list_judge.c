@@ -39,7 +39,7 @@ uint32_t judge_examples(const struct bl_parse_stats *stats,
 void judge_facts(const struct list_judge *j, struct copy_meta *out)
 {
     const struct bl_parse_stats *s = &j->judge.parser.stats;
-    out->rules = s->rules;
+    out->rules = bl_judge_rules(&j->judge);
     out->rejected = s->rejected;
     out->ignored = s->comments;
     out->examples_count = judge_examples(s, out->examples);

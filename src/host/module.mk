@@ -40,7 +40,9 @@ host_SRCS := \
     privdrop.c \
     progress.c \
     publish.c \
+    regex_pcre2.c \
     rrtext_ldns.c \
+    snapshot_regex.c \
     snapshots.c \
     sockaddr.c \
     starter.c \

@@ -17,6 +17,7 @@
 #include "blocklist/overlay.h"
 #include "config/snapshot_fill.h"
 #include "host/netconf.h"
+#include "host/snapshot_regex.h"
 #include "host/sys.h"
 #include "resolver/local.h"
 
@@ -36,6 +37,7 @@ struct snapshots {
     uint8_t cookie_key[16];
     struct shared *own_rules;
     struct shared *local;
+    struct snapshot_regex *regexes;
 };
 
 /* A snapshot with what belongs to it alone. */
@@ -44,6 +46,7 @@ struct made {
     struct list_image *image;
     struct shared *own_rules;
     struct shared *local;
+    struct snapshot_regex *regexes;
     void *parts; /* arrays of the snapshot */
     void *plan;  /* the memory of its policy plan */
     void *profiles;
@@ -104,6 +107,7 @@ void snapshots_free(struct snapshots *s)
     if (s) {
         shared_drop(s->own_rules);
         shared_drop(s->local);
+        snapshot_regex_drop(s->regexes);
         free(s);
     }
 }
@@ -315,6 +319,7 @@ static void free_made(struct made *m)
     list_image_close(m->image);
     shared_drop(m->own_rules);
     shared_drop(m->local);
+    snapshot_regex_drop(m->regexes);
     free(m->parts);
     free(m->plan);
     free(m->profiles);
@@ -359,6 +364,9 @@ static enum err fill(struct snapshots *s, const struct snapshot_source *src, uns
     if (e == ERR_OK && (parts & SNAPSHOT_OWN_RULES)) {
         e = make_own_rules(s, src, &plan);
     }
+    if (e == ERR_OK) {
+        e = snapshot_regex_make(&s->regexes, src, &plan, (parts & SNAPSHOT_OWN_RULES) != 0);
+    }
     if (e != ERR_OK) {
         return e;
     }
@@ -366,6 +374,8 @@ static enum err fill(struct snapshots *s, const struct snapshot_source *src, uns
     memcpy(m->snapshot.cookie_key, s->cookie_key, sizeof m->snapshot.cookie_key);
     m->own_rules = shared_ref(s->own_rules);
     m->local = shared_ref(s->local);
+    m->regexes = snapshot_regex_ref(s->regexes);
+    m->snapshot.regexes = snapshot_regex_get(m->regexes);
     m->snapshot.rules = s->own_rules ? s->own_rules->value : NULL;
     m->snapshot.local = s->local ? s->local->value : NULL;
     if (src->image) {

@@ -6,6 +6,7 @@
 #ifndef SINKHOLE_HOST_SNAPSHOTS_H
 #define SINKHOLE_HOST_SNAPSHOTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "api/backend.h"
@@ -25,8 +26,10 @@ struct snapshot_source {
     struct list_image *image;      /* NULL: none yet */
     const struct ip_endpoint *own; /* addresses that we listen on: they are no upstreams */
     uint32_t own_count;
-    const char *version; /* "" hides it */
-    const char *api_url; /* "" if there is none */
+    const char *version;  /* "" hides it */
+    const char *api_url;  /* "" if there is none */
+    unsigned regex_users; /* workers, and one more for whoever explains */
+    bool machine_code;    /* regular expressions may become machine code */
     usec_t now;
     int64_t now_unix;
 };

@@ -45,19 +45,81 @@ bool policy_is_on(const struct resolver *r, const struct profile *profile)
     return r->now >= profile->pause_until;
 }
 
+/* What expressions say, if one of a higher rank than `rank` says anything. */
+static bool judge_regex(const struct resolver *r, const struct profile *profile,
+                        const struct dns_name *name, const struct dns_suffixes *suffixes, int rank,
+                        struct policy_verdict *out)
+{
+    const struct bl_regexes *set = r->snap->regexes;
+    const struct bl_regex_asker who = {
+        .whose = &profile->asker, .filter = profile->filter, .now = r->now, .user = r->cfg.worker};
+    struct bl_regex_verdict v;
+    if (memo_find(&r->memo, name, suffixes, &who, r->policy, &v)) {
+        stats_count(r->stats, COUNTER_regex_remembered, 1);
+    } else {
+        bl_regex_match(set, name, &who, &v);
+        memo_keep(&r->memo, name, suffixes, &who, r->policy, &v);
+        stats_count(r->stats, COUNTER_regex_asked, v.asked);
+        stats_count(r->stats, COUNTER_regex_gave_up, v.gave_up);
+    }
+    if (v.rule == BL_RULE_NONE || (int)v.rank <= rank) {
+        return false;
+    }
+    if (bl_regex_action(v.rank) == BL_ALLOW) {
+        out->verdict = VERDICT_ALLOW;
+        return true;
+    }
+    out->verdict = VERDICT_BLOCK;
+    out->status = QUERY_BLOCKED_REGEX;
+    out->list = set->rules[v.rule].list == BL_REGEX_OWN ? STATS_NO_LIST : set->rules[v.rule].list;
+    return true;
+}
+
+/* May an expression have more to say than a rule on names of this rank? */
+static bool asks_regex(const struct resolver *r, int rank)
+{
+    const struct bl_regexes *set = r->snap->regexes;
+    return UNLIKELY(set != NULL) && (int)set->rules[0].rank > rank;
+}
+
+static void judge_listed(const struct resolver *r, const struct profile *profile,
+                         const struct dns_name *name, const struct dns_suffixes *suffixes,
+                         struct policy_verdict *out)
+{
+    const struct bl_image *image = r->snap->image;
+    struct bl_verdict listed = {.action = BL_NONE};
+    int rank = -1;
+    if (image != NULL && bl_match(image, name, suffixes, profile->filter, &listed) != BL_NONE) {
+        rank = listed.rank;
+    }
+    if (asks_regex(r, rank) && judge_regex(r, profile, name, suffixes, rank, out)) {
+        return;
+    }
+    if (listed.action == BL_ALLOW) {
+        out->verdict = VERDICT_ALLOW;
+    } else if (listed.action == BL_BLOCK) {
+        out->verdict = VERDICT_BLOCK;
+        out->status = QUERY_BLOCKED_LIST;
+        out->labels = (uint8_t)(name->labels - listed.label);
+        out->list = (uint16_t)bl_verdict_list(image, profile->filter, &listed);
+    }
+}
+
 void policy_judge(const struct resolver *r, const struct profile *profile,
                   const struct dns_name *name, const struct dns_suffixes *suffixes,
                   struct policy_verdict *out)
 {
-    const struct snapshot *s = r->snap;
     struct bl_overlay_verdict own;
-    struct bl_verdict listed;
     *out = (struct policy_verdict){.verdict = VERDICT_PASS, .list = STATS_NO_LIST};
-    switch (bl_overlay_match(s->rules, name, suffixes, &profile->asker, r->now, &own)) {
+    switch (bl_overlay_match(r->snap->rules, name, suffixes, &profile->asker, r->now, &own)) {
     case BL_ALLOW:
         out->verdict = VERDICT_ALLOW;
         return;
     case BL_BLOCK:
+        if (asks_regex(r, BL_RANK_OWN_DENY) &&
+            judge_regex(r, profile, name, suffixes, BL_RANK_OWN_DENY, out)) {
+            return;
+        }
         out->verdict = VERDICT_BLOCK;
         out->status = QUERY_BLOCKED_RULE;
         out->labels = (uint8_t)(name->labels - own.label);
@@ -65,22 +127,7 @@ void policy_judge(const struct resolver *r, const struct profile *profile,
     case BL_NONE:
         break;
     }
-    if (s->image == NULL) {
-        return;
-    }
-    switch (bl_match(s->image, name, suffixes, profile->filter, &listed)) {
-    case BL_ALLOW:
-        out->verdict = VERDICT_ALLOW;
-        break;
-    case BL_BLOCK:
-        out->verdict = VERDICT_BLOCK;
-        out->status = QUERY_BLOCKED_LIST;
-        out->labels = (uint8_t)(name->labels - listed.label);
-        out->list = (uint16_t)bl_verdict_list(s->image, profile->filter, &listed);
-        break;
-    case BL_NONE:
-        break;
-    }
+    judge_listed(r, profile, name, suffixes, out);
 }
 
 const char *policy_reason(const struct resolver *r, const struct policy_verdict *v)

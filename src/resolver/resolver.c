@@ -15,13 +15,14 @@ static bool config_is_valid(const struct resolver_config *cfg)
     return cfg->pending_max >= 16 && cfg->pending_max <= PENDING_LIMIT && cfg->waiting_max >= 16 &&
            cfg->waiting_max <= 1024 * 1024 && cfg->clients_max >= 16 &&
            cfg->clients_max <= 1024 * 1024 && cfg->rate_limit <= 1000 * 1000 && cfg->workers >= 1 &&
-           cfg->worker < cfg->workers && cfg->cache != NULL && cfg->stats != NULL;
+           cfg->worker < cfg->workers && (cfg->regex_memo & (cfg->regex_memo - 1)) == 0 &&
+           cfg->regex_memo <= 1024 * 1024 && cfg->cache != NULL && cfg->stats != NULL;
 }
 
 size_t resolver_memory(const struct resolver_config *cfg)
 {
     return sizeof(struct resolver) + pendings_memory(cfg->pending_max, cfg->waiting_max) +
-           client_table_memory(cfg->clients_max) + aliases_memory() +
+           client_table_memory(cfg->clients_max) + aliases_memory() + memo_memory(cfg->regex_memo) +
            (cfg->pending_max + PENDING_SPARE + UPSTREAM_MAX) * sizeof(struct wheel_item) +
            2 * (size_t)RESOLVER_MESSAGE_ROOM + 8 * CACHE_LINE;
 }
@@ -64,6 +65,7 @@ enum err resolver_init(struct resolver **out, void *mem, size_t len,
     client_table_init(&r->clients, &arena, cfg->clients_max, cfg->rate_limit, key);
     pendings_init(&r->pendings, &arena, cfg->pending_max, cfg->waiting_max);
     aliases_init(&r->aliases, &arena);
+    memo_init(&r->memo, &arena, cfg->regex_memo);
     uint32_t timers = r->pendings.slot_pool.cap + UPSTREAM_MAX;
     wheel_init(&r->wheel, ARENA_ARRAY(&arena, struct wheel_item, timers), timers, now);
     r->reply.msg = arena_alloc(&arena, RESOLVER_MESSAGE_ROOM, CACHE_LINE);

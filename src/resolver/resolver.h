@@ -129,6 +129,8 @@ struct resolver_config {
     uint32_t waiting_max; /* clients waiting on them, all together; 4096 by default */
     uint32_t
         clients_max; /* clients tracked for rate limits; oldest goes when full; 4096 by default */
+    uint32_t regex_memo;        /* names for which the verdict of regular expressions is kept, a
+                                   power of two; 0: none; 128 octets each */
     uint32_t rate_limit;        /* queries a second and client, 0: off */
     uint16_t worker, workers;   /* this worker's number, how many there are */
     struct cache *cache;        /* shared; may not be NULL */

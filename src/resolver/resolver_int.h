@@ -8,6 +8,7 @@
 #include "resolver/alias.h"
 #include "resolver/cache.h"
 #include "resolver/client.h"
+#include "resolver/memo.h"
 #include "resolver/pending.h"
 #include "resolver/policy.h"
 #include "resolver/query.h"
@@ -32,6 +33,7 @@ struct resolver {
         policy; /* number of the snapshot's policy, 20 bits, never 0; cache entries remember it */
     struct dns_cookie_key cookie_key;
     struct policy list_policy;
+    struct memo memo;
     struct client_table clients;
     struct pendings pendings;
     struct aliases aliases;

@@ -16,6 +16,9 @@
 #include "resolver/profile.h"
 #include "resolver/resolver.h"
 
+struct bl_image;
+struct bl_overlay;
+struct bl_regexes;
 struct local_records; /* local.h */
 
 enum upstream_transport { UPSTREAM_UDP, UPSTREAM_TCP, UPSTREAM_TLS, UPSTREAM_HTTPS };
@@ -42,6 +45,7 @@ struct snapshot {
 
     const struct bl_image *image;      /* NULL: no list yet */
     const struct bl_overlay *rules;    /* a person's own allow and deny; NULL: none */
+    const struct bl_regexes *regexes;  /* own and lists' regular expressions; NULL: none */
     const struct local_records *local; /* NULL: only the built-in special-use names */
 
     const struct ip_prefix

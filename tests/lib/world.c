@@ -88,7 +88,11 @@ void world_open(struct world *w)
         .now = WORLD_START,
         .unix_start = 1700000000,
         .workers = 1,
-        .rc = {.pending_max = 256, .waiting_max = 512, .clients_max = 64, .rate_limit = 1000},
+        .rc = {.pending_max = 256,
+               .waiting_max = 512,
+               .clients_max = 64,
+               .regex_memo = 64,
+               .rate_limit = 1000},
         .cc = {.entries = 1024},
         .draft =
             {
@@ -156,6 +160,48 @@ void world_add_own(struct world *w, const char *rule, uint8_t action)
         .groups = BL_GROUPS_ALL, .kind = parsed.kind, .action = action, .id = w->own_count};
 }
 
+void world_add_regex(struct world *w, const char *pattern, uint8_t action)
+{
+    char *copy = keep(w, get_memory(strlen(pattern) + 1));
+    if (w->regex_count == WORLD_RULES) {
+        die(pattern);
+    }
+    memcpy(copy, pattern, strlen(pattern) + 1);
+    w->regex[w->regex_count++] = (struct regex_source){
+        .pattern = span_str(copy),
+        .rule = {.own = {.groups = BL_GROUPS_ALL, .id = w->regex_count},
+                 .list = BL_REGEX_OWN,
+                 .rank = action == BL_ALLOW ? BL_RANK_OWN_ALLOW : BL_RANK_OWN_DENY}};
+}
+
+static void refuse_regex(void *ctx, const struct regex_source *source, const char *why)
+{
+    (void)ctx;
+    (void)source;
+    die(why);
+}
+
+static const struct bl_regexes *build_regexes(struct world *w, const struct bl_image *image)
+{
+    struct regex_source sources[2 * WORLD_RULES];
+    uint32_t count = w->regex_count, cursor = 0;
+    struct bl_pattern p;
+    memcpy(sources, w->regex, count * sizeof *sources);
+    while (image != NULL && count < ARRAY_LEN(sources) && bl_image_pattern(image, &cursor, &p)) {
+        sources[count++] = (struct regex_source){
+            .pattern = p.text, .rule = {.own = {.id = p.line}, .list = p.list, .rank = p.rank}};
+    }
+    if (count == 0) {
+        return NULL;
+    }
+    struct regex_set **set = &w->regexes[w->regexes_count++];
+    if (w->regexes_count > WORLD_RULES || regex_set_new(sources, count, WORLD_WORKERS, false, NULL,
+                                                        refuse_regex, NULL, set) != ERR_OK) {
+        die("regular expressions");
+    }
+    return regex_set_get(*set);
+}
+
 uint16_t world_add_upstream(struct world *w, enum upstream_transport transport, uint16_t route)
 {
     uint16_t i = w->draft.upstream_count++;
@@ -171,11 +217,17 @@ static void take_rule(void *ctx, const struct bl_rule *rule)
     bl_compile_rule(ctx, rule);
 }
 
+static bool take_pattern(void *ctx, struct span pattern, uint8_t rank, uint32_t line)
+{
+    return bl_compile_pattern(ctx, pattern, rank, line);
+}
+
 static void compile_list(struct world *w, struct bl_compile *c, unsigned list)
 {
     static struct bl_parser parser;
     const char *name = w->list_name[list] != NULL ? w->list_name[list] : "story";
-    struct bl_parse_config cfg = {.as_allow = w->list_allows[list], .ctx = c, .rule = take_rule};
+    struct bl_parse_config cfg = {
+        .as_allow = w->list_allows[list], .ctx = c, .rule = take_rule, .regex = take_pattern};
     bl_compile_list(c, list, span_str(name), span_str("file:story"));
     bl_parse_init(&parser, &cfg);
     if (bl_parse_feed(&parser, w->list_text[list], strlen(w->list_text[list])) != ERR_OK ||
@@ -330,6 +382,7 @@ void world_apply(struct world *w)
     if (w->rules.doc != NULL) {
         world_apply_policy(w, s);
     }
+    s->regexes = build_regexes(w, s->image);
     s->local = build_local(w);
     struct ip_prefix *nets = keep(w, get_memory(sizeof w->allow_from));
     memcpy(nets, w->allow_from, sizeof w->allow_from);
@@ -573,6 +626,9 @@ uint64_t world_count(const struct world *w, enum stats_counter counter)
 
 void world_close(struct world *w)
 {
+    while (w->regexes_count > 0) {
+        regex_set_free(w->regexes[--w->regexes_count]);
+    }
     struct world_answer *a;
     struct world_sent *s;
     while ((a = world_take_answer(w)) != NULL) {

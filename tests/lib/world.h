@@ -10,6 +10,7 @@
 
 #include "api/rules.h"
 #include "blocklist/overlay.h"
+#include "host/regex_pcre2.h"
 #include "resolver/cache.h"
 #include "resolver/resolver.h"
 #include "resolver/snapshot.h"
@@ -59,6 +60,8 @@ struct world {
     struct bl_own own[WORLD_RULES];
     struct dns_name own_name[WORLD_RULES];
     unsigned own_count;
+    struct regex_source regex[WORLD_RULES]; /* own ones; those of lists come with the image */
+    unsigned regex_count;
     struct ip_prefix allow_from[WORLD_PREFIXES];
     bool allow_from_negated[WORLD_PREFIXES];
     struct route routes[WORLD_ROUTES];
@@ -79,6 +82,8 @@ struct world {
     struct world_sent *sent, **sent_end;
     uint32_t *tickets; /* open ones */
     size_t ticket_count, ticket_cap;
+    struct regex_set *regexes[WORLD_RULES]; /* of all snapshots */
+    unsigned regexes_count;
     void **garbage; /* freed by world_close */
     size_t garbage_count;
 };
@@ -110,6 +115,7 @@ void world_apply_policy(struct world *w, struct snapshot *s);
 /* Memory that lives as long as the world. */
 void *world_memory(struct world *w, size_t size);
 
+void world_add_regex(struct world *w, const char *pattern, uint8_t action);
 void world_add_local(struct world *w, const char *line);
 void world_add_hosts(struct world *w, const char *line);
 uint16_t world_add_upstream(struct world *w, enum upstream_transport transport, uint16_t route);

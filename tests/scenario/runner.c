@@ -320,6 +320,10 @@ static bool run_verb(struct story *s)
     if (strcmp(v, "rule") == 0 && s->count > 1) {
         return verb_rule(s);
     }
+    if (strcmp(v, "allow-regex") == 0 || strcmp(v, "deny-regex") == 0) {
+        world_add_regex(w, s->rest, v[0] == 'a' ? BL_ALLOW : BL_BLOCK);
+        return s->dirty = true;
+    }
     if (strcmp(v, "local") == 0 || strcmp(v, "hosts") == 0) {
         (v[0] == 'l' ? world_add_local : world_add_hosts)(w, s->rest);
         return s->dirty = true;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/rules_int.h"
+#include "blocklist/rule.h"
 #include "unit.h"
 
 static enum err parse(struct rules *r, const char *text, char what[256])
@@ -95,14 +96,14 @@ static void kinds_are_told_apart(void **state)
         {"regex", "(\\\\.|^)ads\\\\.example$", RULE_SUBTREE, "ads.example", true},
         {"regex", "(^|\\\\.)a-b_c\\\\.example$", RULE_SUBTREE, "a-b_c.example", true},
         {"regex", "(\\\\.|^)example$", RULE_SUBTREE, "example", true},
-        {"regex", "^ad[0-9]+\\\\.", RULE_REGEX, "^ad[0-9]+\\.", false},
+        {"regex", "^ad[0-9]+\\\\.", RULE_REGEX, "^ad[0-9]+\\.", true},
         {"regex", "(\\\\.|^)ads.example$", RULE_REGEX, "(\\.|^)ads.example$",
-         false}, /* a bare dot is any character */
-        {"regex", "(\\\\.|^)ads\\\\.example", RULE_REGEX, "(\\.|^)ads\\.example", false},
-        {"regex", "(\\\\.|^)\\\\.example$", RULE_REGEX, "(\\.|^)\\.example$", false},
-        {"regex", "(\\\\.|^)ads\\\\.$", RULE_REGEX, "(\\.|^)ads\\.$", false},
-        {"regex", "(\\\\.|^)$", RULE_REGEX, "(\\.|^)$", false},
-        {"regex", "x(\\\\.|^)ads\\\\.example$", RULE_REGEX, "x(\\.|^)ads\\.example$", false},
+         true}, /* a bare dot is any character */
+        {"regex", "(\\\\.|^)ads\\\\.example", RULE_REGEX, "(\\.|^)ads\\.example", true},
+        {"regex", "(\\\\.|^)\\\\.example$", RULE_REGEX, "(\\.|^)\\.example$", true},
+        {"regex", "(\\\\.|^)ads\\\\.$", RULE_REGEX, "(\\.|^)ads\\.$", true},
+        {"regex", "(\\\\.|^)$", RULE_REGEX, "(\\.|^)$", true},
+        {"regex", "x(\\\\.|^)ads\\\\.example$", RULE_REGEX, "x(\\.|^)ads\\.example$", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct rules r = {0};
@@ -372,7 +373,7 @@ static void bad_edits_change_nothing(void **state)
     (void)state;
     struct rules r = {0};
     const char *why = NULL;
-    char comment[RULES_COMMENT_MAX + 2], pattern[RULES_PATTERN_MAX + 2];
+    char comment[RULES_COMMENT_MAX + 2], pattern[BL_PATTERN_MAX + 2];
     json_t *groups = json_string("x");
     memset(comment, 'c', sizeof comment - 1);
     comment[sizeof comment - 1] = '\0';

@@ -44,6 +44,7 @@ static struct fixture *make(const char *config, const char *rules)
     }
     assert_int_equal(snapshots_new(&f->s, key), ERR_OK);
     f->source = (struct snapshot_source){.config = f->config,
+                                         .regex_users = 1,
                                          .rules = &f->rules,
                                          .version = "",
                                          .api_url = "http://pi.hole:80/api/",

@@ -157,6 +157,7 @@ export interface Decision {
   list: string | null;
   rule: string;
   subtree: boolean;
+  regex: boolean; // rule is a regular expression
   line: number | null;
   action: "block" | "allow";
 }

@@ -66,6 +66,7 @@ function Says({ d }: { d: Decision }) {
       {d.source === "special" && <b>a special name</b>}
       {d.line !== null && <span class="muted"> line {count(d.line)}</span>}
       {": "}
+      {d.regex && <span class="muted">names that match </span>}
       <Name text={d.rule} />
       {d.subtree && <span class="muted"> and all below it</span>}
     </>

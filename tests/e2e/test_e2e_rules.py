@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Rules beyond names: regular expressions, own ones and those of lists."""
+
+import re
+import shutil
+
+from lib import *
+
+LIST = "0.0.0.0 plain.example\n/^ad[0-9]+\\.list\\./\n@@/^ad7\\.list\\./\n/(a+)+$/\n"
+
+
+def blocked(s, name):
+    eq(s.ask(name).addresses, ["0.0.0.0"], name)
+
+
+@test
+def expressions_of_lists_are_in_force_and_explained():
+    with ListServer() as lists, Upstream() as up, Sinkhole(lists=[lists.put("/l.txt", LIST)], upstream=up) as s:
+        s.wait_blocked("plain.example")
+        blocked(s, "ad12.list.example")
+        check(s.ask("ad7.list.example").addresses != ["0.0.0.0"], "the list's own exception")
+        s.wait_log("4: the regular expression is left out: takes more than")
+        j = s.api.get("/api/sinkhole/check?domain=ad12.list.example").json
+        d = j["decided_by"]
+        eq((j["verdict"], d["source"], d["rule"], d["regex"], d["line"], d["action"]), ("blocked", "list", "^ad[0-9]+\\.list\\.", True, 2, "block"))
+        j = s.api.get("/api/sinkhole/check?domain=ad7.list.example").json
+        eq((j["verdict"], j["decided_by"]["line"], len(j["others"])), ("allowed", 3, 1))
+        out = s.cli("check", "ad12.list.example").stdout
+        contains(out, "line 2: blocks what matches ^ad[0-9]+\\.list\\.")
+        wait_until(lambda: s.api.get("/api/stats/summary").json["queries"]["status"]["REGEX"] == 1, 5, "it is counted")
+        contains(s.api.get("/metrics").body.decode(), "sinkhole_regex_asked_total")
+
+
+@test
+def own_expressions_come_and_go():
+    with Upstream() as up, Sinkhole(upstream=up) as s:
+        check(s.ask("ad12.own.example").addresses != ["0.0.0.0"], "not yet")
+        r = s.api.post("/api/domains/deny/regex", {"domain": "^ad[0-9]+\\.own\\.", "comment": "mine"})
+        eq((r.status, r.json["domains"][0]["active"], r.json["processed"]["errors"]), (201, True, []))
+        blocked(s, "ad12.own.example")
+        eq(s.api.post("/api/domains/allow/regex", {"domain": "ad12"}).status, 201)
+        check(s.ask("ad12.own.example").addresses != ["0.0.0.0"], "allowed again")
+        blocked(s, "ad13.own.example")
+        d = s.api.get("/api/sinkhole/check?domain=ad13.own.example").json["decided_by"]
+        eq((d["source"], d["rule"], d["regex"]), ("rule", "^ad[0-9]+\\.own\\.", True))
+        eq(s.api.delete("/api/domains/deny/regex/%5Ead%5B0-9%5D%2B%5C.own%5C.").status, 204)
+        check(s.ask("ad13.own.example").addresses != ["0.0.0.0"], "gone")
+
+
+@test
+def expressions_that_cannot_be_used_are_refused_with_the_reason():
+    with Upstream() as up, Sinkhole(upstream=up) as s:
+        for pattern, says in (("(ads", "missing closing parenthesis"), ("(a+)+$", "takes more than"), ("ads;querytype=A", "querytype"), ("(*UTF)x", "at the start"), ("x" * 1025, "1024")):
+            r = s.api.post("/api/domains/deny/regex", {"domain": ["good.example", pattern]})
+            eq(r.status, 201, pattern)
+            eq([e["item"] for e in r.json["processed"]["errors"]][-1], pattern)
+            contains(r.json["processed"]["errors"][-1]["error"], says)
+        eq(len(s.api.get("/api/domains/deny/regex").json["domains"]), 1)
+        doc = s.api.get("/api/sinkhole/rules").json
+        doc["own"].append({"id": 99, "type": "deny", "kind": "regex", "domain": "(a+)+$"})
+        r = s.api.put("/api/sinkhole/rules", doc)
+        eq(r.status, 400)
+        contains(r.json["error"]["hint"], "own[1].domain: takes more than")
+
+
+@test
+def a_restart_and_the_command_line_alone_know_them():
+    with ListServer() as lists, Upstream() as up:
+        url, state = lists.put("/l.txt", LIST), state_dir()
+        with Sinkhole(lists=[url], upstream=up, state=state) as s:
+            s.wait_blocked("plain.example")
+            s.api.post("/api/domains/deny/regex", {"domain": "^mine\\."})
+            blocked(s, "mine.example")
+        out = cli("check", "--offline", "--state-dir", state, "mine.example", "ad3.list.example", "ad7.list.example", "www.example").stdout
+        contains(out, "mine.example: blocked\n  by      own rule: blocks what matches ^mine\\.\n")
+        check(re.search(r"ad3\.list\.example: blocked\n  by .*line 2: blocks what matches", out), out)
+        contains(out, "ad7.list.example: allowed")
+        contains(out, "www.example: allowed")
+        with Sinkhole(lists=[url], upstream=up, state=state) as again:
+            blocked(again, "mine.example")
+            blocked(again, "ad3.list.example")
+        shutil.rmtree(state)
+
+
+@test
+def without_the_sandbox_they_are_machine_code():
+    with Upstream() as up, Sinkhole(upstream=up, args=["--sandbox", "off"]) as s:
+        s.api.post("/api/domains/deny/regex", {"domain": "^ad[0-9]+\\."})
+        s.wait_log("1 regular expressions in force, ")
+        blocked(s, "ad1.example")
+
+
+run()
