@@ -4,6 +4,7 @@ import { ApiError, call, headers } from "./api.ts";
 import { ago, count, percent } from "./format.ts";
 import { act, Choice, Field, Switch } from "./form.tsx";
 import { Loaded, Name, Panel, Rows, toast } from "./parts.tsx";
+import { PreviewDialog, tryList } from "./preview.tsx";
 import { features, lists, now, status, summary } from "./state.ts";
 import { windowNote } from "./totals.tsx";
 import type { List, Processed } from "./types.ts";
@@ -74,14 +75,19 @@ function Add() {
   const text = useSignal("");
   const type = useSignal<List["type"]>("block");
   const busy = useSignal(false);
-  const add = async (e: Event) => {
-    e.preventDefault();
+  const add = async () => {
     busy.value = true;
     if (await addList(text.value.trim(), type.value)) text.value = "";
     busy.value = false;
   };
+  const tries = features.value.has("preview") && type.value === "block";
+  const submit = (e: SubmitEvent) => {
+    e.preventDefault();
+    const preview = (e.submitter as HTMLButtonElement | null)?.name === "preview";
+    void (preview ? tryList(text.value.trim(), () => void add()) : add());
+  };
   return (
-    <form class="add" aria-label="Add a list" onSubmit={(e) => void add(e)}>
+    <form class="add" aria-label="Add a list" onSubmit={submit}>
       <Field
         id="list-address"
         label="Address of the list"
@@ -95,6 +101,11 @@ function Add() {
       <button type="submit" disabled={busy.value}>
         Add list
       </button>
+      {tries && (
+        <button type="submit" name="preview">
+          Try it first
+        </button>
+      )}
     </form>
   );
 }
@@ -264,6 +275,7 @@ export function Lists() {
         }}
       </Loaded>
       {features.value.has("lists") && <Add />}
+      <PreviewDialog />
     </Panel>
   );
 }

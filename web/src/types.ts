@@ -211,3 +211,28 @@ export interface Settings {
   settings: Record<string, string>; // what was set here
   options: Option[];
 }
+
+export interface ClientCount {
+  ip: string;
+  name: string | null;
+  count: number;
+}
+
+/** A list that is tried before it is switched on. */
+export interface Preview {
+  id: number;
+  url: string;
+  state: "fetching" | "matching" | "done" | "failed";
+  error: string | null;
+  list: { format: string | null; rules: number; new_rules: number; rejected: number; examples: string[] } | null;
+  result: {
+    from: number;
+    until: number;
+    partial: boolean;
+    queries: number; // answered and not blocked
+    would_block: number;
+    names: number;
+    clients_hit: number;
+    domains: { domain: string; count: number; clients: ClientCount[] }[];
+  } | null;
+}
