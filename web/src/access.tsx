@@ -5,7 +5,8 @@ import { call } from "./api.ts";
 import { act, Choice, Field } from "./form.tsx";
 import { ago, dateOf } from "./format.ts";
 import { Loaded, Name, Rows, toast } from "./parts.tsx";
-import { hasPassword, keys, now, seats } from "./state.ts";
+import { features, hasPassword, keys, now, seats, totp } from "./state.ts";
+import { forgetOffer, OneTime } from "./totp.tsx";
 import type { Key, Seat } from "./types.ts";
 
 function Password() {
@@ -228,11 +229,16 @@ export function Access() {
   useEffect(() => {
     void keys.load();
     void seats.load();
-    return () => void (made.value = null);
+    if (features.value.has("totp")) void totp.load();
+    return () => {
+      made.value = null;
+      forgetOffer();
+    };
   }, []);
   return (
     <div class="halves">
       {hasPassword.value && <Password />}
+      {features.value.has("totp") && hasPassword.value && <OneTime />}
       <Keys />
       <Seats />
     </div>

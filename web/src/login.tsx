@@ -7,6 +7,9 @@ import { access, hasPassword, offlineSince, wantsTotp } from "./state.ts";
 
 function refusal(message: string | null | undefined): string {
   if (!message || message === "password incorrect") return "That is not the password.";
+  if (message.startsWith("No 2FA token")) return "Now the one-time code of your authenticator app.";
+  if (message.startsWith("Invalid 2FA token")) return "That is not the code of this moment.";
+  if (message.startsWith("Reused 2FA token")) return "This code was used already: wait for the next one.";
   return message.charAt(0).toUpperCase() + message.slice(1) + ".";
 }
 
@@ -40,7 +43,11 @@ export function Login() {
           : e.kind === "offline"
             ? "sinkhole cannot be reached."
             : refusal(e.message);
-      if (/totp|2fa/i.test(e.message)) wantsTotp.value = true;
+      if (/totp|2fa/i.test(e.message)) {
+        wantsTotp.value = true;
+        code.value = "";
+        setTimeout(() => document.getElementById("code")?.focus()); // once it is drawn
+      }
     } finally {
       busy.value = false;
     }

@@ -33,3 +33,9 @@ export function parseAlias(item: string): LocalRecord {
   const [name = "", target = ""] = item.split(",");
   return { kind: "alias", name: name.trim(), target: target.trim(), item };
 }
+
+/** "home.arpa 300 MX 10 mail.home.arpa"; the seconds may be left out. */
+export function parseRecord(item: string): LocalRecord {
+  const m = /^(\S+)\s+(?:\d+\s+)?(\S+)\s+(.*)$/.exec(item.trim());
+  return { kind: "record", name: m?.[1] ?? item, type: m?.[2] ?? "", target: m?.[3] ?? "", item };
+}

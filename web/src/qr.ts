@@ -173,8 +173,7 @@ class Picture {
       let text = "";
       for (let i = 0; i < this.size; i++) text += at(i) ? "1" : "0";
       for (const run of text.match(/0{5,}|1{5,}/g) ?? []) sum += run.length - 2;
-      for (let i = 0; i + 11 <= this.size; i++)
-        if (/^(10111010000|00001011101)/.test(text.slice(i, i + 11))) sum += 40;
+      for (let i = 0; i + 11 <= this.size; i++) if (/^(10111010000|00001011101)/.test(text.slice(i, i + 11))) sum += 40;
     };
     for (let i = 0; i < this.size; i++) {
       line((x) => this.dark[i]![x]!);

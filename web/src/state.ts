@@ -1,7 +1,7 @@
 // What the page knows of the server: one resource for each thing that it says, and what follows from them.
 import { batch, computed, signal, type Signal } from "@preact/signals";
 import { ApiError, call, get, session as askSession } from "./api.ts";
-import { parseAlias, parseHost } from "./names.ts";
+import { parseAlias, parseHost, parseRecord } from "./names.ts";
 import type {
   Blocking,
   Key,
@@ -108,17 +108,32 @@ interface DnsConfig<K extends string> {
   config: { dns: Record<K, string[]> };
 }
 
+/** Records of any type, where the server has them. */
+async function otherRecords(): Promise<string[]> {
+  try {
+    const { records } = await get<{ records: string[] }>("sinkhole/records");
+    anyRecord.value = true;
+    return records;
+  } catch (e) {
+    if ((e as ApiError).kind !== "absent") throw e;
+    return [];
+  }
+}
+
+export const anyRecord = signal(false); // this server has records of any type
+
 /** Own records; items that are not in the form that we know are shown as they are. */
 export const localRecords = resource(async (): Promise<LocalRecord[]> => {
   const hosts = (await get<DnsConfig<"hosts">>("config/dns/hosts")).config.dns.hosts;
   const aliases = (await get<DnsConfig<"cnameRecords">>("config/dns/cnameRecords")).config.dns.cnameRecords;
-  return [...hosts.map(parseHost), ...aliases.map(parseAlias)];
+  return [...hosts.map(parseHost), ...aliases.map(parseAlias), ...(await otherRecords()).map(parseRecord)];
 });
 
 // Read when their tab is opened.
 export const keys = resource(async () => (await get<{ keys: Key[] }>("sinkhole/keys")).keys);
 export const seats = resource(async () => (await get<{ sessions: Seat[] }>("auth/sessions")).sessions);
 
+export const totp = resource(async () => (await get<{ totp: { supported: boolean; enabled: boolean } }>("sinkhole/totp")).totp);
 export const settings = resource(() => get<Settings>("sinkhole/settings"));
 
 export const features = computed(() => new Set(status.data.value?.features ?? []));

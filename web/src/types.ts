@@ -140,9 +140,10 @@ export interface Rule {
 }
 
 export interface LocalRecord {
-  kind: "host" | "alias";
+  kind: "host" | "alias" | "record";
   name: string;
-  target: string; // an address, or the name that the alias stands for
+  type?: string; // of a record of any type
+  target: string; // an address, the name that the alias stands for, or the record's value
   item?: string; // as the server writes it
 }
 
@@ -190,6 +191,12 @@ export interface Seat {
   last_active: number;
   remote_addr: string;
   user_agent: string | null;
+}
+
+/** What an authenticator app is told. */
+export interface TotpSecret {
+  secret: string;
+  uri: string;
 }
 
 /** A row of the configuration that can be set from here. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nameBelow, parseAlias, parseHost, patternBelow, tidyName } from "../src/names.ts";
+import { nameBelow, parseAlias, parseHost, parseRecord, patternBelow, tidyName } from "../src/names.ts";
 
 test("what people paste becomes a name", () => {
   const rows: [string, string][] = [
@@ -42,4 +42,12 @@ test("local records as the API writes them", () => {
     item: "a.example,b.example,300",
   });
   assert.deepEqual(parseHost(""), { kind: "host", name: "", target: "", item: "" });
+});
+
+test("records of any type, with and without seconds", () => {
+  for (const item of ["home.arpa MX 10 mail.home.arpa", "home.arpa 300 MX 10 mail.home.arpa"]) {
+    const r = parseRecord(item);
+    assert.deepEqual([r.name, r.type, r.target, r.item], ["home.arpa", "MX", "10 mail.home.arpa", item]);
+  }
+  assert.equal(parseRecord("nonsense").name, "nonsense");
 });

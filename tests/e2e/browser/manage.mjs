@@ -1,5 +1,7 @@
 // What a person decides on the page, against the real program (env.mjs says how): each change is seen in answers.
-import { launch, startEnvironment, visits } from "./env.mjs";
+import { createHmac } from "node:crypto";
+import jsQR from "jsqr";
+import { launch, login, startEnvironment, visits } from "./env.mjs";
 import { api, overflow, picture, rows, tab } from "./look.mjs";
 import { assert, runAll, test, until } from "./tap.mjs";
 
@@ -118,6 +120,89 @@ test("an app password is told once, reads what it may, and is revoked", async ({
   await r.getByRole("button", { name: "Revoke" }).click();
   await gone(r, "revoked");
   assert.equal(await asKey("stats/summary"), 401);
+});
+
+/** The code of a secret, `steps` of half a minute from now (RFC 6238). */
+function codeOf(secret, steps) {
+  const bits = [...secret].map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const at = Buffer.alloc(8);
+  at.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const mac = createHmac("sha1", key).update(at).digest();
+  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+/** What a camera would read of the QR code on the page. */
+async function readQr(page) {
+  const { pixels, side } = await page.locator("svg.qr").evaluate(async (svg) => {
+    const image = new Image();
+    image.src = "data:image/svg+xml," + encodeURIComponent(new XMLSerializer().serializeToString(svg));
+    await image.decode();
+    const canvas = Object.assign(document.createElement("canvas"), { width: 400, height: 400 });
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0, 400, 400);
+    return { pixels: [...context.getImageData(0, 0, 400, 400).data], side: 400 };
+  });
+  return jsQR(new Uint8ClampedArray(pixels), side, side)?.data;
+}
+
+test("one-time codes: switched on by the picture, asked for at the door, switched off", async ({ page, fresh }) => {
+  await tab(page, "access");
+  await page.getByRole("button", { name: "Set up" }).click();
+  const secret = (await page.locator(".secret").innerText()).replace(/\s/g, "");
+  const uri = await readQr(page);
+  assert.equal(new URL(uri).searchParams.get("secret"), secret);
+  await page.locator("#access .told").screenshot({ path: picture("totp") });
+  await page.fill("#totp-code", "000000");
+  await page.getByRole("button", { name: "Switch on" }).click();
+  await said(page, "Not switched on");
+  await page.fill("#totp-code", codeOf(secret, -1));
+  await page.getByRole("button", { name: "Switch on" }).click();
+  await page.getByRole("button", { name: "Switch off" }).waitFor();
+  const door = await fresh();
+  await door.goto("/");
+  await door.fill("#password", env.password);
+  if (await door.locator("#code").count()) await door.fill("#code", "");
+  await door.keyboard.press("Enter");
+  await until(async () => (await door.locator("[role=alert]").innerText()).includes("one-time code"), "asks for the code");
+  await door.fill("#code", codeOf(secret, -1));
+  await door.keyboard.press("Enter");
+  await until(async () => (await door.locator("[role=alert]").innerText()).includes("used already"), "a code counts once");
+  await door.fill("#code", codeOf(secret, 0));
+  await door.keyboard.press("Enter");
+  await door.locator("#totals").waitFor();
+  await page.getByRole("button", { name: "Switch off" }).click();
+  await page.getByRole("button", { name: "Set up" }).waitFor();
+  const again = await fresh();
+  await login(again, env);
+});
+
+test("local records of other kinds are answered", async ({ page }) => {
+  const name = `*.dev${Date.now()}.home.arpa`;
+  await tab(page, "local");
+  await page.fill("#local-name", name);
+  await page.fill("#local-target", "192.0.2.45");
+  await page.locator("#local").getByRole("button", { name: "Add" }).click();
+  const r = row(page, "local", name);
+  await r.waitFor();
+  assert.deepEqual((await env.ask(name.replace("*", "any.thing"))).data, [192, 0, 2, 45]);
+  await page.fill("#local-name", "notes.home.arpa");
+  await page.getByLabel("Kind of record").selectOption("TXT");
+  await page.fill("#local-target", '"<script>alert(1)</script>"');
+  await page.locator("#local").getByRole("button", { name: "Add" }).click();
+  const txt = row(page, "local", "notes.home.arpa");
+  await txt.waitFor();
+  assert.match(await txt.innerText(), /<script>alert\(1\)<\/script>/);
+  assert.equal((await env.ask("notes.home.arpa", "TXT")).answers, 1);
+  await page.fill("#local-name", "bad.home.arpa");
+  await page.fill("#local-target", "no quotes\u0007");
+  await page.locator("#local").getByRole("button", { name: "Add" }).click();
+  await said(page, "Not added");
+  for (const x of [r, txt]) {
+    await x.getByRole("button", { name: "Remove" }).click();
+    await gone(x, "removed");
+  }
+  assert.equal((await env.ask("notes.home.arpa", "TXT")).answers, 0);
 });
 
 test("another session is ended from the page", async ({ page, fresh }) => {
