@@ -112,6 +112,13 @@ $(UK)/gen/openapi.inc: src/api/openapi.json $(EMBED)
 	@mkdir -p $(@D)
 	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
 $(UK)/core/api/view_static.o: $(UK)/gen/openapi.inc
+$(UK)/gen/suffixes.inc: build/tools/suffixes.txt $(EMBED)
+	@mkdir -p $(@D)
+	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
+$(UK)/gen/popular.inc: conf/popular.txt $(EMBED)
+	@mkdir -p $(@D)
+	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
+$(UK)/core/blocklist/guard_names.o: $(UK)/gen/suffixes.inc $(UK)/gen/popular.inc
 
 # Roots of trust for https lists: Debian's bundle, as DER. Another bundle can be named (tests have their own authority).
 UK_ROOTS ?= /etc/ssl/certs/ca-certificates.crt
