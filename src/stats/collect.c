@@ -38,6 +38,7 @@ size_t stats_memory(const struct stats_config *cfg)
         size += timelines[t].slots * sizeof(struct series_slot) + CACHE_LINE;
     }
     size += 2 * topk_memory(cfg->top_names, DNS_NAME_MAX);
+    size += DAILY_NAMES * sizeof(struct daily_name);
     size += UNIQ_HOURS * (UNIQ_REGISTERS + CACHE_LINE);
     size += clients_memory(cfg->top_clients);
     size += qlog_memory(cfg->log_entries);
@@ -76,8 +77,8 @@ enum err stats_init(struct stats **out, void *mem, size_t len, const struct stat
                          stats_unix_s(s));
     }
     ok = ok && topk_init(&s->permitted, &a, cfg->top_names, DNS_NAME_MAX) &&
-         topk_init(&s->blocked, &a, cfg->top_names, DNS_NAME_MAX) && uniq_init(&s->names, &a) &&
-         clients_init(&s->clients, &a, cfg->top_clients, s->key) &&
+         topk_init(&s->blocked, &a, cfg->top_names, DNS_NAME_MAX) && daily_init(&s->daily, &a) &&
+         uniq_init(&s->names, &a) && clients_init(&s->clients, &a, cfg->top_clients, s->key) &&
          qlog_init(&s->log, &a, cfg->log_entries);
     if (!ok) {
         return ERR_SPACE;
@@ -145,6 +146,16 @@ static uint32_t steps_between(int64_t before, int64_t after)
     return n > MONTH_SLOTS ? MONTH_SLOTS : (uint32_t)n;
 }
 
+static uint64_t hash_of(void *ctx, const uint8_t *wire, size_t len)
+{
+    return stats_hash_name(ctx, wire, len);
+}
+
+void stats_next_day(struct stats *s, uint32_t days)
+{
+    daily_pass(&s->daily, days, &s->permitted, s->scratch, hash_of, s);
+}
+
 static void rotate(struct stats *s)
 {
     int64_t slot = s->series[TIMELINE_10MIN].newest;
@@ -156,6 +167,10 @@ static void rotate(struct stats *s)
     uint32_t hours = steps_between(hour, s->series[TIMELINE_1H].newest);
     if (slots > 0) {
         clients_next_slot(&s->clients, slots);
+    }
+    uint32_t days = steps_between(hour / 24, s->series[TIMELINE_1H].newest / 24);
+    if (days > 0) {
+        stats_next_day(s, days);
     }
     if (hours > 0) {
         next_hour(s, hours);

@@ -329,3 +329,25 @@ bool stats_log_at(const struct stats *s, uint64_t id, struct stats_log_entry *ou
     memcpy(out->client.b, rec->client, sizeof rec->client);
     return true;
 }
+
+uint32_t stats_daily_changed(const struct stats *s)
+{
+    return s->daily.generation;
+}
+
+uint32_t stats_daily_names(const struct stats *s, struct strbuf *out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < DAILY_NAMES; i++) {
+        const struct daily_name *n = &s->daily.name[i];
+        char text[DNS_NAME_TEXT];
+        struct dns_name name;
+        if (daily_is_used(n) && dns_name_from_wire(n->wire, n->len, &name) == ERR_OK) {
+            dns_name_format(&name, text);
+            strbuf_str(out, text);
+            strbuf_char(out, '\n');
+            count++;
+        }
+    }
+    return count;
+}

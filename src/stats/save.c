@@ -25,13 +25,15 @@ enum section {
     SECTION_UNIQUE,
     SECTION_CLIENTS,
     SECTION_UPSTREAMS,
-    SECTION_LISTS
+    SECTION_LISTS,
+    SECTION_DAILY
 };
 
 /* How long ago the data was saved, and by how much its times have to move. */
 struct age {
     int64_t shift_s; /* > 0 only if the clock says that it comes from the future */
     uint32_t idle_hours, idle_slots;
+    uint32_t idle_days; /* midnights (UTC) that passed */
 };
 
 #define UNIX_MAX (INT64_C(1) << 33) /* seconds that are believed; in the year 2242 */
@@ -447,6 +449,35 @@ static void get_lists(struct stats *s, struct reader *r, uint32_t idle, bool tak
     }
 }
 
+static void put_daily(const struct daily *d, struct writer *w)
+{
+    for (uint32_t i = 0; i < DAILY_NAMES; i++) {
+        if (d->name[i].days != 0) {
+            put_number(w, d->name[i].days);
+            put_number(w, d->name[i].len);
+            writer_bytes(w, d->name[i].wire, d->name[i].len);
+        }
+    }
+    put_number(w, 0);
+}
+
+static void get_daily(struct stats *s, struct reader *r, bool take)
+{
+    uint64_t days;
+    while ((days = get_up_to(r, (1U << DAILY_WINDOW) - 1)) != 0 && !r->bad) {
+        size_t len = (size_t)get_up_to(r, DAILY_NAME_MAX);
+        const uint8_t *wire = reader_take(r, len);
+        struct dns_name name;
+        if (!wire || dns_name_from_wire(wire, len, &name) != ERR_OK || name.len != len) {
+            r->bad = true;
+            return;
+        }
+        if (take) {
+            daily_restore(&s->daily, stats_hash_name(s, wire, len), wire, len, (uint8_t)days);
+        }
+    }
+}
+
 /* --- the whole ------------------------------------------------------------------------------- */
 
 static void put_section(const struct stats *s, struct writer *w, enum section kind)
@@ -486,6 +517,9 @@ static void put_section(const struct stats *s, struct writer *w, enum section ki
     case SECTION_LISTS:
         put_lists(s, w);
         break;
+    case SECTION_DAILY:
+        put_daily(&s->daily, w);
+        break;
     }
     if (len && !w->bad) {
         le32_write(len, (uint32_t)(w->len - start));
@@ -497,7 +531,7 @@ size_t stats_save_memory(const struct stats *s)
     size_t slot = SERIES_CELLS * 5 + 2 * VARINT_MAX;
     size_t top = STATS_TOP_READ_MAX * (DNS_NAME_MAX + 2 + STATS_HOURS * 5);
     return HEAD_OCTETS + SUM_OCTETS + 16 * 64 + SERIES_CELLS * VARINT_MAX +
-           (DAY_SLOTS + MONTH_SLOTS) * slot + 2 * top +
+           (DAY_SLOTS + MONTH_SLOTS) * slot + 2 * top + DAILY_NAMES * (DAILY_NAME_MAX + 4) +
            UNIQ_HOURS * (UNIQ_REGISTERS * 2 + 3 + UNIQ_REGISTERS / 8) +
            s->clients.cap * (size_t)(16 + 10 + CLIENTS_SLOTS * 2 * 5) +
            STATS_UPSTREAM_ROWS * (320 + STATS_HOURS * 4 * VARINT_MAX) +
@@ -511,7 +545,7 @@ enum err stats_save(const struct stats *s, void *buf, size_t cap, size_t *len)
     put_le32(&w, SAVE_VERSION);
     put_le32(&w, 0); /* the length, below */
     put_le64(&w, (uint64_t)stats_unix_s(s));
-    for (int kind = SECTION_KEY; kind <= SECTION_LISTS; kind++) {
+    for (int kind = SECTION_KEY; kind <= SECTION_DAILY; kind++) {
         put_section(s, &w, (enum section)kind);
     }
     uint8_t *sum = writer_room(&w, SUM_OCTETS);
@@ -534,6 +568,8 @@ static struct age age_of(const struct stats *s, int64_t saved_unix)
     }
     int64_t hours = now / 3600 - saved_unix / 3600, slots = now / 600 - saved_unix / 600;
     a.idle_hours = hours > STATS_HOURS ? STATS_HOURS : (uint32_t)hours;
+    int64_t days = now / 86400 - saved_unix / 86400;
+    a.idle_days = days > DAILY_WINDOW ? DAILY_WINDOW + 1 : (uint32_t)days;
     a.idle_slots = slots > DAY_SLOTS ? DAY_SLOTS : (uint32_t)slots;
     return a;
 }
@@ -570,6 +606,9 @@ static void get_section(struct stats *s, struct reader *r, uint32_t kind, struct
         break;
     case SECTION_LISTS:
         get_lists(s, r, age.idle_hours, take);
+        break;
+    case SECTION_DAILY:
+        get_daily(s, r, take);
         break;
     default:
         break;
@@ -623,5 +662,11 @@ enum err stats_load(struct stats *s, const void *buf, size_t len)
     if (!walk(s, data, len, age, false)) {
         return ERR_FORMAT;
     }
-    return walk(s, data, len, age, true) ? ERR_OK : ERR_FORMAT;
+    if (!walk(s, data, len, age, true)) {
+        return ERR_FORMAT;
+    }
+    if (age.idle_days > 0) {
+        stats_next_day(s, age.idle_days);
+    }
+    return ERR_OK;
 }

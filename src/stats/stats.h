@@ -19,6 +19,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "base/strbuf.h"
 #include "stats/counters.h"
 #include "stats/event.h"
 #include "stats/hist.h"
@@ -150,6 +151,15 @@ struct stats_name {
 };
 #define STATS_TOP_READ_MAX 1000
 uint32_t stats_top_names(const struct stats *s, bool blocked, struct stats_name *out, uint32_t n);
+
+/*
+ * Names that were permitted and much asked for on most of the last days (daily.h), a line each.
+ * Returns how many; `out` says whether they had room: STATS_DAILY_TEXT octets are usually enough.
+ * The number of stats_daily_changed grows when they may be others.
+ */
+#define STATS_DAILY_TEXT (256 * 1024)
+uint32_t stats_daily_names(const struct stats *s, struct strbuf *out);
+uint32_t stats_daily_changed(const struct stats *s);
 
 /* Clients, by total or by blocked queries of the last 24 h, most first; those without any are left
  * out. n <= STATS_TOP_READ_MAX. */

@@ -4,6 +4,7 @@
 
 #include "base/siphash.h"
 #include "stats/clients.h"
+#include "stats/daily.h"
 #include "stats/qlog.h"
 #include "stats/series.h"
 #include "stats/stats.h"
@@ -69,6 +70,7 @@ struct stats {
 
     uint32_t hour; /* number of the current hour, from 0 at init */
     struct topk permitted, blocked;
+    struct daily daily;
     struct uniq names;
     struct clients clients;
     struct qlog log;
@@ -91,6 +93,9 @@ static inline int64_t stats_unix_s(const struct stats *s)
 }
 
 uint64_t stats_hash_name(const struct stats *s, const uint8_t *wire, size_t len);
+
+/* `days` days are over: note what was permitted on the first of them. */
+void stats_next_day(struct stats *s, uint32_t days);
 
 /* The row of an upstream or list, made if it is new in place of one that is not current; -1 if
  * there is no room. */
