@@ -31,7 +31,7 @@
 #include "stats/stats.h"
 #include "storage.h"
 
-enum { SLEEP_MAX_US = 250000, COLLECT_US = 250000, DNS_PORT = 53 };
+enum { SLEEP_MAX_US = 250000, COLLECT_US = 250000, DNS_PORT = 53, ROOTS_MAX = 1 << 20 };
 
 void kernel_main(uintptr_t firmware, uint64_t level);
 
@@ -283,10 +283,14 @@ void kernel_main(uintptr_t firmware, uint64_t level)
     const char *cmdline = boot_args()->cmdline;
     nic = start_network(cmdline); /* DHCP goes on while the rest starts */
     must(control_start(cmdline, &random_source), "configuration");
-    tls_start(span_of(root_certificates, root_certificates_len), &random_source);
+    tls_start(span_of(root_certificates, root_certificates_len),
+              storage_file("roots.pem", ROOTS_MAX), &random_source);
     must(engine_start(control_config(), control_rules(), &random_source), "resolver");
     control_load_stats();
-    must(service_start(engine_resolver(), &random_source, DNS_PORT), "DNS service");
+    const struct service_tcp_limits tcp = {.connections = control_config()->tcp_connections,
+                                           .per_client = control_config()->tcp_per_client,
+                                           .idle_us = control_config()->tcp_idle_us};
+    must(service_start(engine_resolver(), &random_source, DNS_PORT, &tcp), "DNS service");
     take_first_image();
     lists_start(&random_source, pump, control_keep_lists);
     must(lists_configure(control_config(), control_rules()), "lists");

@@ -64,12 +64,14 @@ static void connections(struct strbuf *t)
     number(t, "dns_tcp_connections", "gauge", "TCP connections of DNS clients", s.tcp_clients);
     number(t, "dns_tcp_evicted_total", "counter", "Connections that made room for others",
            s.tcp_evicted);
-    number(t, "dns_tcp_refused_total", "counter", "Connections that found no room", s.tcp_refused);
     number(t, "upstream_sockets", "gauge", "Questions at upstreams", s.tickets);
     number(t, "streams", "gauge", "Connections to other machines", stream_count());
     number(t, "http_connections", "gauge", "Connections to the page and the API", h.open);
     number(t, "http_requests_total", "counter", "Requests to them", h.requests);
     number(t, "http_refused_total", "counter", "Requests that were refused unread", h.refused);
+    number(t, "http_evicted_total", "counter", "Idle connections that made room for others",
+           h.evicted);
+    number(t, "http_timed_out_total", "counter", "Connections that were too slow", h.timed_out);
     number(t, "first_answer_microseconds", "gauge", "From start to the first answer",
            s.first_answer_us);
 }

@@ -8,6 +8,8 @@
 
 #define PREFIX "sinkhole."
 
+enum { NTP_PORT = 123 };
+
 /* Settings that are not options of the daemon: static address and tests. */
 static const char *const boot_only[] = {"address", "gateway",  "nameserver",
                                         "probe",   "password", "ntp"};
@@ -85,6 +87,30 @@ static struct ip_addr mask_of(uint8_t bits)
     return ip_v4(octets);
 }
 
+/* sinkhole.ntp=NAME, NAME:PORT or "off". */
+static void read_time_server(const char *cmdline, struct net_config *out)
+{
+    static char name[128];
+    out->time_server = "pool.ntp.org";
+    out->time_port = NTP_PORT;
+    if (!settings_boot_value(cmdline, "ntp", name, sizeof name)) {
+        return;
+    }
+    out->time_server = strcmp(name, "off") == 0 ? NULL : name;
+    char *colon = strchr(name, ':');
+    if (colon && !strchr(colon + 1, ':')) {
+        char *end;
+        unsigned long port = strtoul(colon + 1, &end, 10);
+        if (*end != '\0' || port == 0 || port > UINT16_MAX) {
+            log_error(MAIN, "kernel command line: sinkhole.ntp=%s, expected NAME or NAME:PORT",
+                      name);
+        } else {
+            out->time_port = (uint16_t)port;
+        }
+        *colon = '\0';
+    }
+}
+
 void settings_network(const char *cmdline, struct net_config *out)
 {
     char text[64];
@@ -94,11 +120,7 @@ void settings_network(const char *cmdline, struct net_config *out)
     if (settings_boot_value(cmdline, "probe", text, sizeof text)) {
         out->probe_address = strcmp(text, "off") != 0;
     }
-    static char time_server[128];
-    out->time_server = "pool.ntp.org";
-    if (settings_boot_value(cmdline, "ntp", time_server, sizeof time_server)) {
-        out->time_server = strcmp(time_server, "off") == 0 ? NULL : time_server;
-    }
+    read_time_server(cmdline, out);
     if (!settings_boot_value(cmdline, "address", text, sizeof text)) {
         return;
     }

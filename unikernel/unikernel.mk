@@ -35,7 +35,7 @@ UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            board/$(BOARD)/board.c \
            drivers/uart_pl011.c \
            lib/boot_args.c lib/fat.c lib/fdt.c lib/heap.c lib/lamp.c lib/slots.c lib/libc.c lib/wallclock.c \
-           net/dhcp.c net/fetch.c net/httpd.c net/net.c net/service.c net/service_tcp.c net/service_upstream.c net/stream.c net/tls.c net/url.c \
+           net/dhcp.c net/fetch.c net/httpd.c net/net.c net/service.c net/service_line.c net/service_tcp.c net/service_upstream.c net/stream.c net/tls.c net/url.c \
            api_backend.c control.c engine.c lists.c lists_build.c metrics.c passwords.c settings.c starter.c storage.c main.c
 UK_SRCS_virt := drivers/gicv2.c drivers/virtio_blk.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
 UK_SRCS_raspi := board/raspi/raspi.c board/raspi/service.c drivers/bcm_gpio.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/sdhci.c drivers/usb.c drivers/usb_ecm.c \
@@ -120,7 +120,7 @@ $(UK)/gen/popular.inc: conf/popular.txt $(EMBED)
 	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
 $(UK)/core/blocklist/guard_names.o: $(UK)/gen/suffixes.inc $(UK)/gen/popular.inc
 
-# Roots of trust for https lists: Debian's bundle, as DER. Another bundle can be named (tests have their own authority).
+# Roots of trust for https lists: Debian's bundle, as DER. Another bundle can be named.
 UK_ROOTS ?= /etc/ssl/certs/ca-certificates.crt
 $(UK)/roots.c: tools/pack_roots.py $(UK_ROOTS)
 	@mkdir -p $(@D)
@@ -134,24 +134,6 @@ $(UK)/kernel8.elf: $(UK_OBJS) $(UK)/link.ld
 $(UK)/kernel8.img: $(UK)/kernel8.elf
 	$(Q)$(UK_OBJCOPY) -O binary $< $@
 	@echo "  IMAGE   $@ ($$(stat -c %s $@) octets)"
-
-# The same image that trusts the tests' authority instead of the world's.
-$(UK)/test/ca.pem: tests/unikernel/make_ca.py
-	@mkdir -p $(@D)
-	$(Q)python3 $< $(@D)
-$(UK)/test/roots.c: $(UK)/test/ca.pem tools/pack_roots.py
-	$(Q)python3 tools/pack_roots.py $< > $@.new && mv $@.new $@
-$(UK)/test/roots.o: $(UK)/test/roots.c
-	$(Q)$(UK_CC) $(UK_CFLAGS) -c -o $@ $<
-$(UK)/test/kernel8.elf: $(UK_OBJS) $(UK)/test/roots.o $(UK)/link.ld
-	@echo "  LINK    $@"
-	$(Q)$(UK_CC) $(UK_LDFLAGS) -o $@ $(filter-out $(UK)/roots.o,$(UK_OBJS)) $(UK)/test/roots.o
-$(UK)/test/kernel8.img: $(UK)/test/kernel8.elf
-	$(Q)$(UK_OBJCOPY) -O binary $< $@
-
-.PHONY: unikernel-test-image
-unikernel-test-image: unikernel
-	$(Q)$(MAKE) --no-print-directory BOARD=$(BOARD) $(UK)/test/kernel8.img
 
 # make sdimage : a card for Pi 3 and Pi 4 (docs/pi.md)
 .PHONY: sdimage

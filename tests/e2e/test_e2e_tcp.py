@@ -49,10 +49,6 @@ def daemon(upstream, **kw):
     return Sinkhole(lists=[], upstream=upstream, **kw)
 
 
-def files_of(s):
-    return len(os.listdir(f"/proc/{s.pid}/fd"))
-
-
 def cpu_seconds(s):
     with open(f"/proc/{s.pid}/stat") as f:
         fields = f.read().rsplit(")", 1)[1].split()
@@ -174,7 +170,7 @@ def silent_readers_are_cut_and_harm_nobody():
 @test
 def a_crowd_of_idle_clients_keeps_nobody_out():
     with Upstream() as up, daemon(up, args=["--tcp-connections", "64", "--tcp-per-client", "64"]) as s:
-        crowd = [connect(s) for _ in range(200)]
+        crowd = [connect(s) for _ in range(200 if not s.bare_metal else 100)]  # QEMU accepts few at a time
         try:
             for i in range(20):
                 started = time.monotonic()
@@ -205,15 +201,17 @@ def one_client_cannot_take_all_connections():
 
 @test(seconds=120)
 def dropped_connections_leave_nothing_behind():
+    if Sinkhole.bare_metal:
+        skip("QEMU's network takes one connection at a time, a second each; the machine's test sends ten thousand as frames")
     with Upstream() as up, daemon(up, args=["--tcp-per-client", "512"]) as s:
         octets = framed("x.example")[1]
         for _ in range(50):
             with connect(s) as c:
                 c.sendall(octets)
                 read_reply(c)
-        wait_until(lambda: files_of(s) == files_of(s), 1)
+        wait_until(lambda: s.open_files() == s.open_files(), 1)
         time.sleep(0.3)
-        files, memory = files_of(s), s.memory_kib()
+        files, memory = s.open_files(), s.memory_kib()
         for i in range(2000):
             c = connect(s)
             if i % 4 == 1:
@@ -224,13 +222,15 @@ def dropped_connections_leave_nothing_behind():
                 c.sendall(octets)
                 c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             c.close()
-        wait_until(lambda: files_of(s) <= files, 15 * SLOW, lambda: f"{files_of(s)} files, {files} before")
+        wait_until(lambda: s.open_files() <= files, 15 * SLOW, lambda: f"{s.open_files()} files, {files} before")
         check(s.memory_kib() < memory * 1.1 + 1024 * (SLOW > 1) * 50, f"{memory} KiB before, {s.memory_kib()} after")
         eq(s.ask("after.example", tcp=True).rcode, "NOERROR")
 
 
 @test(seconds=90)
 def at_the_limit_of_files_udp_goes_on():
+    if Sinkhole.bare_metal:
+        skip("there are no files to run out of; the pools of TCP have their own test")
     if SLOW > 1:
         skip("sanitizers need files of their own")
     with tempfile.TemporaryDirectory() as folder:

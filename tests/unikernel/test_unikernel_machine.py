@@ -135,26 +135,77 @@ def a_card_that_is_no_card_costs_only_what_it_would_keep():
 
 # ---- lists over HTTPS ----
 
+def certificates():
+    """A folder with an authority and certificates, made once."""
+    folder = Folder()
+    subprocess.run([sys.executable, ROOT / "tests/unikernel/make_ca.py", folder.name], check=True)
+    return folder
+
+
+def trust(folder):
+    return {"SSL_CERT_FILE": str(folder / "ca.pem")}
+
+
+def serve_tls(lists, certificate, text):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    lists._server.socket = context.wrap_socket(lists._server.socket, server_side=True, do_handshake_on_connect=False)
+    return lists.put("/l.txt", text).replace("http:", "https:")
+
+
 @test
 def https_lists_want_a_certificate_of_a_known_authority_for_that_name_and_time():
     if "virt" not in BOARDS:
         skip("virt is not among the boards")
-    folder = BUILD["virt"] / "test"
-    rows = [("good", None), ("name", "for another name"), ("expired", "expired"), ("future", "not valid yet"),
-            ("stranger", "not signed by a trusted authority")]
-    for name, refusal in rows:
-        with ListServer() as lists, Upstream() as up:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(folder / f"{name}.pem")
-            lists._server.socket = context.wrap_socket(lists._server.socket, server_side=True, do_handshake_on_connect=False)
-            url = lists.put("/l.txt", "ads.example\n" + "".join(f"n{i}.example\n" for i in range(5000))).replace("http:", "https:")
-            with Unikernel(lists=[url], upstream=up, board="virt", kernel=str(folder / "kernel8.img")) as s:
-                if refusal:
-                    contains(s.wait_log("l.txt: "), refusal)
-                    eq(s.ask("ads.example").addresses[0][:11], "198.51.100.", name)
-                    eq(lists.asked("/l.txt"), [], "nothing was asked of a server that is not who it should be")
-                else:
-                    s.wait_blocked("ads.example")
+    never, now, later = None, int(time.time()), 1912000000  # 2030-08
+    rows = [("good", now, None), ("good", never, None), ("name", now, "for another name"), ("expired", now, "expired"), ("expired", never, "expired"),
+            ("stranger", never, "not signed by a trusted authority"),
+            ("future", now, "not valid yet"),
+            ("future", never, None),  # the clock stands at the day of the build and is known to be behind
+            ("recent", later, None), ("recent", later + 31536000, "expired")]
+    text = "ads.example\n" + "".join(f"n{i}.example\n" for i in range(5000))
+    with certificates() as folder:
+        for name, clock, refusal in rows:
+            with ListServer() as lists, Upstream() as up, TimeServer(clock) as server:
+                server.change = (lambda reply: None) if clock is never else None
+                url = serve_tls(lists, folder / f"{name}.pem", text)
+                with Unikernel(lists=[], upstream=up, board="virt", env=trust(folder), words=[f"sinkhole.ntp={HOST}:{server.address.split(':')[1]}"]) as s:
+                    if clock is not never:
+                        s.wait_log("time is known")
+                    eq(s.api.post("/api/lists?type=block", {"address": url.replace("127.0.0.1", HOST)}).status, 201)
+                    if refusal:
+                        contains(s.wait_log("l.txt: "), refusal)
+                        eq(s.ask("ads.example").addresses[0][:11], "198.51.100.", name)
+                        eq(lists.asked("/l.txt"), [], "nothing was asked of a server that is not who it should be")
+                    else:
+                        s.wait_blocked("ads.example")
+
+
+@test(seconds=200)
+def wrong_times_are_not_believed():
+    def kiss(reply):
+        reply[1] = 0
+        return reply
+
+    def stale(reply):
+        reply[24:32] = bytes(8)
+        return reply
+
+    def broadcast(reply):
+        reply[0] = reply[0] & 0xF8 | 5
+        return reply
+
+    rows = [("kiss of death", kiss), ("answer to another question", stale), ("not an answer", broadcast), ("short", lambda r: r[:40]), ("nothing", lambda r: None)]
+    for why, change in rows:
+        with TimeServer(change=change) as clock, Unikernel(lists=[], upstream=None, board="virt", words=[f"sinkhole.ntp={HOST}:{clock.address.split(':')[1]}"]) as s:
+            wait_until(lambda: len(clock.asked) >= 2, 20, f"{why}: it asks again")
+            check("time is known" not in s.log_text(), why)
+            check(len(clock.asked) < 10, f"{why}: {len(clock.asked)} questions")
+            check(len({q[40:48] for q in clock.asked}) == len(clock.asked), "each question is another")
+            clock.change = None
+            s.wait_log("time is known", 30)
+    with TimeServer(unix=1000000000) as clock, Unikernel(lists=[], upstream=None, board="virt", words=[f"sinkhole.ntp={HOST}:{clock.address.split(':')[1]}"]) as s:
+        s.wait_log("before this was built: not believed", 20)
 
 
 @test

@@ -20,6 +20,11 @@ int64_t wallclock_unix_us(void)
     return (known ? offset_us : (int64_t)BUILD_UNIX * 1000000) + (int64_t)clock_now();
 }
 
+int64_t wallclock_floor_s(void)
+{
+    return BUILD_UNIX;
+}
+
 void wallclock_set(int64_t unix_us)
 {
     offset_us = unix_us - (int64_t)clock_now();

@@ -119,7 +119,12 @@ static void end_response(struct connection *c)
     c->out_len = c->out_sent = 0;
 }
 
-static void drop(struct connection *c)
+/*
+ * The slot is free again. A connection that is ended in order still waits for its peer inside lwIP:
+ * with the least priority, so that it makes room when a new one finds the pool empty. One whose
+ * peer is idle or too slow is reset: it would wait there as long as that peer likes.
+ */
+static void drop(struct connection *c, bool reset)
 {
     end_response(c);
     if (c->unread) {
@@ -131,7 +136,8 @@ static void drop(struct connection *c)
         tcp_sent(c->pcb, NULL);
         tcp_err(c->pcb, NULL);
         tcp_poll(c->pcb, NULL, 0);
-        if (tcp_close(c->pcb) != LWIP_ERR_OK) {
+        tcp_setprio(c->pcb, TCP_PRIO_MIN);
+        if (reset || tcp_close(c->pcb) != LWIP_ERR_OK) {
             aborted = c->pcb;
             tcp_abort(c->pcb);
         }
@@ -517,7 +523,7 @@ static void pump(struct connection *c)
         }
     } while (c->state == READING && c->unread && before != c->state);
     if (c->state == DONE) {
-        drop(c);
+        drop(c, false);
     }
 }
 
@@ -530,7 +536,7 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
         if (c->state == RESPONDING) {
             c->keep_alive = false; /* it may still read: the response goes out first */
         } else {
-            drop(c);
+            drop(c, false);
         }
         return result_for(pcb);
     }
@@ -558,7 +564,7 @@ static void on_error(void *arg, err_t e)
     struct connection *c = arg;
     (void)e;
     c->pcb = NULL;
-    drop(c);
+    drop(c, false);
 }
 
 static bool overdue(const struct connection *c)
@@ -583,7 +589,7 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
     aborted = NULL;
     if (overdue(c)) {
         gauges.timed_out++;
-        drop(c);
+        drop(c, true);
     } else {
         pump(c);
     }
@@ -603,7 +609,8 @@ static struct connection *take_slot(void)
         }
     }
     if (oldest) {
-        drop(oldest);
+        gauges.evicted++;
+        drop(oldest, true);
     }
     return oldest;
 }

@@ -30,7 +30,7 @@ void httpd_news(void);
 
 struct httpd_gauges {
     uint32_t open, peak;
-    uint64_t requests, refused, timed_out;
+    uint64_t requests, refused, timed_out, evicted;
 };
 void httpd_get_gauges(struct httpd_gauges *out);
 

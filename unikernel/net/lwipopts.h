@@ -22,7 +22,7 @@
 #define LWIP_IPV6_FRAG            0
 #define IP_FORWARD                0
 #define LWIP_DHCP                 1
-#define LWIP_DHCP_MAX_NTP_SERVERS 2
+#define LWIP_DHCP_MAX_NTP_SERVERS 1
 #define LWIP_DHCP_GET_NTP_SRV     1
 #define LWIP_IPV6_AUTOCONFIG      1
 #define LWIP_IPV6_DHCP6           0
@@ -64,17 +64,21 @@
 #define LWIP_TCP_KEEPALIVE      1
 #define LWIP_TCP_TIMESTAMPS     0
 
-#define LWIP_STATS                 1
-#define LWIP_STATS_LARGE           1
-#define LWIP_STATS_DISPLAY         1 /* pools have names */
-#define LWIP_CHKSUM_ALGORITHM      3
-#define LWIP_CHECKSUM_ON_COPY      1
-#define SNTP_SERVER_DNS            1
-#define SNTP_MAX_SERVERS           4
-#define SNTP_GET_SERVERS_FROM_DHCP 1
-#define SNTP_STARTUP_DELAY         0
-#define SNTP_CHECK_RESPONSE        2 /* from the asked server, with our own time stamp in it */
-#define SNTP_UPDATE_DELAY          21600000
+#define LWIP_STATS                  1
+#define LWIP_STATS_LARGE            1
+#define LWIP_STATS_DISPLAY          1 /* pools have names */
+#define LWIP_CHKSUM_ALGORITHM       3
+#define LWIP_CHECKSUM_ON_COPY       1
+#define SNTP_SERVER_DNS             1
+#define SNTP_MAX_SERVERS            1 /* with more, two that refuse are asked in turns without a pause */
+#define SNTP_RECV_TIMEOUT           3000
+#define SNTP_RETRY_TIMEOUT          3000
+#define SNTP_RETRY_TIMEOUT_MAX      600000
+#define SNTP_GET_SERVERS_FROM_DHCP  1
+#define SNTP_STARTUP_DELAY          0
+#define SNTP_CHECK_RESPONSE         2 /* from the asked server, with our own time stamp in it */
+#define SNTP_UPDATE_DELAY           21600000
+#define SNTP_PORT                   net_time_port /* tests have a server of their own */
 #define SNTP_GET_SYSTEM_TIME(s, us) net_time_get(&(s), &(us))
 
 #endif

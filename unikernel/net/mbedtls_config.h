@@ -41,6 +41,8 @@
 #define MBEDTLS_ASN1_PARSE_C
 #define MBEDTLS_ASN1_WRITE_C
 #define MBEDTLS_OID_C
+#define MBEDTLS_BASE64_C
+#define MBEDTLS_PEM_PARSE_C
 #define MBEDTLS_PKCS5_C /* passwords of the page */
 #define MBEDTLS_PK_C
 #define MBEDTLS_PK_PARSE_C

@@ -20,8 +20,10 @@ static struct rng *random_source;
 static usec_t link_checked;
 static uint32_t changes;
 static uint64_t rx_octets, tx_octets;
-static char described[160]; /* what the log said last about our addresses */
+static const char *time_server; /* not asked yet; NULL: none, or asked */
+static char described[160];     /* what the log said last about our addresses */
 
+uint16_t net_time_port;                 /* read by lwIP's SNTP */
 extern unsigned char net_probe_address; /* read by dhcp.c */
 unsigned char net_probe_address;
 
@@ -37,17 +39,25 @@ uint32_t net_random(void)
 
 void net_time_known(uint32_t unix_seconds)
 {
+    if (unix_seconds < wallclock_floor_s()) {
+        log_warning(NET,
+                    "the time server says %u seconds since 1970, before this was built: not "
+                    "believed",
+                    (unsigned)unix_seconds);
+        return;
+    }
     if (!wallclock_known()) {
         log_info(NET, "time is known: %u seconds since 1970", (unsigned)unix_seconds);
     }
     wallclock_set((int64_t)unix_seconds * 1000000);
 }
 
+/* What a question for the time carries and its answer must repeat: nobody else knows it, and it
+ * tells nothing about our clock. */
 void net_time_get(uint32_t *unix_seconds, uint32_t *us)
 {
-    int64_t now = wallclock_unix_us();
-    *unix_seconds = (uint32_t)(now / (int64_t)USEC_PER_SEC);
-    *us = (uint32_t)(now % (int64_t)USEC_PER_SEC);
+    *unix_seconds = rng_u32(random_source);
+    *us = rng_below(random_source, USEC_PER_SEC);
 }
 
 static err_t frame_out(struct netif *n, struct pbuf *p)
@@ -91,6 +101,14 @@ static void status_changed(struct netif *n)
         }
         described[0] = '\0';
         return;
+    }
+    if (time_server) { /* before an address is there, asking would only start long waiting */
+        sntp_setoperatingmode(SNTP_OPMODE_POLL);
+        if (ip_addr_isany(sntp_getserver(0))) {
+            sntp_setservername(0, time_server);
+        }
+        sntp_init();
+        time_server = NULL;
     }
     net_describe(text, sizeof text);
     if (strcmp(text, described) != 0) {
@@ -141,12 +159,9 @@ void net_start(struct nic *nic, const struct net_config *cfg, struct rng *rng)
         log_warning(NET, "mDNS does not start");
     }
     check_link();
-    if (cfg->time_server) {
-        sntp_setoperatingmode(SNTP_OPMODE_POLL);
-        sntp_servermode_dhcp(1);
-        sntp_setservername(0, cfg->time_server);
-        sntp_init();
-    }
+    time_server = cfg->time_server;
+    net_time_port = cfg->time_port;
+    sntp_servermode_dhcp(time_server != NULL);
     if (cfg->use_dhcp) {
         dhcp_start(&interface);
         return;

@@ -19,7 +19,8 @@ struct net_config {
     const char *hostname;                              /* kept for ever */
     const char *time_server; /* name or address for SNTP unless DHCP names one; NULL: none is asked;
                                 kept for ever */
-    bool probe_address;      /* ARP before the offered address is used: a second later, but safe */
+    uint16_t time_port;
+    bool probe_address; /* ARP before the offered address is used: a second later, but safe */
 };
 
 /* Start lwIP on the device. The generator is borrowed for ever. */

@@ -79,7 +79,7 @@ void service_flush(void)
             upstream_send_udp(out.ticket, out.upstream, out.data, out.len);
             break;
         case OUTPUT_STREAM:
-            upstream_send_stream(out.ticket, out.upstream, out.data, out.len);
+            line_send(out.ticket, out.upstream, out.data, out.len);
             break;
         case OUTPUT_RELEASE:
             upstream_release(out.ticket);
@@ -95,6 +95,7 @@ usec_t service_run(void)
         resolver_tick(service.resolver, now);
     }
     service_flush();
+    tcp_clients_run();
     return resolver_deadline(service.resolver);
 }
 
@@ -103,7 +104,8 @@ void service_set_snapshot(const struct snapshot *snapshot)
     service.snapshot = snapshot;
 }
 
-enum err service_start(struct resolver *r, struct rng *rng, uint16_t port)
+enum err service_start(struct resolver *r, struct rng *rng, uint16_t port,
+                       const struct service_tcp_limits *tcp)
 {
     service.resolver = r;
     service.rng = rng;
@@ -115,7 +117,7 @@ enum err service_start(struct resolver *r, struct rng *rng, uint16_t port)
         return ERR_STATE;
     }
     udp_recv(listener, on_datagram, NULL);
-    return tcp_clients_start(port);
+    return tcp_clients_start(port, tcp);
 }
 
 void service_get_gauges(struct service_gauges *out)

@@ -16,17 +16,19 @@
 struct resolver;
 struct snapshot;
 
-enum {
-    SERVICE_TICKETS_MAX = 1000,
-    SERVICE_TCP_MAX = 96,
-    SERVICE_TCP_PER_CLIENT = 24,
-    SERVICE_TCP_IDLE_US = 10000000,
-    SERVICE_STREAM_FLIGHTS = 32
+enum { SERVICE_TICKETS_MAX = 1000, SERVICE_TCP_MAX = 96, SERVICE_STREAM_FLIGHTS = 32 };
+
+/* TCP clients, as the options tcp-connections (at most SERVICE_TCP_MAX here), tcp-per-client,
+ * tcp-idle. */
+struct service_tcp_limits {
+    uint32_t connections, per_client;
+    usec_t idle_us;
 };
 
 /* Listen on port 53, all addresses. The resolver and the generator are kept for ever. ERR_MEMORY,
  * ERR_STATE (port in use). */
-MUST_CHECK enum err service_start(struct resolver *r, struct rng *rng, uint16_t port);
+MUST_CHECK enum err service_start(struct resolver *r, struct rng *rng, uint16_t port,
+                                  const struct service_tcp_limits *tcp);
 
 /* The snapshot that upstream numbers refer to; call with each resolver_set_snapshot. */
 void service_set_snapshot(const struct snapshot *snapshot);
@@ -41,9 +43,9 @@ usec_t service_run(void);
 struct service_gauges {
     uint32_t tickets, tickets_peak;
     uint32_t tcp_clients, tcp_clients_peak;
-    uint32_t streams;                  /* to upstreams */
-    uint64_t tcp_evicted, tcp_refused; /* clients that made room, or found none */
-    uint64_t first_answer_us;          /* clock at the first answer, 0: none yet */
+    uint32_t streams;         /* to upstreams */
+    uint64_t tcp_evicted;     /* clients that made room */
+    uint64_t first_answer_us; /* clock at the first answer, 0: none yet */
 };
 void service_get_gauges(struct service_gauges *out);
 

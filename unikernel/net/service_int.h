@@ -17,11 +17,15 @@ extern struct service {
 
 /* service_upstream.c */
 void upstream_send_udp(uint32_t ticket, uint16_t upstream, const uint8_t *data, size_t len);
-void upstream_send_stream(uint32_t ticket, uint16_t upstream, const uint8_t *data, size_t len);
 void upstream_release(uint32_t ticket);
 
+/* service_line.c */
+void line_send(uint32_t ticket, uint16_t upstream, const uint8_t *data, size_t len);
+void line_release(uint32_t ticket);
+
 /* service_tcp.c */
-MUST_CHECK enum err tcp_clients_start(uint16_t port);
+MUST_CHECK enum err tcp_clients_start(uint16_t port, const struct service_tcp_limits *limits);
+void tcp_clients_run(void); /* go on with connections that had to wait for an answer */
 void tcp_client_answer(const struct peer *peer, const uint8_t *data, size_t len);
 
 #endif

@@ -1,8 +1,13 @@
 /*
- * DNS over TCP for clients (RFC 7766): pipelined questions, answers in the order they are ready.
- * SERVICE_TCP_MAX connections; when all are taken the one idle for longest goes. Idle ones close
- * after ten seconds; a client that does not read its answers too.
+ * DNS over TCP for clients (RFC 7766), with the daemon's rules: questions one after the other or
+ * many at once, answers in the order in which they are ready; full, or one client has too many: the
+ * connection idle for longest makes room; a client that takes too long to send a question or to
+ * read an answer is cut.
+ *
+ * What the send buffer does not take waits in blocks from the heap, bounded for all connections
+ * together; while a client has such a block, nothing more of it is read.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "arch/aarch64/cpu.h"
@@ -12,18 +17,32 @@
 #include "net/service_int.h"
 #include "resolver/stream.h"
 
-enum { IN_MAX = 4096 + STREAM_PREFIX, QUESTIONS_MAX = 64 };
+enum { IN_MAX = 4096 + STREAM_PREFIX, QUESTIONS_MAX = 64, OUT_MAX = 4 << 20 };
+#define STALL_US (10 * USEC_PER_SEC) /* for one question to arrive, or one answer to be read */
+
+/* Octets that the send buffer did not take. */
+struct block {
+    struct block *next;
+    size_t len, sent;
+    uint8_t data[];
+};
 
 static struct client {
     struct tcp_pcb *pcb; /* NULL: free */
     struct peer peer;
     uint32_t generation; /* upper part of the token that the resolver has */
-    usec_t since;        /* of the last octet that moved */
+    usec_t since;        /* of the last whole question or answer */
     unsigned waiting;    /* questions that the resolver has */
     bool half_closed;    /* the client has sent its last question */
+    bool work;           /* it may go on: see tcp_clients_run */
+    struct block *out, *out_last;
     uint8_t in[IN_MAX];
     size_t in_len;
 } clients[SERVICE_TCP_MAX];
+
+static struct service_tcp_limits limits;
+static size_t out_octets; /* in blocks, of all clients */
+static bool any_work;
 
 static const struct tcp_pcb *aborted;
 
@@ -43,10 +62,26 @@ static struct client *client_of(uint32_t conn)
     return c && c->pcb && token(c) == conn ? c : NULL;
 }
 
+static void put_to_work(struct client *c)
+{
+    c->work = any_work = true;
+}
+
+static void free_block(struct client *c)
+{
+    struct block *b = c->out;
+    c->out = b->next;
+    out_octets -= b->len;
+    free(b);
+}
+
 static void drop(struct client *c, bool abort)
 {
     if (c->waiting > 0) {
         resolver_peer_gone(service.resolver, token(c));
+    }
+    while (c->out) {
+        free_block(c);
     }
     if (c->pcb) {
         tcp_arg(c->pcb, NULL);
@@ -54,6 +89,7 @@ static void drop(struct client *c, bool abort)
         tcp_sent(c->pcb, NULL);
         tcp_err(c->pcb, NULL);
         tcp_poll(c->pcb, NULL, 0);
+        tcp_setprio(c->pcb, TCP_PRIO_MIN); /* closing, it makes room for who comes (tcp_alloc) */
         if (abort || tcp_close(c->pcb) != LWIP_ERR_OK) {
             aborted = c->pcb;
             tcp_abort(c->pcb);
@@ -64,34 +100,73 @@ static void drop(struct client *c, bool abort)
     service.gauges.tcp_clients--;
 }
 
+/* ---- answers ---- */
+
+/* Octets of [data, data+len) that the send buffer took. */
+static size_t push(struct client *c, const uint8_t *data, size_t len)
+{
+    size_t room = tcp_sndbuf(c->pcb), n = len < room ? len : room;
+    return n > 0 && tcp_write(c->pcb, data, (u16_t)n, TCP_WRITE_FLAG_COPY) == LWIP_ERR_OK ? n : 0;
+}
+
+/* Append to what waits for the client to read. False: there is no room for it. */
+static bool keep(struct client *c, const uint8_t *data, size_t len)
+{
+    struct block *b = out_octets + len <= OUT_MAX ? malloc(sizeof *b + len) : NULL;
+    if (!b) {
+        return false;
+    }
+    *b = (struct block){.len = len};
+    memcpy(b->data, data, len);
+    *(c->out ? &c->out_last->next : &c->out) = b;
+    c->out_last = b;
+    out_octets += len;
+    return true;
+}
+
 static void send_answer(struct client *c, const uint8_t *data, size_t len)
 {
-    uint8_t prefix[STREAM_PREFIX];
-    stream_prefix(prefix, len);
-    if (len + STREAM_PREFIX > tcp_sndbuf(c->pcb) ||
-        tcp_write(c->pcb, prefix, STREAM_PREFIX, TCP_WRITE_FLAG_COPY | TCP_WRITE_FLAG_MORE) !=
-            LWIP_ERR_OK ||
-        tcp_write(c->pcb, data, (u16_t)len, TCP_WRITE_FLAG_COPY) != LWIP_ERR_OK) {
-        drop(c, true); /* it does not read what it asked for; half an answer must not stay in the
-                          stream */
+    static uint8_t message[STREAM_PREFIX + DNS_TCP_MAX];
+    stream_prefix(message, len);
+    memcpy(message + STREAM_PREFIX, data, len);
+    size_t n = c->out ? 0 : push(c, message, len + STREAM_PREFIX);
+    if (n == len + STREAM_PREFIX) {
+        c->since = clock_now();
+    } else if (!keep(c, message + n, len + STREAM_PREFIX - n)) {
+        drop(c, true); /* half an answer must not stay in the stream */
         return;
     }
     (void)tcp_output(c->pcb);
-    c->since = clock_now();
+}
+
+static void send_kept(struct client *c)
+{
+    while (c->out) {
+        size_t n = push(c, c->out->data + c->out->sent, c->out->len - c->out->sent);
+        c->out->sent += n;
+        if (n == 0) {
+            break;
+        }
+        if (c->out->sent == c->out->len) {
+            free_block(c);
+            c->since = clock_now();
+        }
+    }
+    (void)tcp_output(c->pcb);
 }
 
 void tcp_client_answer(const struct peer *peer, const uint8_t *data, size_t len)
 {
     struct client *c = client_of(peer->conn);
-    if (!c) {
+    if (!c || len > DNS_TCP_MAX) {
         return;
     }
     c->waiting -= c->waiting > 0;
     send_answer(c, data, len);
-    if (c->pcb && c->half_closed && c->waiting == 0) {
-        drop(c, false);
-    }
+    put_to_work(c);
 }
+
+/* ---- questions ---- */
 
 static void ask(struct client *c, const uint8_t *message, size_t len)
 {
@@ -99,7 +174,8 @@ static void ask(struct client *c, const uint8_t *message, size_t len)
     uint16_t owner;
     struct packet packet = {.data = buffer, .len = len, .cap = sizeof buffer};
     memcpy(buffer, message, len);
-    switch (resolver_query(service.resolver, clock_now(), &c->peer, &packet, &owner)) {
+    c->since = clock_now();
+    switch (resolver_query(service.resolver, c->since, &c->peer, &packet, &owner)) {
     case RESOLVER_ANSWER:
         send_answer(c, packet.data, packet.len);
         break;
@@ -112,14 +188,19 @@ static void ask(struct client *c, const uint8_t *message, size_t len)
     }
 }
 
-/* Questions that are whole are asked, up to the bound of what one connection may have waiting. */
-static void ask_whole_ones(struct client *c)
+/* Not while it has too many open questions or does not read its answers. */
+static bool may_ask(const struct client *c)
 {
-    size_t at = 0, off, len;
-    enum stream_state state = STREAM_MORE;
-    while (c->pcb && c->waiting < QUESTIONS_MAX &&
-           (state = stream_next(c->in + at, c->in_len - at, DNS_HEADER_OCTETS, &off, &len)) ==
-               STREAM_MESSAGE) {
+    return c->pcb && c->waiting < QUESTIONS_MAX && !c->out;
+}
+
+/* Ask the questions that are whole; end a connection that can send no more of them. */
+static void settle(struct client *c)
+{
+    size_t at = 0, off = 0, len = 0;
+    enum stream_state state = STREAM_MESSAGE;
+    while (may_ask(c) && (state = stream_next(c->in + at, c->in_len - at, DNS_HEADER_OCTETS, &off,
+                                              &len)) == STREAM_MESSAGE) {
         ask(c, c->in + at + off, len);
         at += off + len;
     }
@@ -128,10 +209,30 @@ static void ask_whole_ones(struct client *c)
     }
     memmove(c->in, c->in + at, c->in_len - at);
     c->in_len -= at;
-    if (state == STREAM_BAD || (state == STREAM_MORE && len > IN_MAX)) {
+    bool never_whole = state == STREAM_BAD || (state == STREAM_MORE && len > IN_MAX);
+    if (never_whole || (c->half_closed && c->waiting == 0 && !c->out && state == STREAM_MORE)) {
         drop(c, false);
     }
 }
+
+void tcp_clients_run(void)
+{
+    if (!any_work) {
+        return;
+    }
+    any_work = false;
+    for (struct client *c = clients; c < clients + SERVICE_TCP_MAX; c++) {
+        if (c->work) {
+            c->work = false;
+            if (c->pcb) {
+                settle(c);
+            }
+        }
+    }
+    service_flush();
+}
+
+/* ---- lwIP's calls ---- */
 
 static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e)
 {
@@ -140,20 +241,15 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
     aborted = NULL;
     if (!p) {
         c->half_closed = true;
-        if (c->waiting == 0) {
-            drop(c, false);
-        }
-        return result_for(pcb);
-    }
-    if (p->tot_len > IN_MAX - c->in_len) {
+    } else if (p->tot_len > IN_MAX - c->in_len) {
         return (err_t)ERR_MEM; /* lwIP keeps it and offers it again: the client waits */
+    } else {
+        pbuf_copy_partial(p, c->in + c->in_len, p->tot_len, 0);
+        c->in_len += p->tot_len;
+        tcp_recved(pcb, p->tot_len);
+        pbuf_free(p);
     }
-    pbuf_copy_partial(p, c->in + c->in_len, p->tot_len, 0);
-    c->in_len += p->tot_len;
-    c->since = clock_now();
-    tcp_recved(pcb, p->tot_len);
-    pbuf_free(p);
-    ask_whole_ones(c);
+    settle(c);
     service_flush();
     return result_for(pcb);
 }
@@ -163,8 +259,10 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
     struct client *c = arg;
     (void)len;
     aborted = NULL;
-    c->since = clock_now();
-    ask_whole_ones(c);
+    if (c->out) {
+        send_kept(c);
+    }
+    settle(c);
     service_flush();
     return result_for(pcb);
 }
@@ -181,34 +279,55 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 {
     struct client *c = arg;
     aborted = NULL;
-    if (clock_now() - c->since > SERVICE_TCP_IDLE_US) {
-        drop(c, c->half_closed);
+    usec_t waited = clock_now() - c->since;
+    bool slow = c->in_len > 0 || c->out;
+    if (waited > (slow ? STALL_US : limits.idle_us) && (slow || c->waiting == 0)) {
+        drop(c, slow || c->half_closed);
+    } else if (c->out) {
+        send_kept(c);
     }
     return result_for(pcb);
 }
 
+/* Which of two can be missed more: one with nothing to do before a busy one, then the older one. */
+static bool less_needed(const struct client *a, const struct client *b)
+{
+    bool a_busy = a->waiting > 0 || a->out, b_busy = b->waiting > 0 || b->out;
+    return a_busy != b_busy ? b_busy : a->since < b->since;
+}
+
+static bool same_client(const struct ip_addr *a, const struct ip_addr *b)
+{
+    return memcmp(a->b, b->b, ip_is_v4(a) ? 16 : 8) == 0;
+}
+
+static struct client *evict(struct client *c)
+{
+    service.gauges.tcp_evicted++;
+    drop(c, true);
+    return c;
+}
+
 static struct client *take_slot(const struct ip_addr *addr)
 {
-    struct client *oldest = NULL, *empty = NULL;
-    unsigned same = 0;
+    struct client *oldest = NULL, *own = NULL, *empty = NULL;
+    unsigned same = 0, open = 0;
     for (struct client *c = clients; c < clients + SERVICE_TCP_MAX; c++) {
         if (!c->pcb) {
             empty = c;
             continue;
         }
-        same += ip_equal(&c->peer.addr, addr);
-        oldest = !oldest || c->since < oldest->since ? c : oldest;
+        open++;
+        oldest = !oldest || less_needed(c, oldest) ? c : oldest;
+        if (same_client(addr, &c->peer.addr)) {
+            same++;
+            own = !own || less_needed(c, own) ? c : own;
+        }
     }
-    if (same >= SERVICE_TCP_PER_CLIENT) {
-        service.gauges.tcp_refused++;
-        return NULL;
+    if (same >= limits.per_client) {
+        return evict(own);
     }
-    if (!empty) {
-        service.gauges.tcp_evicted++;
-        drop(oldest, true);
-        empty = oldest;
-    }
-    return empty;
+    return open >= limits.connections || !empty ? evict(oldest) : empty;
 }
 
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t e)
@@ -220,10 +339,6 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t e)
     }
     struct ip_addr addr = lwip_to_ip(&pcb->remote_ip);
     struct client *c = take_slot(&addr);
-    if (!c) {
-        tcp_abort(pcb);
-        return (err_t)ERR_ABRT;
-    }
     c->pcb = pcb;
     c->peer = (struct peer){.addr = addr,
                             .local = lwip_to_ip(&pcb->local_ip),
@@ -233,7 +348,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t e)
     c->since = clock_now();
     c->in_len = 0;
     c->waiting = 0;
-    c->half_closed = false;
+    c->half_closed = c->work = false;
     if (++service.gauges.tcp_clients > service.gauges.tcp_clients_peak) {
         service.gauges.tcp_clients_peak = service.gauges.tcp_clients;
     }
@@ -245,8 +360,11 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t e)
     return LWIP_ERR_OK;
 }
 
-enum err tcp_clients_start(uint16_t port)
+enum err tcp_clients_start(uint16_t port, const struct service_tcp_limits *wanted)
 {
+    limits = *wanted;
+    limits.connections =
+        limits.connections < SERVICE_TCP_MAX ? limits.connections : SERVICE_TCP_MAX;
     struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
     if (!pcb || tcp_bind(pcb, IP_ANY_TYPE, port) != LWIP_ERR_OK) {
         return ERR_STATE;

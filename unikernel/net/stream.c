@@ -25,6 +25,7 @@ struct stream {
     void *ctx;
     mbedtls_ssl_context *ssl; /* NULL: plain */
     mbedtls_ssl_context ssl_storage;
+    struct ip_addr peer;   /* the certificate must hold it, if the server has no name */
     struct pbuf *received; /* TLS only: not yet read by the library */
     u16_t received_off;
     bool peer_done; /* FIN seen */
@@ -258,7 +259,7 @@ static enum err tls_prepare(struct stream *s, const char *name)
     s->ssl = &s->ssl_storage;
     mbedtls_ssl_init(s->ssl);
     if (mbedtls_ssl_setup(s->ssl, tls_config()) != 0 ||
-        mbedtls_ssl_set_hostname(s->ssl, name) != 0) {
+        tls_expect(s->ssl, name, &s->peer) != ERR_OK) {
         return ERR_MEMORY;
     }
     mbedtls_ssl_set_bio(s->ssl, s, bio_send, bio_recv, NULL);

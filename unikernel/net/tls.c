@@ -1,6 +1,7 @@
 /* mbedTLS: trust, time and random numbers. */
 #include "net/tls.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "mbedtls/platform_time.h"
@@ -13,7 +14,7 @@
 static mbedtls_ssl_config config;
 static mbedtls_x509_crt roots_chain;
 static bool ready, tried;
-static struct span the_roots;
+static struct span the_roots, own_roots;
 static struct rng *the_rng;
 
 static int random_octets(void *rng, unsigned char *out, size_t len)
@@ -36,10 +37,34 @@ struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *t, struct tm *out)
     return gmtime_r(t, out);
 }
 
-void tls_start(struct span roots, struct rng *rng)
+void tls_start(struct span roots, struct span own, struct rng *rng)
 {
     the_roots = roots;
+    own_roots = own;
     the_rng = rng;
+}
+
+/* Authorities of the house, from the card. Returns how many. */
+static unsigned read_own(void)
+{
+    const mbedtls_x509_crt *c = &roots_chain;
+    unsigned before = 0, after = 0;
+    for (const mbedtls_x509_crt *i = c; i && i->raw.p; i = i->next) {
+        before++;
+    }
+    int bad = own_roots.len > 0
+                  ? mbedtls_x509_crt_parse(&roots_chain, own_roots.ptr, own_roots.len + 1)
+                  : 0;
+    for (const mbedtls_x509_crt *i = c; i && i->raw.p; i = i->next) {
+        after++;
+    }
+    if (bad != 0) {
+        log_error(MAIN, "roots.pem: %s, expected certificates in PEM",
+                  bad > 0 ? "some certificates cannot be read" : "no certificate can be read");
+    } else if (own_roots.len > 0) {
+        log_info(MAIN, "tls: %u more from roots.pem", after - before);
+    }
+    return after - before;
 }
 
 static enum err read_roots(struct span roots, struct rng *rng)
@@ -58,6 +83,7 @@ static enum err read_roots(struct span roots, struct rng *rng)
         taken += mbedtls_x509_crt_parse_der_nocopy(&roots_chain, roots.ptr + pos, len) == 0;
         pos += len;
     }
+    taken += read_own();
     mbedtls_ssl_config_init(&config);
     if (taken == 0 ||
         mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
@@ -84,6 +110,49 @@ const struct mbedtls_ssl_config *tls_config(void)
         }
     }
     return ready ? &config : NULL;
+}
+
+/*
+ * mbedTLS compares names only. For a server that is known by its address the certificate must hold
+ * that address (RFC 9110 4.3.5, RFC 7858 in the form tls://ADDR).
+ */
+static bool holds_address(const mbedtls_x509_crt *crt, const struct ip_addr *addr)
+{
+    enum { IP_ADDRESS = MBEDTLS_ASN1_CONTEXT_SPECIFIC | 7 };
+    const uint8_t *wanted = ip_is_v4(addr) ? addr->b + 12 : addr->b;
+    size_t len = ip_is_v4(addr) ? 4 : sizeof addr->b;
+    for (const mbedtls_x509_sequence *s = &crt->subject_alt_names; s; s = s->next) {
+        if (s->buf.tag == IP_ADDRESS && s->buf.len == len && memcmp(s->buf.p, wanted, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Until somebody told the time, the clock stands at the day of the build and is behind: a
+ * certificate that begins later may well be good, and a house must not be without DNS because its
+ * time server is. One that had ended by then is refused in any case.
+ */
+static int check_certificate(void *addr, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+    if (!wallclock_known()) {
+        *flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_FUTURE;
+    }
+    if (depth == 0 && !ip_is_unspecified(addr) && !holds_address(crt, addr)) {
+        *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+    }
+    return 0;
+}
+
+enum err tls_expect(struct mbedtls_ssl_context *ssl, const char *name, struct ip_addr *addr)
+{
+    bool by_address = ip_parse(span_str(name), addr) == ERR_OK;
+    if (!by_address) {
+        *addr = (struct ip_addr){0};
+    }
+    mbedtls_ssl_set_verify(ssl, check_certificate, addr);
+    return by_address || mbedtls_ssl_set_hostname(ssl, name) == 0 ? ERR_OK : ERR_MEMORY;
 }
 
 const char *tls_reason(int mbedtls_error, unsigned verify_flags)

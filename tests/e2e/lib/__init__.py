@@ -21,6 +21,7 @@ from .dns import *
 from .client import ask_tcp, ask_udp, exchange_tcp, exchange_udp
 from .lists import ListServer
 from .tap import Skip, check, contains, eq, fail, run, skip, test, wait_until
+from .timeserver import TimeServer
 from .upstream import Upstream
 
 if os.environ.get("SINKHOLE_TARGET"):

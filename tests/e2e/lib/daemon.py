@@ -73,6 +73,9 @@ class Sinkhole:
     prefix     a command that starts the program given behind it, and becomes it
     """
 
+    me = "127.0.0.1"  # what the program sees this machine as
+    bare_metal = False
+
     def __init__(self, lists=(), upstream=None, args=(), config=None, state=None, env=None, wait=True, http=True, ipv6=None, cwd=None, prefix=()):
         self.keep_state = state is not None
         self.state = state or state_dir()
@@ -195,6 +198,10 @@ class Sinkhole:
         self._reader.join(5)
         if not self.keep_state:
             shutil.rmtree(self.state, ignore_errors=True)
+
+    def open_files(self):
+        """File descriptors that are open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def memory_kib(self):
         """Resident memory."""

@@ -17,6 +17,7 @@ import time
 
 from .api import Api
 from .daemon import PASSWORD, ROOT, Sinkhole, free_port
+from .timeserver import TimeServer
 
 HOST = "10.0.2.2"
 MACHINES = {
@@ -73,15 +74,20 @@ class Qmp:
 class Unikernel(Sinkhole):
     """
     lists, upstream, args, config, http    as daemon.Sinkhole; args and config become words of the kernel command line
+    state      a folder: the machine's card is in it, and stays
     initrd     a file that is handed over (a compiled list image)
     disk       a file that is the SD card or the virtio disk
     machine    further arguments of QEMU
     kernel     another image
     """
 
+    me = HOST
+    bare_metal = True
+    pid = 1
+
     def __init__(self, lists=(), upstream=None, args=(), config=None, state=None, env=None, wait=True, http=True, ipv6=None, cwd=None,
                  board=None, initrd=None, disk=None, machine=(), kernel=None, netdev="", words=(), nic=None):
-        del env, ipv6, cwd
+        del ipv6, cwd
         self.board = board or os.environ.get("SINKHOLE_TARGET", "virt")
         self.folder = tempfile.mkdtemp(prefix="sinkhole-qemu-")
         self.keep_state, self.state, self.ipv6 = True, state, False
@@ -89,7 +95,18 @@ class Unikernel(Sinkhole):
         self.words = ["sinkhole.probe=off", f"sinkhole.password={PASSWORD}", *words]
         self.files, self.cut = {}, False
         self._settings(lists, upstream, args, config)
-        if self.files and not disk:
+        if env and "SSL_CERT_FILE" in env:  # authorities of one's own are a file of the card here
+            with open(env["SSL_CERT_FILE"], "rb") as f:
+                self.files["roots.pem"] = f.read()
+        self.clock = None
+        if not any(w.startswith("sinkhole.ntp=") for w in self.words):
+            self.clock = TimeServer()
+            self.words.append(f"sinkhole.ntp={seen_by_guest(self.clock.address)}")
+        if state and not disk:
+            disk = f"{state}/disk.img"
+            if not os.path.exists(disk):
+                make_disk(disk, self.files)
+        elif self.files and not disk:
             disk = f"{self.folder}/disk.img"
             make_disk(disk, self.files, slots_kib=0, lists_kib=0)
         nic = nic or (f"user,id=n0,restrict=off,hostfwd=udp:127.0.0.1:{self.port}-:53,hostfwd=tcp:127.0.0.1:{self.port}-:53,"
@@ -135,6 +152,9 @@ class Unikernel(Sinkhole):
                 with open(value, "rb") as f:
                     value = f"hosts{len(self.files)}.txt"
                     self.files[value] = f.read()
+            if name == "--password-file":
+                self.words = [w for w in self.words if not w.startswith("sinkhole.password=")]
+                continue
             word(name.removeprefix("--"), value)
         if config:
             self.files["sinkhole.conf"] = seen_by_guest(config)
@@ -160,6 +180,14 @@ class Unikernel(Sinkhole):
     def ready_ms(self):
         return int(re.search(r"ready after (\d+) ms", self.wait_log("ready after")).group(1))
 
+    def open_files(self):
+        """What the daemon has file descriptors for: sockets in use."""
+        m = self.metrics()
+        return int(sum(m[f'sinkhole_machine_pool_used{{pool="{p}"}}'] for p in ("TCP_PCB", "UDP_PCB")))
+
+    def memory_kib(self):
+        return int(self.metrics()["sinkhole_machine_heap_bytes"]) // 1024
+
     def metrics(self):
         """The numbers of /metrics by their full name with labels."""
         r = self.api.get("/metrics")
@@ -177,6 +205,8 @@ class Unikernel(Sinkhole):
 
     def kill(self):
         self.stop()
+        if self.clock:
+            self.clock.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def power_cut(self):

@@ -34,6 +34,7 @@
 uint32_t net_random(void); /* net/net.c: from the generator seeded by hardware */
 #define LWIP_RAND() net_random()
 
+extern uint16_t net_time_port;
 void net_time_known(uint32_t unix_seconds);
 void net_time_get(uint32_t *unix_seconds, uint32_t *us);
 #define SNTP_SET_SYSTEM_TIME(s) net_time_known(s)
