@@ -18,8 +18,9 @@ TESTLIB_OBJS := $(filter-out $(BUILD)/tests/lib/fuzz_main.o,$(TESTLIB_SRCS:%.c=$
 
 # Lets system calls of another program fail (tests/faults/inject.c).
 INJECT_BIN := $(BUILD)/tests/faults/inject
+ALLOC_LIB  := $(BUILD)/tests/faults/alloc.so
 
-TEST_BINS := $(UNIT_BINS) $(ORACLE_BINS) $(SCENARIO_BIN) $(FUZZ_BINS) $(if $(filter release,$(CONFIG)),$(INJECT_BIN))
+TEST_BINS := $(UNIT_BINS) $(ORACLE_BINS) $(SCENARIO_BIN) $(FUZZ_BINS) $(if $(filter release,$(CONFIG)),$(INJECT_BIN) $(ALLOC_LIB))
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
@@ -49,12 +50,15 @@ endif
 $(INJECT_BIN): %: %.o
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< -lseccomp
+$(ALLOC_LIB): tests/faults/alloc.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fPIE -Wpedantic,$(CFLAGS_ALL)) -D_GNU_SOURCE -fno-builtin -fPIC -shared -o $@ $<
 
 -include $(TEST_BINS:%=%.d) $(TESTLIB_OBJS:.o=.d)
 
 .PHONY: test-programs fuzz-programs fault-programs
 test-programs: $(TEST_BINS)
-fault-programs: $(INJECT_BIN)
+fault-programs: $(INJECT_BIN) $(ALLOC_LIB)
 fuzz-programs: $(FUZZ_BINS)
 
 # make unit T=dns_name : builds and runs one unit test program

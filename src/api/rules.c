@@ -48,6 +48,9 @@ enum err rules_parse(struct rules *r, struct span text, char *what, size_t cap)
         return ERR_FORMAT;
     }
     json_t *doc = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    if (!doc && error.text[0] == '\0') {
+        return ERR_MEMORY; /* jansson has words for everything else */
+    }
     if (!doc) {
         strbuf_printf(&message, "line %d: ", error.line);
         strbuf_escaped(&message, span_str(error.text));

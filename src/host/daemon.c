@@ -503,6 +503,13 @@ static int run(struct daemon *d)
     return e == ERR_OK ? d->status : e == ERR_NOT_FOUND ? 2 : 1;
 }
 
+/* Says what is wrong; the exit status. */
+static int complain(enum err e, const struct cfg_error *error)
+{
+    fprintf(stderr, "%s\n", error->text[0] != '\0' ? error->text : err_text(e));
+    return e == ERR_MEMORY ? 1 : 2;
+}
+
 /*
  * The configuration says where the state is, and the rules document there has settings for the
  * configuration: so it is read twice. Returns the exit status, 0 to go on.
@@ -518,27 +525,28 @@ static int configure(struct daemon *d)
         e = cfg_finish(plain, &error);
     }
     if (e != ERR_OK) {
-        fprintf(stderr, "%s\n", error.text);
         if (plain) {
             d->start->unload(d->start->arg, plain);
         }
-        return 2;
+        return complain(e, &error);
     }
     e = daemon_open_store(d, plain->state_dir);
     e = e == ERR_OK ? daemon_load_rules(d) : e;
     d->start->unload(d->start->arg, plain);
-    if (e == ERR_OK && daemon_load_config(d, &d->rules, &d->first, &error) != ERR_OK) {
-        fprintf(stderr, "%s\n", error.text);
-        return 2;
+    if (e != ERR_OK) {
+        log_error(MAIN, "cannot start: %s", err_text(e));
+        return 1;
     }
+    e = daemon_load_config(d, &d->rules, &d->first, &error);
     d->config = d->first;
-    return e == ERR_OK ? 0 : 1;
+    return e == ERR_OK ? 0 : complain(e, &error);
 }
 
 int daemon_run(const struct daemon_start *start)
 {
     struct daemon *d = calloc(1, sizeof *d);
     if (!d) {
+        fprintf(stderr, "sinkhole: %s\n", err_text(ERR_MEMORY));
         return 1;
     }
     d->start = start;

@@ -39,15 +39,16 @@ static void put_aside(struct daemon *d, const char *why)
 }
 
 /* It may be whole: nothing is written in its place until a start could read it. */
-static void leave_unread(struct daemon *d, enum err e)
+static void leave_unread(struct daemon *d)
 {
     log_error(STORE,
               RULES_FILE ": %s; starting without it, and changes are refused so that it stays as "
                          "it is; restart when it can be read, or remove it",
-              e == ERR_IO ? strerror(errno) : err_text(e));
+              strerror(errno));
     d->rules_unread = true;
 }
 
+/* For want of memory it is an error: a start that can have some finds all rules in place. */
 enum err daemon_load_rules(struct daemon *d)
 {
     struct store_blob blob = {0};
@@ -57,20 +58,18 @@ enum err daemon_load_rules(struct daemon *d)
         return e;
     }
     e = store_read(d->store, RULES_FILE, RULES_TEXT_MAX, &blob);
-    if (e == ERR_OK) {
-        e = rules_parse(&d->rules, span_of(blob.data, blob.len), what, sizeof what);
-        if (e == ERR_MEMORY) {
-            leave_unread(d, e);
-        } else if (e != ERR_OK) {
-            put_aside(d, what[0] ? what : err_text(e));
-        }
+    if (e == ERR_IO) {
+        leave_unread(d);
     } else if (e == ERR_LIMIT) {
         put_aside(d, "larger than a rules document may be");
-    } else if (e != ERR_NOT_FOUND) {
-        leave_unread(d, e);
+    } else if (e == ERR_OK) {
+        e = rules_parse(&d->rules, span_of(blob.data, blob.len), what, sizeof what);
+        if (e != ERR_OK && e != ERR_MEMORY) {
+            put_aside(d, what[0] ? what : err_text(e));
+        }
     }
     store_blob_free(&blob);
-    return ERR_OK;
+    return e == ERR_MEMORY ? e : ERR_OK;
 }
 
 struct text {

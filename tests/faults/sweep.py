@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """
 Lets each system call of the daemon fail in turn: each kind, each occurrence, once; then kinds that go on failing; then SIGKILL in place of each
-call that touches what is kept. What must hold is written in tests/e2e/lib/faults.py. Prints a line for each kind and each problem, and counts.
+call that touches what is kept; then memory that is not to be had. What must hold is written in tests/e2e/lib/faults.py. Prints a line for each kind and each problem, and counts.
 
     tests/faults/sweep.py [--most N] [--only CALL] [--show]
 
@@ -41,6 +41,15 @@ def plan(counts, before, most):
             yield call, "KILL", str(when)
 
 
+def plan_allocations(m, most):
+    count, before = m.count_allocations()
+    print(f"{count - before} allocations in a life", flush=True)
+    for when in spread(before + 1, count, 8 * most):
+        yield "malloc", "ENOMEM", str(when)
+    for when in spread(before + 1, count, most):
+        yield "malloc", "ENOMEM", f"{when}+"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--most", type=int, default=60)
@@ -50,7 +59,8 @@ def main():
     began, rows, bad = time.monotonic(), {}, 0
     with Machine() as m:
         counts, before = m.count()
-        for call, error, when in plan(counts, before, options.most):
+        points = list(plan(counts, before, options.most)) + list(plan_allocations(m, options.most))
+        for call, error, when in points:
             if options.only and call != options.only:
                 continue
             problems, failed = m.play(call, error, when)

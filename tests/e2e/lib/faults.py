@@ -26,6 +26,7 @@ from .daemon import ROOT, SLOW, Sinkhole
 from .lists import ListServer
 from .upstream import Upstream
 
+ALLOC = os.environ.get("SINKHOLE_ALLOC") or str(ROOT / "build/release/tests/faults/alloc.so")
 INJECT = os.environ.get("SINKHOLE_INJECT") or str(ROOT / "build/release/tests/faults/inject")
 
 # What can fail, and how. CALL@WHERE: on such descriptors only, as others cannot fail in that way; epoll_ctl when it adds. (brk gives no error: the
@@ -136,17 +137,23 @@ class Machine:
     def play(self, call, error, when):
         """The problems found, and what failed; the second is empty if the call was not made that often."""
         kind = "killed" if error == "KILL" else "lasting" if when.endswith("+") else "once"
-        problems, report = self.life(f"{call}:{error}:{when}", kind)
+        if call == "malloc":
+            problems, report = self.life(None, kind, alloc=when)
+        else:
+            problems, report = self.life(f"{call}:{error}:{when}", kind)
         return problems, report.failed
 
-    def life(self, rules, kind):
-        """kind: whole (no fault), once, lasting, killed."""
+    def life(self, rules, kind, alloc=None):
+        """kind: whole (no fault), once, lasting, killed. rules: for the injector; or alloc: for the allocator (FAULT_ALLOC)."""
         self.number += 1
         self.lists.put("/list.txt", self.list_text())
         state, path = self.copy(), os.path.join(self.folder, "report")
         if os.path.exists(path):
             os.unlink(path)
-        s = self.start(state, prefix=[INJECT, path, rules], wait=False)
+        if alloc is None:
+            s = self.start(state, prefix=[INJECT, path, rules], wait=False)
+        else:
+            s = self.start(state, env={"LD_PRELOAD": ALLOC, "FAULT_ALLOC": alloc, "FAULT_REPORT": path}, wait=False)
         self.problems, self.kind, self.daemon, self.report_path = [], kind, s, path
         try:
             if self.wait_start():
@@ -160,6 +167,17 @@ class Machine:
             self.wait_counts(path)
         self.again(state)
         return self.problems, Report(path)
+
+    def count_allocations(self):
+        """Before main() begins (the loader and constructors), and in a whole life."""
+        path = os.path.join(self.folder, "report")
+        subprocess.run([daemon.BINARY, "version"], env={**os.environ, "LD_PRELOAD": ALLOC, "FAULT_ALLOC": "0", "FAULT_REPORT": path},
+                       stdout=subprocess.DEVNULL, check=True)
+        before = Report(path).counts["malloc"]
+        problems, report = self.life(None, "whole", alloc="0")
+        if problems:
+            raise AssertionError("the life without a fault has problems: " + "; ".join(problems))
+        return report.counts["malloc"], before
 
     def problem(self, text):
         self.problems.append(text)
@@ -196,14 +214,16 @@ class Machine:
             return False
 
     def live(self):
+        if self.kind == "killed":
+            self.use_until_killed()
+            return
         try:
             self.use()
         except (OSError, AssertionError, ValueError, KeyError, http.client.HTTPException) as e:
             if not self.gone() and self.kind != "lasting":
                 self.problem(f"in use: {type(e).__name__}: {e}")
         if self.gone():
-            if self.kind != "killed":
-                self.problem(f"ended by itself with {self.daemon.process.poll()}")
+            self.problem(f"ended by itself with {self.daemon.process.poll()}")
             return
         self.expect_blocked(GOLDEN)
         self.expect_blocked(DENIED)
@@ -211,6 +231,13 @@ class Machine:
             self.check_idle()
         elif not self.works():
             self.problem("the upstream's answers are not delivered any more")
+
+    def use_until_killed(self):
+        try:
+            self.use()
+        except (OSError, AssertionError, ValueError, KeyError, http.client.HTTPException):
+            pass
+        self.problems = []  # only what it finds at the next start counts
 
     def use(self):
         """What a house does. A step that meets the fault may fail; tried again, it must work."""
