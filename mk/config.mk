@@ -52,6 +52,6 @@ CFLAGS_ALL  := $(CSTD) $(WARN) $(HARDEN) $(CFLAGS_$(CONFIG)) -Isrc -I$(BUILD)/ge
 LDFLAGS_ALL := $(LDFLAGS_$(CONFIG)) $(LDFLAGS)
 
 # Third-party libraries; each has one door in src/ (docs/style.md says which). The core's only one is jansson, for src/api.
-HOST_PKGS   := libcurl libmicrohttpd jansson openssl libidn2 libpcre2-8 libseccomp zlib libbrotlidec
+HOST_PKGS   := sqlite3 libcurl libmicrohttpd jansson openssl libidn2 libpcre2-8 libseccomp zlib libbrotlidec
 HOST_LIBS    = $(shell $(PKGCONF) --libs $(HOST_PKGS)) -lldns -lcrypt -lpthread
 HOST_CFLAGS  = -D_GNU_SOURCE $(shell $(PKGCONF) --cflags $(HOST_PKGS))

@@ -196,6 +196,7 @@ static enum err reconfigure(const struct rules *next)
         return e;
     }
     log_set_level_all((enum log_level)fresh->log_level);
+    stats_set_privacy(engine_stats(), (enum stats_privacy)fresh->privacy);
     control.cfg = fresh;
     control.cfg_memory = memory;
     free(old);

@@ -377,6 +377,9 @@ static enum err start_stats(const struct config *cfg, struct rng *rng)
     e = e == ERR_OK
             ? stats_init(&engine.stats, mem, len, &all, clock_now(), wallclock_unix_us(), key)
             : e;
+    if (e == ERR_OK) {
+        stats_set_privacy(engine.stats, (enum stats_privacy)cfg->privacy);
+    }
     return e == ERR_OK ? stats_attach(engine.stats, engine.worker) : e;
 }
 

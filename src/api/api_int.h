@@ -194,6 +194,7 @@ json_t *query_object(struct api *a, const struct stats_log_entry *e, const char 
 /* Is there a history on the disk to ask? */
 bool history_exists(const struct api *a);
 
+int privacy_level(const struct stats *s);
 json_t *version_object(const struct call *c);
 json_t *system_object(const struct call *c, const struct api_system *s);
 json_t *sensors_object(const struct api_system *s);

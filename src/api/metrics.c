@@ -212,6 +212,25 @@ static void put_gauges(struct strbuf *t, const struct call *c)
           (c->now - c->api->start) / USEC_PER_SEC);
 }
 
+static void put_history(struct strbuf *t, const struct api *a)
+{
+    struct history_status s = {0};
+    if (!a->be->history_status || !a->be->history_status(a->be->ctx, &s)) {
+        return;
+    }
+    plain(t, "history_bytes", "gauge", "Size of the query history on the disk", s.octets);
+    plain(t, "history_bytes_max", "gauge", "Its largest size", s.octets_max);
+    plain(t, "history_queries", "gauge", "Queries in it", s.rows);
+    plain(t, "history_oldest_timestamp_seconds", "gauge", "The oldest of them",
+          (uint64_t)s.oldest_unix);
+    plain(t, "history_writable", "gauge", "1 if the last write succeeded", s.writable);
+    plain(t, "history_written_bytes_total", "counter", "Octets written to the disk for it",
+          s.written_octets);
+    plain(t, "history_writes_total", "counter", "Batches of queries that were written", s.batches);
+    plain(t, "history_queries_total", "counter", "Queries that were written", s.written_rows);
+    plain(t, "history_lost_total", "counter", "Queries that were not written", s.lost_rows);
+}
+
 void view_metrics(struct call *c)
 {
     struct strbuf t;
@@ -222,6 +241,7 @@ void view_metrics(struct call *c)
     put_counters(&t, c->api->stats);
     put_duration(&t, c->api->stats);
     put_gauges(&t, c);
+    put_history(&t, c->api);
     put_upstreams(&t, c->api);
     put_lists(&t, c->api);
     if (c->api->be->metrics) {

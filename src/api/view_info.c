@@ -100,6 +100,22 @@ static json_t *database_object(const struct call *c, const struct api_gauges *g)
         n.total[0][1], "enabled", n.enabled[0][1]);
 }
 
+/* In Pi-hole's levels: 0 everything, 1 no domains, 2 no domains and clients, 3 nothing. Networks in
+ * place of clients are not among them. */
+int privacy_level(const struct stats *s)
+{
+    switch (stats_privacy(s)) {
+    case PRIVACY_NAMES:
+        return 2;
+    case PRIVACY_NOTHING:
+        return 3;
+    case PRIVACY_FULL:
+    case PRIVACY_CLIENTS:
+        break;
+    }
+    return 0;
+}
+
 static double memory_percent(const struct api_system *s)
 {
     return summary_percent(s->process_ram, s->ram_total);
@@ -116,7 +132,7 @@ void view_ftl(struct call *c)
     c->api->be->system(c->api->be->ctx, &sys);
     json_t *ftl =
         json_pack("{s:o, s:i, s:o, s:{s:I, s:I}, s:I, s:I, s:o, s:o, s:b, s:o}", "database",
-                  database_object(c, &g), "privacy_level", 0, "query_frequency",
+                  database_object(c, &g), "privacy_level", privacy_level(s), "query_frequency",
                   json_rounded(stats_rate_milli(s) / 1000.0), "clients", "total",
                   (json_int_t)stats_clients_known(s), "active", (json_int_t)stats_clients_active(s),
                   "pid", (json_int_t)sys.pid, "uptime", (json_int_t)sys.process_uptime_s, "%mem",
@@ -198,7 +214,8 @@ void view_login(struct call *c)
     reply_json(c, 200, json_pack("{s:i, s:b}", "https_port", 0, "dns", (int)g.ready));
 }
 
-/* --- messages: lists in trouble -------------------------------------------------------------- */
+/* --- messages: lists and the history in trouble
+ * -------------------------------------------------------------- */
 
 /* Text between elements of a page. */
 static void html_escape(struct strbuf *out, const char *text)
@@ -231,19 +248,40 @@ static bool has_message(const struct api_list *list)
     return list->enabled && (list->error[0] || list->needs_confirm);
 }
 
-static json_t *message_object(const struct api_list *list)
+static json_t *message_object(json_int_t id, int64_t unix_s, const char *type, const char *plain)
 {
-    char plain[API_LIST_URL_MAX + 512], html[4096];
-    struct strbuf p, h;
-    strbuf_init(&p, plain, sizeof plain);
+    char html[4096];
+    struct strbuf h;
     strbuf_init(&h, html, sizeof html);
+    html_escape(&h, plain);
+    return json_pack("{s:I, s:o, s:s, s:o, s:o}", "id", id, "timestamp",
+                     json_rounded((double)unix_s), "type", type, "plain", json_text(plain), "html",
+                     json_text(html));
+}
+
+static json_t *list_message(const struct api_list *list)
+{
+    char plain[API_LIST_URL_MAX + 512];
+    struct strbuf p;
+    strbuf_init(&p, plain, sizeof plain);
     strbuf_printf(&p, "List %s: %s", list->url,
                   list->error[0] ? list->error
                                  : "less than half of its former rules; waits for your word");
-    html_escape(&h, plain);
-    return json_pack("{s:I, s:o, s:s, s:o, s:o}", "id", (json_int_t)list->id, "timestamp",
-                     json_rounded((double)list->checked_unix), "type", "INACCESSIBLE_ADLIST",
-                     "plain", json_text(plain), "html", json_text(html));
+    return message_object((json_int_t)list->id, list->checked_unix, "INACCESSIBLE_ADLIST", plain);
+}
+
+/* Its id is no list's: those are not 0. */
+static void add_history_message(const struct call *c, json_t *array)
+{
+    const struct api_backend *be = c->api->be;
+    struct history_status s = {0};
+    char plain[sizeof s.problem + 32];
+    struct strbuf p;
+    if (be->history_status && be->history_status(be->ctx, &s) && s.problem[0]) {
+        strbuf_init(&p, plain, sizeof plain);
+        strbuf_printf(&p, "Query history: %s", s.problem);
+        json_array_append_new(array, message_object(0, s.problem_unix, "DISK", plain));
+    }
 }
 
 static json_t *messages_array(const struct call *c)
@@ -256,9 +294,10 @@ static json_t *messages_array(const struct call *c)
         memset(&list, 0, sizeof list);
         be->list_at(be->ctx, i, &list);
         if (has_message(&list)) {
-            json_array_append_new(array, message_object(&list));
+            json_array_append_new(array, list_message(&list));
         }
     }
+    add_history_message(c, array);
     return array;
 }
 

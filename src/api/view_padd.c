@@ -69,7 +69,7 @@ static json_t *config_object(const struct call *c, const struct api_system *s)
                      json_text(s->domain), "dns_port", (int)c->api->cfg->dns_port,
                      "dns_num_upstreams", snap ? (int)snap->upstream_count : 0, "dns_dnssec", 0,
                      "dns_revServer_active", (int)(snap && snap->route_count > 0), "privacy_level",
-                     0);
+                     privacy_level(c->api->stats));
 }
 
 void view_padd(struct call *c)

@@ -301,6 +301,48 @@ static enum err confirm_list(void *ctx, uint32_t id)
     return ERR_OK;
 }
 
+/* ---- The history. ---- */
+
+static bool get_history(void *ctx, struct history_status *out)
+{
+    struct daemon *d = daemon_of(ctx);
+    if (d->history) {
+        history_get_status(d->history, out);
+    }
+    return d->history != NULL;
+}
+
+static void *open_job(void *ctx, const struct history_ask *ask)
+{
+    struct daemon *d = daemon_of(ctx);
+    return d->history ? history_job_open(d->history, ask) : NULL;
+}
+
+static enum history_state poll_job(void *ctx, void *job, const struct history_result **out)
+{
+    (void)ctx;
+    return history_job_poll(job, out);
+}
+
+static void next_job(void *ctx, void *job)
+{
+    (void)ctx;
+    history_job_next(job);
+}
+
+static void close_job(void *ctx, void *job)
+{
+    (void)ctx;
+    history_job_close(job);
+}
+
+static enum err erase_history(void *ctx)
+{
+    struct daemon *d = daemon_of(ctx);
+    stats_forget(d->stats);
+    return d->history ? history_erase(d->history, d->stats) : ERR_OK;
+}
+
 /* ---- Changes. ---- */
 
 static size_t name_client(void *ctx, const struct ip_addr *client, char out[DNS_NAME_TEXT])
@@ -464,6 +506,12 @@ static void fill_backend(struct api_host *h)
                                       .list_update = update_list,
                                       .list_confirm = confirm_list,
                                       .flush_cache = flush_cache,
+                                      .history_status = get_history,
+                                      .history_open = open_job,
+                                      .history_poll = poll_job,
+                                      .history_next = next_job,
+                                      .history_close = close_job,
+                                      .history_erase = erase_history,
                                       .reload = reload};
 }
 

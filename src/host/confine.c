@@ -66,6 +66,8 @@ static const char *const allowed[] = {
     "getegid", "geteuid", "getgid", "getpid", "getppid", "getpriority", "getrandom", "getresgid",
     "getresuid", "getrlimit", "getrusage", "gettid", "getuid", "sysinfo", "times", "uname"};
 
+/* fchmod and fchown are refused and not here: SQLite makes the files beside its database like it,
+ * and goes on if it may not. */
 static const char *const deadly[] = {
     /* other programs and processes */
     "execve", "execveat", "vfork", "ptrace", "process_vm_readv", "process_vm_writev",
@@ -81,8 +83,8 @@ static const char *const deadly[] = {
     /* the file system as such */
     "mount", "umount2", "move_mount", "open_tree", "fsopen", "fsmount", "fsconfig", "fspick",
     "mount_setattr", "name_to_handle_at", "open_by_handle_at", "mknod", "mknodat", "symlink",
-    "symlinkat", "link", "linkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown",
-    "fchownat", "setxattr", "lsetxattr", "fsetxattr", "swapon", "swapoff", "quotactl", "acct",
+    "symlinkat", "link", "linkat", "chmod", "fchmodat", "chown", "lchown", "fchownat", "setxattr",
+    "lsetxattr", "fsetxattr", "swapon", "swapoff", "quotactl", "acct",
     /* the kernel */
     "bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register",
     "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot",
@@ -154,6 +156,8 @@ static int add_arguments(scmp_filter_ctx filter)
         {"prctl", ok, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, LOW32, PR_SET_VMA)},
         /* Limits are read; a new one is a pointer in the third argument. */
         {"prlimit64", ok, SCMP_CMP64(2, SCMP_CMP_EQ, 0, 0)},
+        /* A thread may step back behind all others. */
+        {"sched_setscheduler", ok, SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, LOW32, SCHED_IDLE)},
         /* abort() signals its own thread. */
         {"tgkill", ok, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)getpid())}};
     int rc = 0;

@@ -104,7 +104,7 @@ static void on_control(void *arg)
         api_host_changed(d->api, RULES_LISTS);
     }
     pthread_mutex_unlock(&d->lock);
-    if (lists_changed) {
+    if (lists_changed || (calls & CONTROL_ANSWER)) {
         api_host_wake(d->api);
     }
 }
@@ -404,6 +404,7 @@ static enum err start_all(struct daemon *d)
         e = daemon_first_snapshot(d);
     }
     e = e == ERR_OK ? make_workers(d) : e;
+    e = e == ERR_OK ? daemon_open_history(d) : e;
     if (e == ERR_OK) {
         daemon_watch_files(d);
         e = daemon_confine_calls(d);
@@ -445,7 +446,11 @@ static void stop_all(struct daemon *d)
         daemon_collect(d);
         daemon_save_stats(d);
     }
+    if (d->history) {
+        history_finish(d->history, d->stats);
+    }
     pthread_mutex_unlock(&d->lock);
+    history_close(d->history);
 }
 
 static void free_all(struct daemon *d)

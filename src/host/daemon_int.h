@@ -16,6 +16,7 @@
 #include "host/daemon.h"
 #include "host/doh.h"
 #include "host/filewatch.h"
+#include "host/history.h"
 #include "host/listen.h"
 #include "host/lists.h"
 #include "host/loop.h"
@@ -94,6 +95,7 @@ struct daemon {
     struct list_image *image; /* in force */
     struct cache *cache;
     struct stats *stats;
+    struct history *history; /* NULL: none is kept */
     struct api_host *api; /* NULL: --http off */
 };
 
@@ -121,6 +123,8 @@ MUST_CHECK enum err daemon_load_rules(struct daemon *d);
 MUST_CHECK enum err daemon_save_rules(struct daemon *d, const struct rules *rules);
 MUST_CHECK enum err daemon_make_stats(struct daemon *d);
 void daemon_save_stats(struct daemon *d);
+MUST_CHECK enum err daemon_open_history(struct daemon *d);
+void daemon_set_privacy(struct daemon *d); /* and the bounds of the history */
 uint32_t daemon_collect(struct daemon *d);
 
 /* daemon_confine.c: the sandbox. Files while there is one thread; calls when everything runs.

@@ -426,6 +426,7 @@ static enum err put_in_force(struct daemon *d, const struct rules *rules, bool r
         e = daemon_publish(d, rules, SNAPSHOT_ALL);
     }
     log_set_level_all((enum log_level)d->config->log_level);
+    daemon_set_privacy(d);
     daemon_watch_files(d);
     return e;
 }

@@ -165,8 +165,45 @@ enum err daemon_make_stats(struct daemon *d)
     }
     if (e == ERR_OK) {
         load_stats(d);
+        stats_set_privacy(d->stats, (enum stats_privacy)c->privacy);
     }
     return e == ERR_OK ? make_rings(d) : e;
+}
+
+/* ---- The history. ---- */
+
+static void on_history(void *arg)
+{
+    daemon_call(arg, CONTROL_ANSWER);
+}
+
+void daemon_set_privacy(struct daemon *d)
+{
+    const struct config *c = d->config;
+    stats_set_privacy(d->stats, (enum stats_privacy)c->privacy);
+    if (d->history) {
+        history_set_limits(d->history, (int64_t)(c->history_age_us / USEC_PER_SEC),
+                           c->history_max_octets, c->history_interval_us);
+    }
+}
+
+enum err daemon_open_history(struct daemon *d)
+{
+    const struct config *c = d->first;
+    struct history_config cfg = {.dir = store_dir(d->store),
+                                 .keep_s = (int64_t)(c->history_age_us / USEC_PER_SEC),
+                                 .octets_max = c->history_max_octets,
+                                 .interval = c->history_interval_us,
+                                 .wake = on_history,
+                                 .arg = d};
+    if (!c->history) {
+        return ERR_OK;
+    }
+    enum err e = history_open(&d->history, &cfg);
+    if (e == ERR_OK) {
+        stats_log_begin(d->stats, history_next_id(d->history));
+    }
+    return e;
 }
 
 uint32_t daemon_collect(struct daemon *d)
@@ -174,6 +211,9 @@ uint32_t daemon_collect(struct daemon *d)
     d->collected = sys_now();
     uint32_t events = stats_collect(d->stats, d->collected, sys_unix_us());
     d->unsaved += events;
+    if (d->history) {
+        history_take(d->history, d->stats, d->collected, false);
+    }
     return events;
 }
 

@@ -13,6 +13,11 @@ host_SRCS := \
     fetch_curl_answer.c \
     fetch_curl_url.c \
     filewatch.c \
+    history.c \
+    history_dict.c \
+    history_sqlite.c \
+    history_sqlite_read.c \
+    history_sqlite_write.c \
     http_conns.c \
     http_mhd.c \
     http_mhd_request.c \

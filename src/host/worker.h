@@ -26,7 +26,8 @@ enum control_call {
     CONTROL_TRAFFIC = 2,  /* queries came after a time without any */
     CONTROL_FILLING = 4,  /* a ring of events should be emptied soon */
     CONTROL_IMAGE = 8,    /* from the lists' thread: there is a new image */
-    CONTROL_LISTS = 16    /* … and something in the state of lists has changed */
+    CONTROL_LISTS = 16,   /* … and something in the state of lists has changed */
+    CONTROL_ANSWER = 32   /* from other threads: a page that waits can go on */
 };
 
 struct control_line {

@@ -19,6 +19,13 @@ bool clients_init(struct clients *c, struct arena *a, uint32_t entries, struct s
     return c->row && index_init(&c->index, a, entries);
 }
 
+void clients_clear(struct clients *c)
+{
+    c->count = 0;
+    c->newest = c->oldest = INDEX_NONE;
+    index_clear(&c->index);
+}
+
 static uint64_t hash_of(const struct clients *c, const struct ip_addr *addr)
 {
     return siphash13(c->key, addr->b, sizeof addr->b);

@@ -39,6 +39,8 @@ struct clients {
 size_t clients_memory(uint32_t entries);
 bool clients_init(struct clients *c, struct arena *a, uint32_t entries, struct siphash_key key);
 
+void clients_clear(struct clients *c);
+
 void clients_add(struct clients *c, const struct ip_addr *addr, int64_t time, bool blocked);
 
 /* `slots` slots have ended. */

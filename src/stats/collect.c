@@ -263,12 +263,45 @@ static void add_response(struct stats *s, int row, uint32_t latency_us)
     u->squares_us2[h] += us * us;
 }
 
+/* What may be kept of a record, in `veiled` if it is less than all; NULL: nothing. */
+static const struct ring_record *veil(const struct stats *s, const struct ring_record *rec,
+                                      struct ring_record *veiled)
+{
+    if (LIKELY(s->privacy == PRIVACY_FULL)) {
+        return rec;
+    }
+    struct ip_addr client;
+    memcpy(client.b, rec->client, sizeof client.b);
+    memcpy(veiled, rec, s->privacy == PRIVACY_CLIENTS ? rec->size : (uint16_t)sizeof *rec);
+    if (ip_is_v4(&client)) {
+        veiled->client[15] = 0;
+    } else {
+        memset(veiled->client + 6, 0, 10);
+    }
+    if (s->privacy != PRIVACY_CLIENTS) {
+        veiled->qname_len = veiled->cname_len = 0;
+        veiled->size = sizeof *veiled;
+    }
+    return s->privacy == PRIVACY_NOTHING ? NULL : veiled;
+}
+
 static void work_up(struct stats *s, const struct ring_record *rec, uint64_t hash)
 {
+    union {
+        struct ring_record record;
+        uint8_t octets[RING_RECORD_MAX];
+    } veiled;
     enum query_outcome outcome = query_outcome_of((enum query_status)rec->status);
     int upstream = upstream_of(s, rec->upstream);
     hist_add(&s->latency[outcome], rec->latency_us);
     hist_add(&s->recent[s->hour % 2][outcome], rec->latency_us);
+    if (outcome == OUTCOME_FORWARDED && upstream >= 0) {
+        add_response(s, upstream, rec->latency_us);
+    }
+    rec = veil(s, rec, &veiled.record);
+    if (!rec) {
+        return;
+    }
     if (outcome == OUTCOME_IGNORED) {
         if (!admit_ignored(s, rec->time)) {
             return;
@@ -282,9 +315,6 @@ static void work_up(struct stats *s, const struct ring_record *rec, uint64_t has
             uniq_add(&s->names, hash);
             topk_add(blocked ? &s->blocked : &s->permitted, hash, (const uint8_t *)(rec + 1),
                      rec->qname_len);
-        }
-        if (outcome == OUTCOME_FORWARDED && upstream >= 0) {
-            add_response(s, upstream, rec->latency_us);
         }
     }
     struct ring_record *logged = qlog_append(&s->log, rec);
@@ -476,5 +506,36 @@ void stats_set_upstreams(struct stats *s, const struct stats_upstream *upstreams
         if (row >= 0) {
             s->upstream[row].current = true;
         }
+    }
+}
+
+/* --- privacy --------------------------------------------------------------------------------- */
+
+void stats_forget(struct stats *s)
+{
+    topk_clear(&s->permitted);
+    topk_clear(&s->blocked);
+    clients_clear(&s->clients);
+    qlog_clear(&s->log, s->log.next);
+}
+
+void stats_set_privacy(struct stats *s, enum stats_privacy level)
+{
+    if (level > s->privacy) {
+        stats_forget(s);
+    }
+    s->privacy = level;
+}
+
+enum stats_privacy stats_privacy(const struct stats *s)
+{
+    return s->privacy;
+}
+
+void stats_log_begin(struct stats *s, uint64_t id)
+{
+    REQUIRE(s->log.first == s->log.next);
+    if (id > s->log.next) {
+        qlog_clear(&s->log, id);
     }
 }

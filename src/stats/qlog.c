@@ -21,6 +21,14 @@ bool qlog_init(struct qlog *q, struct arena *a, uint32_t entries)
     return q->data && q->start;
 }
 
+void qlog_clear(struct qlog *q, uint64_t next)
+{
+    REQUIRE(next >= q->next);
+    q->first = q->next = next;
+    q->first_slot = q->next_slot;
+    q->tail = q->head;
+}
+
 static struct ring_record *record_at(const struct qlog *q, uint64_t pos)
 {
     return (struct ring_record *)(void *)(q->data + pos % q->cap);

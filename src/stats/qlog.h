@@ -32,6 +32,9 @@ struct qlog {
 size_t qlog_memory(uint32_t entries);
 bool qlog_init(struct qlog *q, struct arena *a, uint32_t entries);
 
+/* Forget all records; the next one gets the number `next`, which must not be below q->next. */
+void qlog_clear(struct qlog *q, uint64_t next);
+
 /* Append a copy of a record with its names (rec->size octets); returns the copy. */
 struct ring_record *qlog_append(struct qlog *q, const struct ring_record *rec);
 

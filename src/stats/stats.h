@@ -77,6 +77,28 @@ MUST_CHECK enum err stats_attach(struct stats *s,
 uint32_t stats_collect(struct stats *s, usec_t now, int64_t now_unix_us);
 
 /*
+ * What is kept of queries beside sums: applied before anything is kept at all. Each level has what
+ * the one before it has, too.
+ */
+enum stats_privacy {
+    PRIVACY_FULL,
+    PRIVACY_CLIENTS, /* of a client the network: /24 of IPv4, /48 of IPv6 */
+    PRIVACY_NAMES,   /* no names */
+    PRIVACY_NOTHING  /* no log, no clients: sums alone */
+};
+
+/* From now on. A higher level than before forgets what was kept: log, top lists, clients. */
+void stats_set_privacy(struct stats *s, enum stats_privacy level);
+enum stats_privacy stats_privacy(const struct stats *s);
+
+/* Forget names, clients and the log; sums stay. */
+void stats_forget(struct stats *s);
+
+/* Before anything was logged: the id of the first entry, for a log that goes on from a former one.
+ */
+void stats_log_begin(struct stats *s, uint64_t id);
+
+/*
  * What the indexes in events mean from now on. Call stats_collect first, then this, then give
  * workers the new snapshot; events of the old one that are still under way are counted under the
  * new meaning. ids[i]: rules_list_id of list i of the image; 0: unknown.

@@ -58,7 +58,8 @@ struct stats {
     usec_t now;
     int64_t offset_us; /* unix time less monotonic time */
     int64_t since_unix;
-    usec_t start;                  /* stats_init */
+    usec_t start; /* stats_init */
+    enum stats_privacy privacy;
 
     uint64_t ever_status[QUERY_STATUS_COUNT];
     uint64_t ever_reply[REPLY_COUNT];

@@ -1,7 +1,9 @@
-"""A client for the HTTP API: logs in once, sends its session with each request."""
+"""A client for the HTTP API: logs in once, sends its session with each request. Each JSON answer is held against the OpenAPI document."""
 
 import http.client
 import json
+
+from . import openapi
 
 
 class HttpReply:
@@ -33,7 +35,9 @@ class Api:
         try:
             connection.request(method, path, body, headers)
             r = connection.getresponse()
-            return HttpReply(r.status, r.getheaders(), r.read())
+            reply = HttpReply(r.status, r.getheaders(), r.read())
+            openapi.check_answer(method, path, reply.status, reply.header("Content-Type"), reply.body)
+            return reply
         finally:
             connection.close()
 
