@@ -6,7 +6,9 @@ import {
   access,
   brushed,
   checkSession,
+  clients,
   features,
+  groups,
   lists,
   live,
   loadAll,
@@ -75,6 +77,8 @@ function changed(what: string): void {
   } else if (what === "domains") {
     void rules.load();
     void localRecords.load();
+    void groups.load();
+    void clients.load();
   } else if (what === "settings") {
     if (settings.data.value !== null) void settings.load();
     void loadSlow();

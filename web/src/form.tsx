@@ -2,7 +2,7 @@
 import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { ApiError } from "./api.ts";
-import { toast } from "./parts.tsx";
+import { Name, toast } from "./parts.tsx";
 import { heard } from "./state.ts";
 
 /** The reason of a refusal with what the server found, when it says so. */
@@ -121,5 +121,27 @@ export function Switch({
       <input type="checkbox" role="switch" checked={on} disabled={disabled} onChange={(e) => set(e.currentTarget.checked)} />
       <span class={shown ? "" : "hidden"}>{label}</span>
     </label>
+  );
+}
+
+interface ChecksProps<T extends string | number> {
+  legend: string;
+  from: readonly (readonly [T, string])[];
+  on: readonly T[];
+  set: (v: T, on: boolean) => void;
+}
+
+/** Any number of some. */
+export function Checks<T extends string | number>({ legend, from, on, set }: ChecksProps<T>) {
+  return (
+    <fieldset class="checks">
+      <legend>{legend}</legend>
+      {from.map(([v, words]) => (
+        <label key={v}>
+          <input type="checkbox" checked={on.includes(v)} onChange={(e) => set(v, e.currentTarget.checked)} />
+          <Name text={words} />
+        </label>
+      ))}
+    </fieldset>
   );
 }

@@ -4,6 +4,7 @@ import { ApiError, call, headers } from "./api.ts";
 import { ago, count, percent } from "./format.ts";
 import { act, Choice, Field, Switch } from "./form.tsx";
 import { Loaded, Name, Panel, Rows, toast } from "./parts.tsx";
+import { changeList, everybody, listPath } from "./policy.ts";
 import { PreviewDialog, tryList } from "./preview.tsx";
 import { features, lists, now, status, summary } from "./state.ts";
 import { windowNote } from "./totals.tsx";
@@ -28,8 +29,6 @@ function hostOf(address: string): string {
   }
 }
 
-const pathOf = (l: Pick<List, "address" | "type">): string => `lists/${encodeURIComponent(l.address)}?type=${l.type}`;
-
 function reload(): void {
   void lists.load();
   void status.load();
@@ -39,32 +38,31 @@ function reload(): void {
 const change = (what: () => Promise<unknown>, done: string, undo?: () => void): Promise<boolean> =>
   act(what, { done, undo, after: reload });
 
-async function addList(address: string, type: List["type"], comment: string | null = null): Promise<boolean> {
+type NewList = Pick<List, "address" | "type"> & Partial<Pick<List, "comment" | "groups">>;
+
+function addList(l: NewList): Promise<boolean> {
   const ask = async () => {
-    const r = await call<{ processed?: Processed | null }>("POST", `lists?type=${type}`, {
-      address,
-      comment,
-      groups: [0],
+    const r = await call<{ processed?: Processed | null }>("POST", `lists?type=${l.type}`, {
+      address: l.address,
+      comment: l.comment ?? null,
+      groups: l.groups ?? [everybody],
       enabled: true,
     });
     const bad = r.processed?.errors[0];
     if (bad !== undefined) throw new ApiError("refused", bad.error);
   };
-  return change(ask, `List added: ${address}`, () => void removeList({ address, type }));
+  return change(ask, `List added: ${l.address}`, () => void removeList(l));
 }
 
-const removeList = (l: Pick<List, "address" | "type"> & { comment?: string | null }): Promise<boolean> =>
+const removeList = (l: NewList): Promise<boolean> =>
   change(
-    () => call("DELETE", pathOf(l)),
+    () => call("DELETE", listPath(l)),
     `List removed: ${l.address}`,
-    () => void addList(l.address, l.type, l.comment),
+    () => void addList(l),
   );
 
 const switchList = (l: List, enabled: boolean): Promise<boolean> =>
-  change(
-    () => call("PUT", pathOf(l), { comment: l.comment, groups: [0], enabled }),
-    enabled ? "List switched on." : "List switched off.",
-  );
+  change(() => changeList(l, { enabled }), enabled ? "List switched on." : "List switched off.");
 
 const kinds: [List["type"], string][] = [
   ["block", "blocks"],
@@ -77,7 +75,7 @@ function Add() {
   const busy = useSignal(false);
   const add = async () => {
     busy.value = true;
-    if (await addList(text.value.trim(), type.value)) text.value = "";
+    if (await addList({ address: text.value.trim(), type: type.value })) text.value = "";
     busy.value = false;
   };
   const tries = features.value.has("preview") && type.value === "block";
@@ -98,14 +96,14 @@ function Add() {
         placeholder="https://… of a list, any usual format"
       />
       <Choice label="What the list does" value={type.value} from={kinds} set={(v) => void (type.value = v)} />
-      <button type="submit" disabled={busy.value}>
-        Add list
-      </button>
       {tries && (
         <button type="submit" name="preview">
           Try it first
         </button>
       )}
+      <button type="submit" disabled={busy.value}>
+        Add list
+      </button>
     </form>
   );
 }

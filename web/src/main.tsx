@@ -3,6 +3,7 @@ import { render } from "preact";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { logout } from "./api.ts";
+import { DeviceDialog } from "./devices.tsx";
 import { begin } from "./follow.ts";
 import { helpOpen, keyWords, startKeys } from "./keys.ts";
 import { Lists } from "./lists.tsx";
@@ -88,6 +89,7 @@ function Page() {
         </button>
       </footer>
       <Why />
+      <DeviceDialog />
       <Help />
     </>
   );

@@ -4,10 +4,12 @@ import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { Access } from "./access.tsx";
 import { Backup } from "./backup.tsx";
+import { Devices } from "./devices.tsx";
+import { Groups } from "./groups.tsx";
 import { Local } from "./local.tsx";
 import { Own } from "./own.tsx";
 import { SettingsTab } from "./settings.tsx";
-import { features, localRecords, rules, settings } from "./state.ts";
+import { clients, features, groups, localRecords, rules, settings } from "./state.ts";
 
 interface Tab {
   id: string;
@@ -18,6 +20,8 @@ interface Tab {
 
 const all: Tab[] = [
   { id: "rules", title: "Your rules", there: () => !rules.absent.value, Body: Own },
+  { id: "devices", title: "Devices", there: () => !clients.absent.value, Body: Devices },
+  { id: "groups", title: "Groups", there: () => !groups.absent.value, Body: Groups },
   { id: "local", title: "Local names", there: () => !localRecords.absent.value, Body: Local },
   { id: "settings", title: "Settings", there: () => features.value.has("owner") && !settings.absent.value, Body: SettingsTab },
   { id: "access", title: "Passwords", there: () => features.value.has("owner"), Body: Access },

@@ -5,6 +5,7 @@ import { dateOf, duration } from "./format.ts";
 import { Modal } from "./modal.tsx";
 import { nameBelow, patternBelow, tidyName } from "./names.ts";
 import { Loaded, Name, Rows, toast } from "./parts.tsx";
+import { deviceName, fromWhom, groupWords, whomOf, whoms, type Whom } from "./policy.ts";
 import { addRule, changeRule, removeRule, ruleWords, verb } from "./rules.ts";
 import { features, now, rules } from "./state.ts";
 import type { Rule, RuleType } from "./types.ts";
@@ -33,6 +34,7 @@ function Add() {
   const comment = useSignal("");
   const scope = useSignal<Scope>("name");
   const term = useSignal("");
+  const whom = useSignal<Whom>("");
   const busy = useSignal(false);
 
   const add = async (type: RuleType) => {
@@ -45,11 +47,19 @@ function Add() {
     busy.value = true;
     const kind = scope.value === "name" ? "exact" : "regex";
     const domain = scope.value === "below" ? patternBelow(name) : name;
-    const rule = { type, kind, domain, comment: comment.value.trim() || null, timer: secondsOf(term.value) } as const;
+    const rule = {
+      type,
+      kind,
+      domain,
+      comment: comment.value.trim() || null,
+      timer: secondsOf(term.value),
+      ...fromWhom(whom.value),
+    } as const;
     if (await addRule(rule)) text.value = comment.value = "";
     busy.value = false;
   };
 
+  const choices = whoms(features.value.has("client_rules"));
   const checkOnly = () => {
     const name = tidyName(text.value);
     if (name !== "") openWhy({ domain: name });
@@ -62,6 +72,7 @@ function Add() {
       {features.value.has("timed_rules") && (
         <Choice label="How long it holds" value={term.value} from={terms} set={(v) => void (term.value = v)} />
       )}
+      {choices.length > 1 && <Choice label="For whom" value={whom.value} from={choices} set={(v) => void (whom.value = v)} />}
       <Field id="rule-comment" label="Comment" of={comment} maxLength={200} placeholder="Comment, if you like" />
       <div class="buttons">
         <button type="button" disabled={busy.value} onClick={() => void add("allow")}>
@@ -83,12 +94,15 @@ const edited = signal<Rule | null>(null);
 function EditForm({ r }: { r: Rule }) {
   const comment = useSignal(r.comment ?? "");
   const term = useSignal(r.expires ? "keep" : "");
+  const whom = useSignal(whomOf(r));
   const left = r.expires ? r.expires - now.value : 0;
   const choices: [string, string][] = r.expires ? [["keep", `for another ${duration(left)}`], ...terms] : terms;
+  const groupsThere = whoms(false);
   const save = async (e: Event) => {
     e.preventDefault();
+    const of = r.client ? {} : { groups: fromWhom(whom.value).groups };
     const timer = term.value === "keep" ? {} : { timer: secondsOf(term.value) };
-    if (await changeRule(r, { comment: comment.value.trim() || null, ...timer })) edited.value = null;
+    if (await changeRule(r, { comment: comment.value.trim() || null, ...timer, ...of })) edited.value = null;
   };
   return (
     <form class="stack" onSubmit={(e) => void save(e)}>
@@ -98,6 +112,9 @@ function EditForm({ r }: { r: Rule }) {
       <Field id="edit-comment" label="Comment" shown of={comment} maxLength={200} />
       {features.value.has("timed_rules") && (
         <Choice label="Holds" shown value={term.value} from={choices} set={(v) => void (term.value = v)} />
+      )}
+      {!r.client && groupsThere.length > 1 && (
+        <Choice label="For" shown value={whom.value} from={groupsThere} set={(v) => void (whom.value = v)} />
       )}
       <div class="buttons">
         <button type="submit" class="primary">
@@ -155,9 +172,9 @@ function RuleRow({ r }: { r: Rule }) {
       </td>
       <td role="cell" class="muted">
         {coverWords(r)}
-        {r.client && (
+        {whomOf(r) !== "" && (
           <small class="block">
-            for <Name text={r.client} />
+            for <Name text={r.client ? deviceName(r.client) : groupWords(r.groups)} />
           </small>
         )}
         {left !== null && <small class="block">{left > 0 ? `${duration(left)} left` : "ends now"}</small>}

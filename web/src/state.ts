@@ -4,6 +4,8 @@ import { ApiError, call, get, session as askSession } from "./api.ts";
 import { parseAlias, parseHost, parseRecord } from "./names.ts";
 import type {
   Blocking,
+  Client,
+  Group,
   Key,
   List,
   LocalRecord,
@@ -13,6 +15,7 @@ import type {
   Slot,
   Span,
   Status,
+  Suggestion,
   Summary,
   TopClient,
   TopDomain,
@@ -133,6 +136,9 @@ export const localRecords = resource(async (): Promise<LocalRecord[]> => {
 export const keys = resource(async () => (await get<{ keys: Key[] }>("sinkhole/keys")).keys);
 export const seats = resource(async () => (await get<{ sessions: Seat[] }>("auth/sessions")).sessions);
 
+export const groups = resource(async () => (await get<{ groups: Group[] }>("groups")).groups);
+export const clients = resource(async () => (await get<{ clients: Client[] }>("clients")).clients);
+export const suggestions = resource(async () => (await get<{ clients: Suggestion[] }>("clients/_suggestions")).clients);
 export const totp = resource(async () => (await get<{ totp: { supported: boolean; enabled: boolean } }>("sinkhole/totp")).totp);
 export const settings = resource(() => get<Settings>("sinkhole/settings"));
 
@@ -223,7 +229,16 @@ export async function loadTops(): Promise<void> {
 /** Everything, as at the start. What there is of history and ranges is said by the status, so those wait for it. */
 export async function loadAll(): Promise<void> {
   const after = status.load().then(() => Promise.all([history.load(), loadTops()]));
-  await Promise.all([after, summary.load(), loadBlocking(), lists.load(), rules.load(), localRecords.load()]);
+  await Promise.all([
+    after,
+    summary.load(),
+    loadBlocking(),
+    lists.load(),
+    rules.load(),
+    localRecords.load(),
+    groups.load(),
+    clients.load(),
+  ]);
 }
 
 export async function checkSession(): Promise<void> {

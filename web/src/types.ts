@@ -106,6 +106,7 @@ export interface List {
   type: "block" | "allow";
   enabled: boolean;
   comment: string | null;
+  groups?: number[];
   number: number;
   invalid_domains: number;
   date_updated: number;
@@ -242,4 +243,27 @@ export interface Preview {
     clients_hit: number;
     domains: { domain: string; count: number; clients: ClientCount[] }[];
   } | null;
+}
+
+export interface Group {
+  id: number; // 0: everybody
+  name: string;
+  comment: string | null;
+  enabled: boolean;
+}
+
+/** A device that somebody described. */
+export interface Client {
+  id: number;
+  client: string; // address, network …
+  name: string | null; // what the network calls it
+  comment: string | null;
+  groups: number[];
+}
+
+/** A device that asked and is not described. */
+export interface Suggestion {
+  addresses: string;
+  names: string | null;
+  lastQuery: number;
 }

@@ -5,6 +5,8 @@
 //   DNS            127.0.0.1:5300, where it answers
 //   BLOCKED_NAME   a name that one of its lists blocks
 //   ALLOWED_NAME   a name that its upstream knows
+//   MORE_NAME      a name that is on one list alone
+//   MORE_LIST      part of that list's address
 //   SCREENSHOTS    folder for pictures, default build/screenshots
 //   CHROMIUM       browser, default the one in the PATH
 //   ONLY           run tests whose name has this in it
@@ -44,6 +46,8 @@ function daemon() {
     password: process.env.PASSWORD ?? "",
     blockedName: process.env.BLOCKED_NAME ?? "ads.example",
     allowedName: process.env.ALLOWED_NAME ?? "www.example",
+    moreName: process.env.MORE_NAME ?? "metrics.example",
+    moreList: process.env.MORE_LIST ?? "more.txt",
     mock: null,
     ask: (name, type, from) => askDns(host, port, name, type, from), // from: the address that asks
     close: async () => {},

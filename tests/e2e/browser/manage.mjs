@@ -74,6 +74,64 @@ test("a timed rule that was removed comes back with the time that it had", async
   await api(page, `domains/deny/exact/${name}`, "DELETE");
 });
 
+test("a group with a list of its own treats its devices alone", async ({ page }) => {
+  const [child, other] = ["127.0.1.21", "127.0.1.22"];
+  for (const from of [child, other]) await env.ask(env.allowedName, "A", from);
+  await tab(page, "devices");
+  const seen = row(page, "devices", child);
+  await seen.waitFor();
+  await seen.getByRole("button", { name: "Describe" }).click();
+  await page.getByRole("dialog").getByLabel("Name").fill("Ben's <tablet>");
+  await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+  await gone(page.locator("dialog[open]"), "closed");
+  await until(async () => /known[^]*Ben's <tablet>[^]*everybody/.test(await seen.innerText()), "is known");
+
+  await tab(page, "groups");
+  await page.fill("#group-name", "children");
+  await page.getByRole("button", { name: "Add group" }).click();
+  const group = row(page, "groups", "children");
+  await group.getByRole("button", { name: "Edit" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("checkbox", { name: child }).check();
+  await until(async () => (await api(page, "clients")).json.clients[0]?.groups.length === 2, "in both");
+  const name = env.moreName; // on a list that the group shall have alone
+  assert.equal((await env.ask(name, "A", other)).blocked, true);
+  await dialog.getByRole("checkbox", { name: env.moreList }).check();
+  await page.keyboard.press("Escape");
+  await row(page, "groups", "Everybody").getByRole("button", { name: "Edit" }).click();
+  await dialog.getByRole("checkbox", { name: env.moreList }).uncheck();
+  await until(async () => !(await env.ask(name, "A", other)).blocked, "not for others");
+  assert.equal((await env.ask(name, "A", child)).blocked, true, "for the child still");
+  await page.keyboard.press("Escape");
+  await until(async () => /1 device, 1 list/.test(await group.innerText()), "says what is in it");
+  await page.locator("#manage").screenshot({ path: picture("groups") });
+
+  await tab(page, "rules");
+  const own = `games${Date.now()}.example`;
+  await page.fill("#rule-name", own);
+  await page.getByLabel("For whom").selectOption({ label: "for children" });
+  await page.locator("#rules").getByRole("button", { name: "Block", exact: true }).click();
+  const rule = row(page, "rules", own);
+  await until(async () => (await rule.innerText()).includes("for children"), "says for whom");
+  assert.equal((await env.ask(own, "A", child)).blocked, true);
+  assert.equal((await env.ask(own, "A", other)).blocked, false);
+  await rule.getByRole("button", { name: "Remove" }).click();
+  await gone(rule, "removed");
+
+  await tab(page, "groups");
+  await group.getByRole("switch").click();
+  await until(async () => !(await env.ask(name, "A", child)).blocked, "a group that is off treats nobody");
+  await group.getByRole("button", { name: "Remove" }).click();
+  await gone(group, "removed");
+  const list = (await api(page, "lists")).json.lists.find((l) => l.address.includes(env.moreList));
+  const path = `lists/${encodeURIComponent(list.address)}?type=block`;
+  assert.equal((await api(page, path, "PUT", { enabled: true, comment: null, groups: [0] })).status, 200);
+  await until(async () => (await env.ask(name, "A", other)).blocked, "as before");
+  await tab(page, "devices");
+  await row(page, "devices", child).getByRole("button", { name: "Forget" }).click();
+  await until(async () => (await row(page, "devices", child).innerText()).includes("seen"), "forgotten");
+});
+
 test("a setting takes effect, is refused in words, and is taken back", async ({ page }) => {
   await tab(page, "settings");
   const option = (name) => page.locator(`#option-${name}`);

@@ -13,19 +13,19 @@ sys.path.insert(0, str(HERE.parent))
 
 from lib import ListServer, Sinkhole, Upstream  # noqa: E402
 
-BLOCKED, ALLOWED = "ads.example", "www.example"
+BLOCKED, ALLOWED, MORE = "ads.example", "www.example", "metrics.example"
 
 
 def main():
     spec = next((a for a in sys.argv[1:] if a != "--keep"), "page.mjs")
     text = f"# Title: Test list\n0.0.0.0 {BLOCKED}\n0.0.0.0 tracker.example\n"
     with ListServer() as lists, Upstream() as upstream:
-        urls = [lists.put("/ads.hosts", text), lists.put("/more.txt", f"||{BLOCKED}^\n||metrics.example^\n")]
+        urls = [lists.put("/ads.hosts", text), lists.put("/more.txt", f"||{BLOCKED}^\n||{MORE}^\n")]
         upstream.answer(ALLOWED, "A", "198.51.100.9")
         with Sinkhole(lists=urls, upstream=upstream) as s:
             s.wait_blocked(BLOCKED)
             environment = {**os.environ, "BASE_URL": s.url, "PASSWORD": s.password, "DNS": f"127.0.0.1:{s.port}", "BLOCKED_NAME": BLOCKED,
-                           "ALLOWED_NAME": ALLOWED}
+                           "ALLOWED_NAME": ALLOWED, "MORE_NAME": MORE, "MORE_LIST": "more.txt"}
             status = subprocess.run(["node", str(HERE / spec)], env=environment).returncode
             if "--keep" in sys.argv:
                 print(f"# {s.url} password {s.password}; Enter ends", flush=True)
