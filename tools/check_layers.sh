@@ -34,7 +34,7 @@ BEGIN {
     doors["ldns/"] = "src/host/rrtext_ldns"
     doors["pcre2.h"] = "src/host/regex_pcre2"
     doors["idn2.h"] = "src/host/idna"
-    doors["brotli/"] = "src/host/decode"
+    doors["brotli/"] = "src/host/decode_brotli"
     doors["openssl/"] = "src/host/"
     doors["zlib.h"] = "src/host/"
     doors["lwip/"] = "unikernel/"

@@ -12,6 +12,7 @@ sources=(
     "lwip     lwip     lwip_2.1.3+dfsg1.orig.tar.xz  0a8276d09fc4e97bbba2f953d74af2388fc2195ea156be9d7589e297a68fde24"
     "mbedtls  mbedtls  mbedtls_2.28.3.orig.tar.gz    3b4953aa55a681e084d31892d9904cc5328d6b4958ea57b90ae4b4f94ae69a8d"
     "jansson  jansson  jansson_2.14.orig.tar.gz      c739578bf6b764aa0752db9a2fdadcfe921c78f1228c7ec0bb47fa804c55d17b"
+    "zlib     zlib     zlib_1.2.13.dfsg.orig.tar.bz2 71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1"
     "http-parser http-parser http-parser_2.9.4.orig.tar.gz 467b9e30fd0979ee301065e70f637d525c28193449e1b13fbcb1b1fab3ad224f"
 )
 

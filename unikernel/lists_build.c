@@ -88,18 +88,30 @@ static void take_rule(void *ctx, const struct bl_rule *rule)
     bl_compile_rule(b->compile, rule);
 }
 
+static bool parse_piece(void *ctx, struct span text)
+{
+    struct build *b = ctx;
+    enum err e = bl_parse_feed(&b->parser, text.ptr, text.len);
+    breathe(b);
+    return e == ERR_OK;
+}
+
+/* Texts lie as they came, which is in gzip if the server could do that; they are unpacked for each
+ * pass. */
 static void feed_text(struct build *b, const struct list_entry *from, const uint8_t *text,
                       size_t len)
 {
     struct bl_parse_config cfg = {
         .format = from->format, .as_allow = from->shown.allow, .ctx = b, .rule = take_rule};
+    struct decoder *d = NULL;
     bl_parse_init(&b->parser, &cfg);
-    enum err e = ERR_OK;
+    enum err e = decode_open(DECODE_SNIFF, UINT64_MAX, parse_piece, b, &d);
     for (size_t at = 0; at < len && e == ERR_OK; at += PIECE) {
-        e = bl_parse_feed(&b->parser, text + at, len - at < PIECE ? len - at : PIECE);
-        breathe(b);
+        e = decode_feed(d, span_of(text + at, len - at < PIECE ? len - at : PIECE));
     }
+    e = e == ERR_OK ? decode_finish(d) : e;
     e = e == ERR_OK ? bl_parse_end(&b->parser) : e;
+    decode_close(d);
     if (e != ERR_OK) { /* it was judged before */
         log_error(LISTS, "%s: %s", from->shown.url, err_text(e));
     }

@@ -1,10 +1,13 @@
-/* What the two files of the lists share. */
+/* What the files of the lists share. */
 #ifndef UNIKERNEL_LISTS_INT_H
 #define UNIKERNEL_LISTS_INT_H
 
 #include "blocklist/judge.h"
+#include "host/decode.h"
 #include "lists.h"
 #include "net/fetch.h"
+
+#define LIST_BUILTIN "builtin"
 
 enum list_stage {
     LIST_REST, /* nothing to do until the next refresh */
@@ -27,10 +30,11 @@ struct list_entry {
     uint32_t failures;
     char etag[FETCH_TAG_MAX], modified[FETCH_TAG_MAX]; /* of the copy in force */
     char new_etag[FETCH_TAG_MAX], new_modified[FETCH_TAG_MAX];
-    uint8_t *text; /* of the new copy; NULL: none */
+    uint8_t *text; /* of the new copy as it came, maybe in gzip; NULL: none */
     size_t len, cap;
     struct bl_judge *judge; /* while it is fetched */
-    const char *refusal;    /* static text: why receiving was stopped; NULL */
+    struct decoder *decoder;
+    const char *refusal; /* static text: why receiving was stopped; NULL */
 };
 
 extern struct lists_state {
@@ -40,10 +44,25 @@ extern struct lists_state {
     void (*pump)(void);
     void (*built)(struct span image);
     struct lists_gauges gauges;
+
+    bool handed_over; /* the first image came with the kernel or from the card */
+    usec_t interval_us;
+    uint64_t octets_max;
+    bool changed;       /* the set of lists is not the one that the image was made of */
+    usec_t round_began; /* when the first download of this refresh began; 0: none is under way */
+    uint32_t fetching;
 } lists;
+
+/* lists_table.c */
+void list_copy_text(char *to, size_t cap, struct span from);
+void list_default_name(struct api_list *l);
+struct list_entry *list_current(uint32_t id); /* NULL: there is none */
 
 void list_entry_release(struct list_entry *e);
 void list_entry_drop_text(struct list_entry *e);
+
+/* lists_fetch.c: download it; what comes of that is written into the entry. */
+void list_fetch(struct list_entry *e);
 
 /*
  * Compile these lists: fresh texts, the starter's, and for all others what the image in force has

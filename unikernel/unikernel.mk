@@ -26,7 +26,7 @@ UK_MACHINE := -specs=picolibc.specs -ffreestanding -fno-pic -fno-pie -mno-outlin
               -ffunction-sections -fdata-sections -fno-stack-protector -fno-omit-frame-pointer --param=min-pagesize=0
 UK_DEFS    := -DSINKHOLE_VERSION='"$(VERSION)"' -DBUILD_UNIX=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || date +%s)) \
               -DMBEDTLS_CONFIG_FILE='"net/mbedtls_config.h"'
-UK_INC     := -Iunikernel -Iunikernel/board/$(BOARD) -Isrc -Iunikernel/net -isystem $(UK_THIRD)/lwip/src/include -isystem $(UK_THIRD)/mbedtls/include -isystem $(UK_THIRD)/http-parser -isystem $(UK_THIRD)/jansson/src -Iunikernel/lib/jansson -I$(UK)/gen
+UK_INC     := -Iunikernel -Iunikernel/board/$(BOARD) -Isrc -Iunikernel/net -isystem $(UK_THIRD)/lwip/src/include -isystem $(UK_THIRD)/mbedtls/include -isystem $(UK_THIRD)/http-parser -isystem $(UK_THIRD)/zlib -isystem $(UK_THIRD)/jansson/src -Iunikernel/lib/jansson -I$(UK)/gen
 UK_CFLAGS  := -std=gnu17 -O2 -g $(filter-out -Wpedantic,$(WARN)) $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
 UK_THIRD_CFLAGS := -Dstats_init=lwip_stats_init -std=gnu17 -O2 -g -w -fno-strict-aliasing $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
 UK_LDFLAGS = -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-Map=$@.map
@@ -35,8 +35,8 @@ UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            board/$(BOARD)/board.c \
            drivers/uart_pl011.c \
            lib/boot_args.c lib/fat.c lib/fdt.c lib/heap.c lib/lamp.c lib/slots.c lib/libc.c lib/wallclock.c \
-           net/dhcp.c net/fetch.c net/httpd.c net/net.c net/service.c net/service_line.c net/service_tcp.c net/service_upstream.c net/stream.c net/tls.c net/url.c \
-           api_backend.c control.c engine.c lists.c lists_build.c metrics.c passwords.c settings.c starter.c storage.c main.c
+           net/dhcp.c net/fetch.c net/httpd.c net/net.c net/no_brotli.c net/service.c net/service_line.c net/service_tcp.c net/service_upstream.c net/stream.c net/tls.c net/url.c \
+           api_backend.c control.c engine.c lists.c lists_build.c lists_fetch.c lists_table.c metrics.c passwords.c settings.c starter.c storage.c main.c
 UK_SRCS_virt := drivers/gicv2.c drivers/virtio_blk.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
 UK_SRCS_raspi := board/raspi/raspi.c board/raspi/service.c drivers/bcm_gpio.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/sdhci.c drivers/usb.c drivers/usb_ecm.c \
                  drivers/usb_lan.c drivers/usb_lan95xx.c drivers/usb_lan78xx.c
@@ -52,11 +52,16 @@ UK_LWIP := core/init core/def core/dns core/inet_chksum core/ip core/mem core/me
 
 UK_JANSSON := dump error hashtable hashtable_seed load memory pack_unpack strbuffer strconv utf value version
 
+UK_ZLIB := adler32 crc32 inffast inflate inftrees zutil
+
+# Of the daemon's platform: what needs no operating system.
+UK_HOST := decode
+
 UK_CORE := api config resolver blocklist stats dns base
 
 UK_OBJS := $(UK)/uk/arch/aarch64/start.o $(UK_SRCS:%.c=$(UK)/uk/%.o) \
            $(foreach m,$(UK_CORE),$(addprefix $(UK)/core/$(m)/,$($(m)_SRCS:.c=.o))) \
-           $(UK_LWIP:%=$(UK)/lwip/%.o) $(UK_JANSSON:%=$(UK)/jansson/%.o) $(UK)/gen/web_assets.o $(UK)/http-parser/http_parser.o $(UK)/roots.o \
+           $(UK_LWIP:%=$(UK)/lwip/%.o) $(UK_JANSSON:%=$(UK)/jansson/%.o) $(UK_ZLIB:%=$(UK)/zlib/%.o) $(UK_HOST:%=$(UK)/core/host/%.o) $(UK)/gen/web_assets.o $(UK)/http-parser/http_parser.o $(UK)/roots.o \
            $(patsubst $(UK_THIRD)/mbedtls/library/%.c,$(UK)/mbedtls/%.o,$(wildcard $(UK_THIRD)/mbedtls/library/*.c))
 
 .PHONY: unikernel unikernel-sources
@@ -95,6 +100,10 @@ $(UK)/mbedtls/%.o: | $(UK_THIRD)/.fetched
 $(UK)/http-parser/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)
 	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -DHTTP_MAX_HEADER_SIZE=16384 -MD -MP -c -o $@ $(UK_THIRD)/http-parser/$*.c
+
+$(UK)/zlib/%.o: | $(UK_THIRD)/.fetched
+	@mkdir -p $(@D)
+	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -MD -MP -c -o $@ $(UK_THIRD)/zlib/$*.c
 
 $(UK)/jansson/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)

@@ -6,9 +6,10 @@
 
 #define ZLIB_CONST /* const input in zlib.h */
 
-#include <brotli/decode.h>
 #include <stdlib.h>
 #include <zlib.h>
+
+#include "host/decode_brotli.h"
 
 #define OUTPUT_OCTETS 32768
 
@@ -26,7 +27,7 @@ struct decoder {
     uint8_t sniffed[2]; /* the first octets, while DECODE_SNIFF has not seen two */
     unsigned sniffed_len;
     z_stream z;
-    BrotliDecoderState *brotli;
+    struct brotli *brotli;
     uint8_t out[OUTPUT_OCTETS];
 };
 
@@ -42,10 +43,10 @@ enum err decode_open(enum decode_kind kind, uint64_t octets_max, decode_sink *si
     d->sink = sink;
     d->arg = arg;
     if (kind == DECODE_BROTLI) {
-        d->brotli = BrotliDecoderCreateInstance(NULL, NULL, NULL);
-        if (!d->brotli) {
+        enum err e = brotli_open(&d->brotli);
+        if (e != ERR_OK) {
             free(d);
-            return ERR_MEMORY;
+            return e;
         }
     }
     *out = d;
@@ -60,9 +61,7 @@ void decode_close(struct decoder *d)
     if (d->kind == DECODE_GZIP && d->started) {
         (void)inflateEnd(&d->z);
     }
-    if (d->brotli) {
-        BrotliDecoderDestroyInstance(d->brotli);
-    }
+    brotli_close(d->brotli);
     free(d);
 }
 
@@ -148,28 +147,24 @@ static enum err feed_gzip(struct decoder *d, struct span data)
 
 static enum err feed_brotli(struct decoder *d, struct span data)
 {
-    const uint8_t *in = data.ptr;
-    size_t in_left = data.len;
     if (d->ended) {
         return data.len == 0 ? ERR_OK : ERR_FORMAT;
     }
     for (;;) {
-        uint8_t *out = d->out;
-        size_t out_left = OUTPUT_OCTETS;
-        BrotliDecoderResult r =
-            BrotliDecoderDecompressStream(d->brotli, &in_left, &in, &out_left, &out, NULL);
-        if (r == BROTLI_DECODER_RESULT_ERROR) {
+        size_t made = 0;
+        enum brotli_step step = brotli_read(d->brotli, &data, d->out, OUTPUT_OCTETS, &made);
+        if (step == BROTLI_BROKEN) {
             return ERR_FORMAT;
         }
-        enum err e = give(d, span_of(d->out, OUTPUT_OCTETS - out_left));
+        enum err e = give(d, span_of(d->out, made));
         if (e != ERR_OK) {
             return e;
         }
-        if (r == BROTLI_DECODER_RESULT_SUCCESS) {
+        if (step == BROTLI_END) {
             d->ended = true;
-            return in_left == 0 ? ERR_OK : ERR_FORMAT;
+            return data.len == 0 ? ERR_OK : ERR_FORMAT;
         }
-        if (r == BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT) {
+        if (step == BROTLI_MORE) {
             return ERR_OK;
         }
     }

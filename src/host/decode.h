@@ -1,6 +1,7 @@
 /*
- * Streaming decompression of what others send: gzip (also several members in a row) by zlib, brotli by its own library. Bounded output,
- * and a stream that ends early is an error: libcurl's own decoding would pass a cut gzip stream as complete.
+ * Streaming decompression of what others send: gzip (also several members in a row) by zlib, brotli
+ * by its own library. Bounded output, and a stream that ends early is an error: libcurl's own
+ * decoding would pass a cut gzip stream as complete.
  */
 #ifndef SINKHOLE_HOST_DECODE_H
 #define SINKHOLE_HOST_DECODE_H
@@ -25,10 +26,12 @@ typedef bool decode_sink(void *arg, struct span data);
 struct decoder;
 
 /* octets_max: of output; more is ERR_LIMIT. ERR_MEMORY. */
-MUST_CHECK enum err decode_open(enum decode_kind kind, uint64_t octets_max, decode_sink *sink, void *arg, struct decoder **out);
+MUST_CHECK enum err decode_open(enum decode_kind kind, uint64_t octets_max, decode_sink *sink,
+                                void *arg, struct decoder **out);
 void decode_close(struct decoder *d); /* NULL is allowed */
 
-/* More input. ERR_FORMAT (not such a stream, or octets after its end), ERR_LIMIT, ERR_STATE (the sink said stop), ERR_MEMORY. Sticky. */
+/* More input. ERR_FORMAT (not such a stream, or octets after its end), ERR_LIMIT, ERR_STATE (the
+ * sink said stop), ERR_MEMORY. Sticky. */
 MUST_CHECK enum err decode_feed(struct decoder *d, struct span data);
 
 /* No more input comes: ERR_SHORT if the stream is not at its end, else the sticky error. */

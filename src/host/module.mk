@@ -8,6 +8,7 @@ host_SRCS := \
     daemon_policy.c \
     daemon_state.c \
     decode.c \
+    decode_brotli.c \
     doh_curl.c \
     fetch_curl.c \
     fetch_curl_answer.c \

@@ -316,7 +316,7 @@ def cname_chains_are_judged():
 @test
 def several_lists_and_allow_lists_work_together():
     with ListServer() as lists, Upstream() as up:
-        urls = [lists.put("/one.txt", "one.example\nboth.example\n"), lists.put("/two.txt", "||two.example^\nboth.example\n", gzip=not os.environ.get("SINKHOLE_TARGET"))]
+        urls = [lists.put("/one.txt", "one.example\nboth.example\n"), lists.put("/two.txt", "||two.example^\nboth.example\n", gzip=True)]
         allow = lists.put("/allow.txt", "allowed.two.example\n")
         with Sinkhole(lists=urls, upstream=up, args=["--allow-list", allow]) as s:
             s.wait_blocked("one.example")

@@ -2,6 +2,7 @@
 """The bare-metal image as a machine: how it starts, what it keeps over power cuts, lists over HTTPS, loss of cable and upstream, floods of
 connections, broken frames. What a household sees is tested by tests/e2e with SINKHOLE_TARGET."""
 
+import gzip
 import os
 import pathlib
 import random
@@ -206,6 +207,28 @@ def wrong_times_are_not_believed():
             s.wait_log("time is known", 30)
     with TimeServer(unix=1000000000) as clock, Unikernel(lists=[], upstream=None, board="virt", words=[f"sinkhole.ntp={HOST}:{clock.address.split(':')[1]}"]) as s:
         s.wait_log("before this was built: not believed", 20)
+
+
+@test(seconds=120)
+def lists_in_gzip_are_read_and_broken_ones_refused():
+    text = "".join(f"n{i}.example\n" for i in range(20000))
+    packed = gzip.compress(text.encode())
+    wrong_sum = packed[:-8] + bytes(4) + packed[-4:]
+    half, rest = gzip.compress(text[:text.index("n900.")].encode()), gzip.compress(text[text.index("n900."):].encode())
+    bomb = gzip.compress(text.encode() + b"# " + b"x" * (64 << 20))
+    rows = [("encoded", packed, True, None), ("a packed file", packed, False, None), ("two members", half + rest, False, None),
+            ("cut", packed[:-100], True, "cut off"), ("wrong sum", wrong_sum, True, "gzip is broken"), ("a bomb", bomb, True, "longer than allowed when unpacked")]
+    for board in BOARDS:
+        for why, body, encoded, refusal in rows if board == BOARDS[0] else rows[:1]:
+            with ListServer() as lists, Upstream() as up:
+                url = lists.put("/l.gz", body, headers=(("Content-Encoding", "gzip"),) if encoded else ())
+                with Unikernel(lists=[url], upstream=up, board=board, words=["sinkhole.list-max-size=32M"]) as s:
+                    if refusal:
+                        contains(s.wait_log("l.gz: "), refusal)
+                        eq(s.ask("n7.example").addresses[0][:11], "198.51.100.", why)
+                    else:
+                        s.wait_blocked("n19999.example")
+                        eq(lists.asked("/l.gz")[0]["Accept-Encoding"], "gzip")
 
 
 @test

@@ -12,7 +12,7 @@
 #include "net/lwip_addr.h"
 #include "net/stream.h"
 
-enum header { HEADER_OTHER, HEADER_LOCATION, HEADER_ETAG, HEADER_MODIFIED, HEADER_ENCODING };
+enum header { HEADER_OTHER, HEADER_LOCATION, HEADER_ETAG, HEADER_MODIFIED };
 enum { FIELD_MAX = 32 };
 
 struct fetch {
@@ -28,7 +28,6 @@ struct fetch {
     uint32_t field_len;
     enum header header;
     char location[FETCH_URL_MAX];
-    char encoding[16];
     bool complete;       /* the whole answer came */
     bool stopped;        /* the caller or a limit said enough */
     uint32_t generation; /* so that a late DNS answer does not meet the next user of the slot */
@@ -66,7 +65,7 @@ static void append(char *to, size_t cap, const char *data, size_t len)
 static int on_begin(http_parser *p)
 {
     struct fetch *f = p->data;
-    f->location[0] = f->encoding[0] = f->result.etag[0] = f->result.modified[0] = '\0';
+    f->location[0] = f->result.etag[0] = f->result.modified[0] = '\0';
     f->field_len = 0;
     return 0;
 }
@@ -93,8 +92,7 @@ static enum header header_of(const char *name)
         enum header header;
     } known[] = {{"location", HEADER_LOCATION},
                  {"etag", HEADER_ETAG},
-                 {"last-modified", HEADER_MODIFIED},
-                 {"content-encoding", HEADER_ENCODING}};
+                 {"last-modified", HEADER_MODIFIED}};
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (strcmp(name, known[i].name) == 0) {
             return known[i].header;
@@ -120,9 +118,6 @@ static int on_value(http_parser *p, const char *at, size_t len)
     case HEADER_MODIFIED:
         append(f->result.modified, sizeof f->result.modified, at, len);
         break;
-    case HEADER_ENCODING:
-        append(f->encoding, sizeof f->encoding, at, len);
-        break;
     case HEADER_OTHER:
         break;
     }
@@ -138,7 +133,6 @@ static int on_headers(http_parser *p)
 {
     struct fetch *f = p->data;
     f->result.status = p->status_code;
-    f->result.gzip = strcmp(f->encoding, "gzip") == 0;
     if (p->content_length != UINT64_MAX && p->content_length > f->rq.octets_max) {
         f->stopped = true;
         return -1;
@@ -210,7 +204,7 @@ static void stream_ready(void *ctx, struct stream *s)
         strbuf_printf(&b, ":%u", f->url.port);
     }
     strbuf_str(&b, "\r\nUser-Agent: sinkhole/" SINKHOLE_VERSION
-                   "\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n");
+                   "\r\nAccept: */*\r\nAccept-Encoding: gzip\r\nConnection: close\r\n");
     if (f->etag[0]) {
         strbuf_printf(&b, "If-None-Match: %s\r\n", f->etag);
     }

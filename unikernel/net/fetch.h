@@ -20,7 +20,6 @@ struct fetch_result {
     const char *reason;           /* for people; "" on ERR_OK */
     char etag[FETCH_TAG_MAX];     /* "" if none */
     char modified[FETCH_TAG_MAX]; /* Last-Modified, "" if none */
-    bool gzip;                    /* Content-Encoding says gzip although we did not ask for it */
     uint64_t octets;              /* of body */
 };
 
@@ -29,7 +28,7 @@ struct fetch_request {
     const char *etag, *modified; /* of the copy we have; NULL or "" */
     uint64_t octets_max;         /* a longer body ends with ERR_LIMIT */
     uint32_t idle_us;
-    /* Body octets of a 200 answer. Return false to stop. */
+    /* Body octets of a 200 answer, maybe compressed with gzip. Return false to stop. */
     bool (*body)(void *ctx, const uint8_t *data, size_t len);
     void (*done)(void *ctx, const struct fetch_result *result);
     void *ctx;
