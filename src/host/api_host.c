@@ -380,10 +380,13 @@ static enum err apply_rules(void *ctx, const struct rules *next, unsigned parts)
         e = parts & RULES_LISTS ? daemon_set_lists(d, next) : ERR_OK;
         e = e == ERR_OK ? daemon_publish(d, next, anew) : e;
     }
-    if (e == ERR_OK) {
-        wait_in_force(d);
+    if (e != ERR_OK) {
+        (void)!daemon_save_rules(d,
+                                 &d->rules); /* what was refused must not come at the next start */
+        return e;
     }
-    return e;
+    wait_in_force(d);
+    return ERR_OK;
 }
 
 static enum err flush_cache(void *ctx)

@@ -158,8 +158,10 @@ static void on_settled(void *arg)
 {
     struct daemon *d = arg;
     pthread_mutex_lock(&d->lock);
-    enum err e = daemon_publish(d, &d->rules, SNAPSHOT_LOCAL);
-    (void)e; /* it has been logged, and what was in force stays so */
+    daemon_take_image(d);
+    if (daemon_publish(d, &d->rules, SNAPSHOT_LOCAL) != ERR_OK) {
+        loop_timer_set(&d->settle_timer, sys_now() + RETRY_US);
+    }
     pthread_mutex_unlock(&d->lock);
 }
 

@@ -37,6 +37,7 @@
 #define SETTLE_US \
     (300 * USEC_PER_MSEC) /* after a change of files or addresses, as they come in groups */
 #define RELOAD_US     (200 * USEC_PER_MSEC) /* between two reloads, however many signals come */
+#define RETRY_US      USEC_PER_SEC /* until what could not be put in force is tried again */
 #define STOP_GRACE_US (400 * USEC_PER_MSEC) /* for questions in flight when told to stop */
 #define HOUSEKEEP_US  (60 * USEC_PER_SEC)
 #define WORKERS_MAX   64

@@ -125,7 +125,6 @@ static enum err make(struct daemon *d, const struct rules *rules, unsigned parts
     describe_source(d, rules, api_url, &source);
     enum err e = snapshots_make(d->snapshots, &source, parts, out);
     if (e == ERR_OK) {
-        tell_stats(d, *out);
         mind_tls(d, *out);
     }
     return e;
@@ -141,22 +140,34 @@ enum err daemon_first_snapshot(struct daemon *d)
     if (e != ERR_OK) {
         return e;
     }
+    e = publisher_new(&d->publisher, d->workers, s, snapshots_release, d->snapshots);
+    if (e != ERR_OK) {
+        snapshots_release(d->snapshots, s);
+        return e;
+    }
     log_upstreams(s);
-    return publisher_new(&d->publisher, d->workers, s, snapshots_release, d->snapshots);
+    tell_stats(d, s);
+    return ERR_OK;
 }
 
 enum err daemon_publish(struct daemon *d, const struct rules *rules, unsigned parts)
 {
-    const struct snapshot *s = NULL;
+    const struct snapshot *s = NULL, *old = publisher_current(d->publisher);
     enum err e = make(d, rules, parts, &s);
+    if (e == ERR_OK) {
+        e = publisher_put(d->publisher, s);
+        if (e != ERR_OK) {
+            snapshots_release(d->snapshots, s);
+        }
+    }
     if (e != ERR_OK) {
         log_error(MAIN, "a change cannot be put in force: %s", err_text(e));
         return e;
     }
-    if (!same_upstreams(s, publisher_current(d->publisher))) {
+    if (!same_upstreams(s, old)) {
         log_upstreams(s);
     }
-    publisher_put(d->publisher, s);
+    tell_stats(d, s);
     for (uint32_t i = 0; i < d->workers; i++) {
         worker_wake(d->worker[i]);
     }
@@ -191,6 +202,17 @@ void daemon_on_progress(void *arg, const struct lists_progress *p)
     progress_lists(p);
 }
 
+/* A new image that could not be put in force waits where it came from, unless there is a newer one.
+ */
+static void keep_waiting(struct daemon *d, struct list_image *image)
+{
+    struct list_image *none = NULL;
+    if (!atomic_compare_exchange_strong(&d->new_image, &none, image)) {
+        list_image_close(image);
+    }
+    loop_timer_set(&d->settle_timer, sys_now() + RETRY_US);
+}
+
 void daemon_take_image(struct daemon *d)
 {
     struct list_image *image = atomic_exchange(&d->new_image, NULL);
@@ -201,7 +223,7 @@ void daemon_take_image(struct daemon *d)
     d->image = image;
     if (d->publisher && daemon_publish(d, &d->rules, 0) != ERR_OK) {
         d->image = old;
-        list_image_close(image);
+        keep_waiting(d, image);
         return;
     }
     list_image_close(old);

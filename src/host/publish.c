@@ -74,16 +74,19 @@ void publisher_free(struct publisher *p)
     free(p);
 }
 
-void publisher_put(struct publisher *p, const struct snapshot *snapshot)
+enum err publisher_put(struct publisher *p, const struct snapshot *snapshot)
 {
     const struct snapshot *old = atomic_load_explicit(&p->current, memory_order_relaxed);
     REQUIRE(snapshot->generation > old->generation);
     struct retired *r = malloc(sizeof *r);
-    REQUIRE(r); /* sixteen octets: without them nothing goes on */
+    if (!r) {
+        return ERR_MEMORY;
+    }
     *r = (struct retired){.snapshot = old, .next = p->retired};
     p->retired = r;
     atomic_store(&p->current, snapshot);
     atomic_store(&p->generation, snapshot->generation);
+    return ERR_OK;
 }
 
 unsigned publisher_reap(struct publisher *p)

@@ -27,8 +27,8 @@ MUST_CHECK enum err publisher_new(struct publisher **out, unsigned workers,
 void publisher_free(struct publisher *p);
 
 /* Control thread. The generation must be greater than the last one's. A caller wakes the workers
- * afterwards. */
-void publisher_put(struct publisher *p, const struct snapshot *snapshot);
+ * afterwards. ERR_MEMORY: nothing has changed, and the snapshot is still the caller's. */
+MUST_CHECK enum err publisher_put(struct publisher *p, const struct snapshot *snapshot);
 
 /* Control thread: free what all workers have left behind; returns how many old snapshots are still
  * held. */

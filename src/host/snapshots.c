@@ -102,12 +102,25 @@ static void replace(struct shared **slot, struct shared *fresh)
     *slot = fresh;
 }
 
+/* One more, or one less, that uses the parts that snapshots share. */
+static void hold(struct snapshots *s)
+{
+    (void)shared_ref(s->own_rules);
+    (void)shared_ref(s->local);
+    (void)snapshot_regex_ref(s->regexes);
+}
+
+static void let_go(struct snapshots *s)
+{
+    shared_drop(s->own_rules);
+    shared_drop(s->local);
+    snapshot_regex_drop(s->regexes);
+}
+
 void snapshots_free(struct snapshots *s)
 {
     if (s) {
-        shared_drop(s->own_rules);
-        shared_drop(s->local);
-        snapshot_regex_drop(s->regexes);
+        let_go(s);
         free(s);
     }
 }
@@ -388,16 +401,23 @@ static enum err fill(struct snapshots *s, const struct snapshot_source *src, uns
 enum err snapshots_make(struct snapshots *s, const struct snapshot_source *src, unsigned parts,
                         const struct snapshot **out)
 {
-    enum err e = parts & SNAPSHOT_LOCAL ? make_local(s, src) : ERR_OK;
-    struct made *m = e == ERR_OK ? calloc(1, sizeof *m) : NULL;
-    if (!m) {
-        return e == ERR_OK ? ERR_MEMORY : e;
+    struct snapshots old = *s;
+    hold(s);
+    struct made *m = calloc(1, sizeof *m);
+    enum err e = m ? ERR_OK : ERR_MEMORY;
+    if (e == ERR_OK && (parts & SNAPSHOT_LOCAL)) {
+        e = make_local(s, src);
     }
-    e = fill(s, src, parts, m);
+    e = e == ERR_OK ? fill(s, src, parts, m) : e;
     if (e != ERR_OK) {
-        free_made(m);
+        if (m) {
+            free_made(m);
+        }
+        let_go(s);
+        *s = old; /* nothing of what failed stays for the next one */
         return e;
     }
+    let_go(&old);
     m->snapshot.generation = ++s->generation;
     *out = &m->snapshot;
     return ERR_OK;

@@ -55,7 +55,7 @@ static void frees_only_when_all_have_moved_on(void **state)
     (void)state;
     struct publisher *p = new_publisher(2);
     assert_false(publisher_has_new(p, 0));
-    publisher_put(p, new_snapshot(2));
+    assert_int_equal(publisher_put(p, new_snapshot(2)), ERR_OK);
     assert_true(publisher_has_new(p, 0));
     assert_int_equal(publisher_reap(p), 1);
     take(p, 0);
@@ -75,7 +75,7 @@ static void frees_what_nobody_ever_took(void **state)
     struct publisher *p = new_publisher(1);
     const struct snapshot *held = publisher_take(p, 0);
     for (uint64_t g = 2; g <= 10; g++) {
-        publisher_put(p, new_snapshot(g));
+        assert_int_equal(publisher_put(p, new_snapshot(g)), ERR_OK);
     }
     assert_int_equal(publisher_reap(p), 9);
     assert_int_equal(held->generation, 1);
@@ -90,12 +90,12 @@ static void keeps_a_snapshot_for_a_slow_worker(void **state)
 {
     (void)state;
     struct publisher *p = new_publisher(2);
-    publisher_put(p, new_snapshot(2));
+    assert_int_equal(publisher_put(p, new_snapshot(2)), ERR_OK);
     take(p, 0);
     take(p, 1);
-    publisher_put(p, new_snapshot(3));
+    assert_int_equal(publisher_put(p, new_snapshot(3)), ERR_OK);
     take(p, 0);
-    publisher_put(p, new_snapshot(4));
+    assert_int_equal(publisher_put(p, new_snapshot(4)), ERR_OK);
     take(p, 0);
     assert_int_equal(publisher_reap(p), 2); /* 2 is in use by worker 1, 3 could be */
     take(p, 1);
@@ -143,7 +143,7 @@ static void survives_constant_change(void **state)
         assert_int_equal(pthread_create(&thread[i], NULL, read_on, &reader[i]), 0);
     }
     for (uint64_t g = 2; g < ROUNDS; g++) {
-        publisher_put(p, new_snapshot(g));
+        assert_int_equal(publisher_put(p, new_snapshot(g)), ERR_OK);
         publisher_reap(p);
     }
     atomic_store(&stop, true);

@@ -203,7 +203,7 @@ class Machine:
             return False
         if status not in (1, 2, 127):
             self.problem(f"ended with {status} at the start")
-        elif not any(word in log.lower() for word in ("error", "cannot", "sinkhole:", "expected", "while loading")):
+        elif not any(word in log.lower() for word in ("error", "cannot", "sinkhole:", "expected", "memory", "while loading")):
             self.problem("refused to start without a word")
         return False
 
