@@ -4,7 +4,7 @@ CONFIG ?= release
 BUILD  := build/$(CONFIG)
 
 # The picture of the layers, upper to lower: this is also the link order.
-HOST_LAYERS := cli host
+HOST_LAYERS := cli host shared
 CORE_LAYERS := api config resolver blocklist stats dns base
 LAYERS      := $(HOST_LAYERS) $(CORE_LAYERS)
 

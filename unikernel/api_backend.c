@@ -22,7 +22,7 @@
 #include "net/net.h"
 #include "net/service.h"
 #include "passwords.h"
-#include "resolver/local.h"
+#include "shared/backend.h"
 
 enum { HTTP_PORT = 80, DNS_PORT = 53, HOSTS_MAX = 32, RESPONSE_OCTETS = 1 << 20 };
 
@@ -136,12 +136,7 @@ static void get_system(void *ctx, struct api_system *out)
     set_text(out->os_release, sizeof out->os_release, SINKHOLE_VERSION);
     set_text(out->os_version, sizeof out->os_version, "bare metal");
     set_text(out->machine, sizeof out->machine, "aarch64");
-    const struct dns_name *domain = control_config()->local_domain;
-    if (domain) {
-        char name[DNS_NAME_TEXT];
-        dns_name_format(domain, name);
-        set_text(out->domain, sizeof out->domain, name);
-    }
+    backend_tell_domain(out, control_config()->local_domain);
     net_get_info(&net);
     set_text(out->v4.name, sizeof out->v4.name, "en0");
     set_text(out->v4.addr, sizeof out->v4.addr, net.v4);
@@ -157,7 +152,6 @@ static void get_system(void *ctx, struct api_system *out)
 static void get_gauges(void *ctx, struct api_gauges *out)
 {
     struct service_gauges service;
-    const struct bl_image *image = engine_image();
     (void)ctx;
     cache_get_gauges(engine_cache(), &out->cache);
     resolver_get_gauges(engine_resolver(), &out->resolver);
@@ -165,11 +159,7 @@ static void get_gauges(void *ctx, struct api_gauges *out)
     out->workers = 1;
     out->tcp_clients = service.tcp_clients;
     out->tcp_clients_max = SERVICE_TCP_MAX;
-    if (image) {
-        out->rules_in_image = image->rule_count;
-        out->image_octets = image->total;
-        out->image_built_unix = (int64_t)image->built_unix;
-    }
+    backend_tell_image(out, engine_image());
     out->ready = net_has_address();
 }
 
@@ -187,9 +177,7 @@ static void get_upstream(void *ctx, uint16_t index, struct upstream_health *out)
 
 static size_t name_client(void *ctx, const struct ip_addr *client, char out[DNS_NAME_TEXT])
 {
-    const struct snapshot *s = get_snapshot(ctx);
-    struct dns_name name;
-    return s->local && local_name_of(s->local, client, &name) ? dns_name_format(&name, out) : 0;
+    return backend_name_client(get_snapshot(ctx), client, out);
 }
 
 /* ---- lists and changes ---- */
@@ -290,6 +278,7 @@ static const struct api_backend backend = {.clock = get_clock,
                                            .client_name = name_client,
                                            .rules_apply = apply_rules,
                                            .config = get_config,
+                                           .setting_check = backend_check_setting,
                                            .explain = explain,
                                            .update_lists = update_lists,
                                            .update_running = is_updating,

@@ -16,6 +16,7 @@
 #include "lists.h"
 #include "passwords.h"
 #include "settings.h"
+#include "shared/text.h"
 #include "stats/stats.h"
 #include "storage.h"
 
@@ -98,28 +99,6 @@ void control_load_stats(void)
 
 /* ---- keeping ---- */
 
-struct text {
-    char *data;
-    size_t len, cap;
-};
-
-static int put_text(const char *data, size_t len, void *arg)
-{
-    struct text *t = arg;
-    if (t->cap - t->len < len) {
-        size_t cap = (t->cap + len) * 2;
-        char *more = realloc(t->data, cap);
-        if (!more) {
-            return -1;
-        }
-        t->data = more;
-        t->cap = cap;
-    }
-    memcpy(t->data + t->len, data, len);
-    t->len += len;
-    return 0;
-}
-
 /* Without a card things hold until the next start, and that is no error. */
 static enum err write_card(void)
 {
@@ -133,9 +112,9 @@ static enum err write_card(void)
 static enum err keep_rules(const struct rules *rules)
 {
     struct text t = {0};
-    enum err e = rules_print(rules, put_text, &t);
+    enum err e = rules_print(rules, text_put, &t);
     e = e == ERR_OK ? storage_set(STORAGE_RULES, span_of(t.data, t.len)) : e;
-    free(t.data);
+    text_free(&t);
     return e == ERR_OK ? write_card() : e;
 }
 

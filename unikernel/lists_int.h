@@ -3,7 +3,7 @@
 #define UNIKERNEL_LISTS_INT_H
 
 #include "blocklist/judge.h"
-#include "host/decode.h"
+#include "shared/decode.h"
 #include "lists.h"
 #include "net/fetch.h"
 

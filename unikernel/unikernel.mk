@@ -54,14 +54,11 @@ UK_JANSSON := dump error hashtable hashtable_seed load memory pack_unpack strbuf
 
 UK_ZLIB := adler32 crc32 inffast inflate inftrees zutil
 
-# Of the daemon's platform: what needs no operating system.
-UK_HOST := decode
-
-UK_CORE := api config resolver blocklist stats dns base
+UK_CORE := shared api config resolver blocklist stats dns base
 
 UK_OBJS := $(UK)/uk/arch/aarch64/start.o $(UK_SRCS:%.c=$(UK)/uk/%.o) \
            $(foreach m,$(UK_CORE),$(addprefix $(UK)/core/$(m)/,$($(m)_SRCS:.c=.o))) \
-           $(UK_LWIP:%=$(UK)/lwip/%.o) $(UK_JANSSON:%=$(UK)/jansson/%.o) $(UK_ZLIB:%=$(UK)/zlib/%.o) $(UK_HOST:%=$(UK)/core/host/%.o) $(UK)/gen/web_assets.o $(UK)/http-parser/http_parser.o $(UK)/roots.o \
+           $(UK_LWIP:%=$(UK)/lwip/%.o) $(UK_JANSSON:%=$(UK)/jansson/%.o) $(UK_ZLIB:%=$(UK)/zlib/%.o) $(UK)/gen/web_assets.o $(UK)/http-parser/http_parser.o $(UK)/roots.o \
            $(patsubst $(UK_THIRD)/mbedtls/library/%.c,$(UK)/mbedtls/%.o,$(wildcard $(UK_THIRD)/mbedtls/library/*.c))
 
 .PHONY: unikernel unikernel-sources

@@ -20,7 +20,7 @@
 #include "host/regex_pcre2.h"
 #include "host/sys.h"
 #include "host/sysinfo.h"
-#include "resolver/local.h"
+#include "shared/backend.h"
 #include "version.h"
 
 #define FRESH_US                                                                                  \
@@ -110,13 +110,7 @@ static void get_system(void *ctx, struct api_system *out)
 {
     struct api_host *h = ctx;
     sysinfo_read(&h->system, h->d->started, out);
-    if (h->d->config->local_domain) {
-        char name[DNS_NAME_TEXT];
-        struct strbuf domain;
-        dns_name_format(h->d->config->local_domain, name);
-        strbuf_init(&domain, out->domain, sizeof out->domain);
-        strbuf_str(&domain, name);
-    }
+    backend_tell_domain(out, h->d->config->local_domain);
 }
 
 static void add_worker(struct api_gauges *out, const struct worker_gauges *g)
@@ -141,12 +135,7 @@ static void get_gauges(void *ctx, struct api_gauges *out)
         worker_get_gauges(d->worker[i], &g);
         add_worker(out, &g);
     }
-    if (d->image) {
-        const struct bl_image *image = list_image_get(d->image);
-        out->rules_in_image = image->rule_count;
-        out->image_octets = image->total;
-        out->image_built_unix = (int64_t)image->built_unix;
-    }
+    backend_tell_image(out, d->image ? list_image_get(d->image) : NULL);
     out->ready = d->publisher != NULL;
 }
 
@@ -347,12 +336,7 @@ static enum err erase_history(void *ctx)
 
 static size_t name_client(void *ctx, const struct ip_addr *client, char out[DNS_NAME_TEXT])
 {
-    const struct snapshot *s = get_snapshot(ctx);
-    struct dns_name name;
-    if (!s->local || !local_name_of(s->local, client, &name)) {
-        return 0;
-    }
-    return dns_name_format(&name, out);
+    return backend_name_client(get_snapshot(ctx), client, out);
 }
 
 /* Clients ask again the moment they hear that it is done: so it should be, as far as a short wait
@@ -404,23 +388,6 @@ static enum err reload(void *ctx)
 static const struct config *get_config(void *ctx)
 {
     return daemon_of(ctx)->config;
-}
-
-/* Tries the value on a configuration of defaults that is thrown away. */
-static enum err check_setting(void *ctx, const char *name, const char *value, struct strbuf *why)
-{
-    struct cfg_error error = {""};
-    struct config *c = NULL;
-    void *mem = malloc(cfg_memory());
-    enum err e = mem ? cfg_init(&c, mem, cfg_memory()) : ERR_MEMORY;
-    (void)ctx;
-    if (e == ERR_OK) {
-        e = cfg_apply_pair(c, CFG_RULES, name, 0, span_str(name), span_str(value), &error);
-    }
-    e = e == ERR_OK ? cfg_finish(c, &error) : e;
-    strbuf_str(why, error.text);
-    free(mem);
-    return e;
 }
 
 /* ---- Why a name is blocked, or not. ---- */
@@ -501,7 +468,7 @@ static void fill_backend(struct api_host *h)
                                       .client_name = name_client,
                                       .rules_apply = apply_rules,
                                       .config = get_config,
-                                      .setting_check = check_setting,
+                                      .setting_check = backend_check_setting,
                                       .explain = explain,
                                       .regex_check = check_regex,
                                       .update_lists = update_lists,

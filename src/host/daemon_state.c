@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "host/daemon_int.h"
 #include "host/sys.h"
+#include "shared/text.h"
 
 #define STATS_KIND       "STAT"
 #define STATS_VERSION    1
@@ -86,28 +87,6 @@ enum err daemon_load_rules(struct daemon *d)
     return e == ERR_MEMORY ? e : ERR_OK;
 }
 
-struct text {
-    char *data;
-    size_t len, cap;
-};
-
-static int put_text(const char *data, size_t len, void *arg)
-{
-    struct text *t = arg;
-    if (t->cap - t->len < len) {
-        size_t cap = (t->cap + len) * 2;
-        char *more = realloc(t->data, cap);
-        if (!more) {
-            return -1;
-        }
-        t->data = more;
-        t->cap = cap;
-    }
-    memcpy(t->data + t->len, data, len);
-    t->len += len;
-    return 0;
-}
-
 enum err daemon_save_rules(struct daemon *d, const struct rules *rules)
 {
     struct text t = {0};
@@ -115,13 +94,13 @@ enum err daemon_save_rules(struct daemon *d, const struct rules *rules)
         log_error(STORE, RULES_FILE " was not saved: it could not be read at the start");
         return ERR_STATE;
     }
-    enum err e = rules_print(rules, put_text, &t);
+    enum err e = rules_print(rules, text_put, &t);
     e = e == ERR_OK ? store_write(d->store, RULES_FILE, span_of(t.data, t.len)) : e;
     if (e != ERR_OK) {
         log_error(STORE, RULES_FILE " was not saved: %s",
                   e == ERR_IO ? strerror(errno) : err_text(e));
     }
-    free(t.data);
+    text_free(&t);
     return e;
 }
 

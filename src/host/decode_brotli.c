@@ -1,5 +1,5 @@
 /* Brotli by its own library. */
-#include "host/decode_brotli.h"
+#include "shared/decode_brotli.h"
 
 #include <brotli/decode.h>
 

@@ -7,7 +7,7 @@
 #include <curl/curl.h>
 
 #include "base/ip.h"
-#include "host/decode.h"
+#include "shared/decode.h"
 #include "host/fetch_curl.h"
 
 enum encoding { ENCODING_NONE, ENCODING_GZIP, ENCODING_BROTLI, ENCODING_UNKNOWN };

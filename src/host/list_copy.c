@@ -15,7 +15,7 @@
 
 #include "base/siphash.h"
 #include "base/strbuf.h"
-#include "host/decode.h"
+#include "shared/decode.h"
 
 #define HEADER_OCTETS 4096
 #define FACTS_OFFSET  20

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/decode.h"
+#include "shared/decode.h"
 #include "host/list_judge.h"
 #include "host/lists_int.h"
 #include "host/sys.h"

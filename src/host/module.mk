@@ -7,7 +7,6 @@ host_SRCS := \
     daemon_confine.c \
     daemon_policy.c \
     daemon_state.c \
-    decode.c \
     decode_brotli.c \
     doh_curl.c \
     fetch_curl.c \

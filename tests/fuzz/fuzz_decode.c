@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/decode.h"
+#include "shared/decode.h"
 
 #define LIMIT 100000
 

@@ -6,7 +6,7 @@
 
 #include "base/attr.h"
 #include "blocklist/parse.h"
-#include "host/decode.h"
+#include "shared/decode.h"
 #include "dns/msg.h"
 #include "host/rrtext_ldns.h"
 #include "resolver/local_int.h"

@@ -1,5 +1,5 @@
 /* Only gzip is asked for in downloads, so nothing in brotli comes. */
-#include "host/decode_brotli.h"
+#include "shared/decode_brotli.h"
 
 enum err brotli_open(struct brotli **out)
 {

@@ -3,8 +3,8 @@
  * by its own library. Bounded output, and a stream that ends early is an error: libcurl's own
  * decoding would pass a cut gzip stream as complete.
  */
-#ifndef SINKHOLE_HOST_DECODE_H
-#define SINKHOLE_HOST_DECODE_H
+#ifndef SINKHOLE_SHARED_DECODE_H
+#define SINKHOLE_SHARED_DECODE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* Brotli (RFC 7932) for decode.c, step by step; a platform without it says so when one is opened.
  */
-#ifndef SINKHOLE_HOST_DECODE_BROTLI_H
-#define SINKHOLE_HOST_DECODE_BROTLI_H
+#ifndef SINKHOLE_SHARED_DECODE_BROTLI_H
+#define SINKHOLE_SHARED_DECODE_BROTLI_H
 
 #include <stddef.h>
 #include <stdint.h>

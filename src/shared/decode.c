@@ -2,14 +2,14 @@
  * Streaming decompression. One buffer of output a decoder; the sink sees it after each step, so
  * that nothing grows with the input, however well it was compressed.
  */
-#include "host/decode.h"
+#include "shared/decode.h"
 
 #define ZLIB_CONST /* const input in zlib.h */
 
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "host/decode_brotli.h"
+#include "shared/decode_brotli.h"
 
 #define OUTPUT_OCTETS 32768
 

@@ -1,0 +1,50 @@
+/* Answers for the API that need the core alone, and memory for a moment. */
+#include "shared/backend.h"
+
+#include <stdlib.h>
+
+#include "config/config.h"
+#include "resolver/local.h"
+
+enum err backend_check_setting(void *ctx, const char *name, const char *value, struct strbuf *why)
+{
+    struct cfg_error error = {""};
+    struct config *c = NULL;
+    void *mem = malloc(cfg_memory());
+    enum err e = mem ? cfg_init(&c, mem, cfg_memory()) : ERR_MEMORY;
+    (void)ctx;
+    if (e == ERR_OK) {
+        e = cfg_apply_pair(c, CFG_RULES, name, 0, span_str(name), span_str(value), &error);
+    }
+    e = e == ERR_OK ? cfg_finish(c, &error) : e;
+    strbuf_str(why, error.text);
+    free(mem);
+    return e;
+}
+
+size_t backend_name_client(const struct snapshot *s, const struct ip_addr *client,
+                           char out[DNS_NAME_TEXT])
+{
+    struct dns_name name;
+    return s->local && local_name_of(s->local, client, &name) ? dns_name_format(&name, out) : 0;
+}
+
+void backend_tell_domain(struct api_system *out, const struct dns_name *domain)
+{
+    char name[DNS_NAME_TEXT];
+    struct strbuf text;
+    if (domain) {
+        dns_name_format(domain, name);
+        strbuf_init(&text, out->domain, sizeof out->domain);
+        strbuf_str(&text, name);
+    }
+}
+
+void backend_tell_image(struct api_gauges *out, const struct bl_image *image)
+{
+    if (image) {
+        out->rules_in_image = image->rule_count;
+        out->image_octets = image->total;
+        out->image_built_unix = (int64_t)image->built_unix;
+    }
+}
