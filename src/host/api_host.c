@@ -17,6 +17,7 @@
 #include "host/daemon_int.h"
 #include "host/http_mhd.h"
 #include "host/password.h"
+#include "host/preview.h"
 #include "host/regex_pcre2.h"
 #include "host/sys.h"
 #include "host/sysinfo.h"
@@ -39,7 +40,9 @@ struct api_host {
     size_t api_octets;
     struct http *http;
     struct sysinfo_memory system;
-    struct list_status *lists; /* LISTS_MAX; as of the last list_count */
+    struct preview *preview;
+    struct api_verdict verdict; /* for the preview's thread; under the daemon's lock */
+    struct list_status *lists;  /* LISTS_MAX; as of the last list_count */
     uint32_t list_count;
     const char **hosts; /* names of the configuration, as text */
     uint32_t host_count;
@@ -431,6 +434,74 @@ static enum err check_regex(void *ctx, struct span pattern, char *why)
 
 _Static_assert(API_WHY_MAX >= REGEX_WHY_MAX, "a message has room");
 
+/* ---- What a list would have blocked. ---- */
+
+enum { LOG_PART = 1000 };
+
+static bool is_allowed(void *ctx, const struct dns_name *name)
+{
+    struct api_host *h = ctx;
+    bool allowed = false;
+    pthread_mutex_lock(&h->d->lock);
+    memset(&h->verdict, 0, sizeof h->verdict);
+    if (explain(h, name, NULL, &h->verdict) == ERR_OK) {
+        for (uint32_t i = 0; i < h->verdict.count; i++) {
+            allowed |= h->verdict.match[i].wins && h->verdict.match[i].allow;
+        }
+    }
+    pthread_mutex_unlock(&h->d->lock);
+    return allowed;
+}
+
+static bool is_permitted(const struct stats_log_entry *e)
+{
+    enum query_outcome outcome = query_outcome_of(e->status);
+    return outcome != OUTCOME_BLOCKED && outcome != OUTCOME_IGNORED;
+}
+
+static bool log_part(void *ctx, uint64_t *next, int64_t from_unix, preview_visit *visit, void *arg)
+{
+    const struct daemon *d = daemon_of(ctx);
+    struct stats_log_entry e;
+    struct dns_name name;
+    pthread_mutex_lock(&((struct api_host *)ctx)->d->lock);
+    uint64_t first = stats_log_first(d->stats);
+    *next = *next < first ? first : *next;
+    uint64_t end = *next + LOG_PART;
+    for (; *next < end && stats_log_at(d->stats, *next, &e); (*next)++) {
+        if (is_permitted(&e) && e.unix_us / 1000000 >= from_unix && e.qname.len > 0 &&
+            dns_name_from_wire(e.qname.ptr, e.qname.len, &name) == ERR_OK) {
+            visit(arg, &name, &e.client);
+        }
+    }
+    pthread_mutex_unlock(&((struct api_host *)ctx)->d->lock);
+    return *next == end;
+}
+
+/* What is not written yet is handed over now, so that the history knows of it when the list is
+ * there. */
+static enum err start_preview(void *ctx, const char *url, const char **why)
+{
+    struct api_host *h = ctx;
+    struct daemon *d = h->d;
+    struct fetch_limits limits = daemon_list_limits(d->config);
+    if (d->history) {
+        history_take(d->history, d->stats, sys_now(), true);
+    }
+    return preview_start(h->preview, url, &limits, d->image ? list_image_ref(d->image) : NULL,
+                         d->history ? history_path(d->history) : NULL, why);
+}
+
+static bool get_preview(void *ctx, struct api_preview *out)
+{
+    return preview_get(((struct api_host *)ctx)->preview, out);
+}
+
+static void end_preview(void *ctx)
+{
+    preview_end(((struct api_host *)ctx)->preview);
+}
+
 /* ---- Start and end. ---- */
 
 /* While nobody asks questions nobody collects; a look at the page must show the present all the
@@ -476,6 +547,9 @@ static void fill_backend(struct api_host *h)
                                       .list_update = update_list,
                                       .list_confirm = confirm_list,
                                       .flush_cache = flush_cache,
+                                      .preview_start = start_preview,
+                                      .preview_get = get_preview,
+                                      .preview_end = end_preview,
                                       .history_status = get_history,
                                       .history_open = open_job,
                                       .history_poll = poll_job,
@@ -580,7 +654,9 @@ enum err api_host_open(struct api_host **out, struct daemon *d)
     h->d = d;
     h->lists = calloc(LISTS_MAX, sizeof *h->lists);
     fill_backend(h);
+    struct preview_config preview = {.ctx = h, .is_allowed = is_allowed, .log_part = log_part};
     enum err e = h->lists ? fill_hosts(h) : ERR_MEMORY;
+    e = e == ERR_OK ? preview_new(&h->preview, &preview) : e;
     e = e == ERR_OK ? open_passwords(h) : e;
     e = e == ERR_OK ? make_api(h) : e;
     e = e == ERR_OK ? open_server(h) : e;
@@ -599,6 +675,7 @@ void api_host_stop(struct api_host *h)
         return;
     }
     http_stop(h->http);
+    preview_free(h->preview);
     passwords_close(h->passwords);
     sys_unmap(h->api_memory, h->api_octets);
     for (uint32_t i = 0; i < h->host_count; i++) {

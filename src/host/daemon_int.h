@@ -110,6 +110,7 @@ MUST_CHECK enum err daemon_first_snapshot(struct daemon *d);
 MUST_CHECK enum err daemon_publish(struct daemon *d, const struct rules *rules, unsigned parts);
 void daemon_take_image(struct daemon *d);
 MUST_CHECK enum err daemon_open_lists(struct daemon *d);
+struct fetch_limits daemon_list_limits(const struct config *c);
 MUST_CHECK enum err daemon_set_lists(struct daemon *d, const struct rules *rules);
 bool daemon_is_configured_list(const struct daemon *d, uint32_t id);
 void daemon_watch_files(struct daemon *d);

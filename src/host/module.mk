@@ -42,6 +42,7 @@ host_SRCS := \
     outbound.c \
     outstream.c \
     password.c \
+    preview.c \
     privdrop.c \
     progress.c \
     publish.c \

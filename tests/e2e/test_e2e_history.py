@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
 import time
 
 from lib import *
@@ -326,6 +327,114 @@ def a_stricter_level_forgets_what_is_in_memory():
             eq(s.api.get("/api/stats/top_domains").json["domains"], [])
             eq(s.api.get("/api/stats/top_clients").json["clients"], [])
             eq(s.api.get("/api/stats/summary").json["queries"]["total"], 1, "sums stay")
+
+
+# ---- what a list would have blocked ----
+
+
+def own_address():
+    """An address of this machine that lists may come from: not loopback, not link-local."""
+    out = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
+    return next((a for a in out if "." in a and not a.startswith(("127.", "169.254."))), None)
+
+
+def tried(s, url, seconds=20):
+    r = s.api.post("/api/sinkhole/lists/preview", {"url": url})
+    eq(r.status, 202, repr(r))
+    id = r.json["preview"]["id"]
+
+    def done():
+        p = s.api.get("/api/sinkhole/lists/preview").json["preview"]
+        eq(p["id"], id)
+        return p if p["state"] in ("done", "failed") else None
+
+    return wait_until(done, seconds * SLOW, "the preview ends")
+
+
+class Previewing:
+    def __init__(self, *args):
+        self.args = args
+
+    def __enter__(self):
+        host = own_address()
+        if not host:
+            skip("this machine has no address but loopback")
+        self.lists, self.kept = ListServer(host), Kept().__enter__()
+        self.here = ListServer()
+        self.daemon = self.kept.daemon(*self.args, lists=[self.here.put("/have.txt", "known.example\nready.example\n")])
+        return self
+
+    def __exit__(self, *args):
+        try:
+            self.daemon.__exit__(*args)
+        finally:
+            self.kept.__exit__()
+            self.lists.close()
+            self.here.close()
+
+
+@test
+def a_list_is_tried_on_what_was_asked():
+    for args, source in (((), "history"), (("--history", "off"), "memory")):
+        with Previewing(*args) as p:
+            s = p.daemon
+            s.wait_blocked("ready.example")
+            eq(s.api.get("/api/sinkhole/lists/preview").json["preview"], None)
+            for name, n in (("ads.example", 5), ("x.tracker.example", 3), ("fine.example", 4), ("mine.example", 2), ("known.example", 1)):
+                for _ in range(n):
+                    s.ask(name)
+            s.ask("ads.example", source="127.0.0.9")
+            eq(s.api.post("/api/domains/allow/exact", {"domain": "mine.example"}).status, 201)
+            time.sleep(0.5)
+            url = p.lists.put("/new.txt", "||ads.example^\n||tracker.example^\n||known.example^\nmine.example\nmine.example\nnever-asked.example\nthis is no rule\n")
+            r = tried(s, url)
+            eq((r["state"], r["error"], r["url"]), ("done", None, url), str(r))
+            eq((r["list"]["rules"], r["list"]["new_rules"], r["list"]["duplicates"], r["list"]["rejected"]), (5, 4, 1, 1), str(r["list"]))
+            result = r["result"]
+            eq((result["source"], result["partial"], result["would_block"], result["names"], result["clients_hit"]), (source, False, 9, 2, 2), str(result))
+            check(result["queries"] >= 15, result["queries"])
+            check(result["until"] - result["from"] == 7 * 86400, result)
+            eq([(d["domain"], d["count"], [(c["ip"], c["count"]) for c in d["clients"]]) for d in result["domains"]],
+               [("ads.example", 6, [("127.0.0.1", 5), ("127.0.0.9", 1)]), ("x.tracker.example", 3, [("127.0.0.1", 3)])])
+            eq([(c["ip"], c["count"]) for c in result["clients"]], [("127.0.0.1", 8), ("127.0.0.9", 1)])
+            check(not (s.ask("ads.example").ede or (0,))[0] == 15, "nothing is switched on")
+            eq(len(s.api.get("/api/lists").json["lists"]), 1)
+            eq(s.api.delete("/api/sinkhole/lists/preview").status, 204)
+            eq(s.api.get("/api/sinkhole/lists/preview").json["preview"], None)
+
+
+@test
+def a_list_that_cannot_be_tried_says_why():
+    with Previewing() as p:
+        s = p.daemon
+        for url, why in (("ftp://lists.example/x", "http"), ("http://127.0.0.1/list", None), ("/etc/passwd", None), ("", None)):
+            r = s.api.post("/api/sinkhole/lists/preview", {"url": url})
+            eq(r.status, 400, url)
+            if why:
+                contains(r.json["error"]["hint"], why)
+        eq(s.api.post("/api/sinkhole/lists/preview", {}).status, 400)
+        r = tried(s, p.lists.base + "/missing")
+        eq((r["state"], r["list"], r["result"]), ("failed", None, None))
+        contains(r["error"], "404")
+        r = tried(s, p.lists.put("/page.html", "<html><body>Not a list</body></html>" * 20, type="text/html"))
+        eq(r["state"], "failed", str(r))
+        check(r["error"], r)
+
+
+@test
+def a_preview_is_replaced_and_dropped_without_waiting():
+    with Previewing() as p:
+        s = p.daemon
+        slow = p.lists.put("/slow.txt", "a.example\n" * 1000, hang=30)
+        quick = p.lists.put("/quick.txt", "b.example\n")
+        eq(s.api.post("/api/sinkhole/lists/preview", {"url": slow}).json["preview"]["state"], "fetching")
+        start = time.monotonic()
+        eq(tried(s, quick)["list"]["rules"], 1)
+        eq(s.api.post("/api/sinkhole/lists/preview", {"url": slow}).status, 202)
+        eq(s.api.delete("/api/sinkhole/lists/preview").status, 204)
+        check(time.monotonic() - start < 15 * SLOW, "nobody waited for the slow one")
+        eq(s.api.post("/api/sinkhole/lists/preview", {"url": slow}).status, 202)
+    # and the daemon stops while one is under way
 
 
 run()
