@@ -253,6 +253,13 @@ static void drop_allowed(struct preview *p, struct trial *t)
         t->result.names_hit--;
     }
     t->hits = kept;
+    t->clients = 0;
+    for (uint32_t i = 0; i < kept; i++) {
+        for (uint32_t k = 0; k < t->hit[i].clients; k++) {
+            add_client(t->client, &t->clients, CLIENTS_MAX, &t->hit[i].client[k].client,
+                       t->hit[i].client[k].count);
+        }
+    }
 }
 
 static void look_up_log(struct preview *p, struct trial *t)
