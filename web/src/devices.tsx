@@ -7,7 +7,7 @@ import { setFilter } from "./log.ts";
 import { Modal } from "./modal.tsx";
 import { Loaded, Name, Rows } from "./parts.tsx";
 import { devices, everybody, forgetDevice, groupWords, loadPolicy, saveDevice, withGroup, type Device } from "./policy.ts";
-import { clients, groups, now } from "./state.ts";
+import { clients, groups, now, suggestions } from "./state.ts";
 
 const edited = signal<Device | null>(null);
 
@@ -118,7 +118,11 @@ function Row({ d }: { d: Device }) {
 }
 
 export function Devices() {
-  useEffect(() => void loadPolicy(), []);
+  useEffect(() => {
+    void loadPolicy();
+    const turn = setInterval(() => !document.hidden && void suggestions.load(), 5000); // who asks appears
+    return () => clearInterval(turn);
+  }, []);
   return (
     <>
       <p class="note">Who asks here. A device with a name or a group of its own is known; all others are treated as everybody.</p>

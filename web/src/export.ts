@@ -41,11 +41,16 @@ export function toJsonLines(rows: Query[]): string {
   return rows.map((q) => JSON.stringify(q) + "\n").join("");
 }
 
-export function download(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+/** Has the browser save what is at an address. */
+export function follows(url: string, name = ""): void {
   const a = document.createElement("a");
   a.href = url;
   a.download = name;
   a.click();
+}
+
+export function download(name: string, type: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  follows(url, name);
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -68,6 +68,12 @@ export function apiParams(f: Filter): URLSearchParams {
   return p;
 }
 
+/** True when apiParams() says all of it, so that the server's answer needs no sorting out here. */
+export function serverCan(f: Filter): boolean {
+  const w = parseText(f.text);
+  return w.not.length === 0 && w.want.length <= 1 && !f.text.includes("*") && f.show !== "forwarded";
+}
+
 export function toSearch(f: Filter): string {
   const p = new URLSearchParams();
   if (f.text.trim() !== "") p.set("q", f.text.trim());

@@ -1,9 +1,9 @@
 // The query log: filtered, newest first, older rows on demand, each row a door to "why".
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { download, toCsv, toJsonLines } from "./export.ts";
+import { download, follows, toCsv, toJsonLines } from "./export.ts";
 import { Choice } from "./form.tsx";
-import { isFiltered, noFilter, type Show } from "./filter.ts";
+import { apiParams, isFiltered, noFilter, serverCan, type Filter, type Show } from "./filter.ts";
 import { streaming } from "./follow.ts";
 import { between, count, dayOf, latency, timeExact } from "./format.ts";
 import {
@@ -28,7 +28,8 @@ import {
 } from "./log.ts";
 import { outcomeDetail, outcomeOf, outcomeWord } from "./outcome.ts";
 import { Name, Panel, Skeleton, toast } from "./parts.tsx";
-import { brushed, lists, now, topClients } from "./state.ts";
+import { deviceName } from "./policy.ts";
+import { brushed, features, lists, now, topClients } from "./state.ts";
 import { visible } from "./text.ts";
 import type { Query } from "./types.ts";
 import { openWhy } from "./why.tsx";
@@ -44,6 +45,24 @@ function answerWords(q: Query): string {
   const type = q.reply.type === null || q.reply.type === "UNKNOWN" ? "" : q.reply.type;
   const time = q.reply.time > 0 ? latency(q.reply.time) : "";
   return [type, time].filter((s) => s !== "").join(" · ");
+}
+
+/** A cell that sets the filter to what it says. Not in the order of Tab: the filters above do the same. */
+function Only({ what, text, set }: { what: string; text: string; set: Partial<Filter> }) {
+  return (
+    <button
+      type="button"
+      class="link"
+      tabIndex={-1}
+      title={`Only this ${what}`}
+      onClick={(e) => {
+        e.stopPropagation();
+        setFilter(set);
+      }}
+    >
+      <Name text={text} />
+    </button>
+  );
 }
 
 /** One row. The same query gives the same node, so a thousand rows cost nothing when one comes in. */
@@ -85,10 +104,10 @@ function row(q: Query): VNode {
         )}
       </td>
       <td role="cell" class="type">
-        <Name text={q.type} />
+        <Only what="type" text={q.type} set={{ type: q.type }} />
       </td>
       <td role="cell" class="client">
-        <Name text={q.client.name || q.client.ip} />
+        <Only what="device" text={q.client.name || q.client.ip} set={{ client: q.client.ip }} />
       </td>
       <td role="cell" class="answer">
         <Name text={answerWords(q)} />
@@ -123,18 +142,32 @@ const shows: [Show, string][] = [
   ["", "All"],
   ["blocked", "Blocked"],
   ["allowed", "Allowed"],
+  ["forwarded", "Forwarded"],
   ["cached", "From cache"],
 ];
 const commonTypes = ["A", "AAAA", "HTTPS", "PTR", "TXT", "SRV", "MX", "NS", "SOA", "CNAME"];
+
+/** A part of the filter that is set; a press takes it away. */
+function Chip({ label, text, clear }: { label: string; text: string; clear: () => void }) {
+  return (
+    <button type="button" class="chip" aria-label={`${label}: ${visible(text)}. Remove`} onClick={clear}>
+      <small>{label}</small> <Name text={text} /> <span aria-hidden="true">×</span>
+    </button>
+  );
+}
+
+/** What a device is called by what the page knows, its address otherwise. */
+const clientWords = (ip: string): string => topClients.data.value?.find((c) => c.ip === ip)?.name || deviceName(ip);
 
 function Filters() {
   const f = filter.value;
   const input = useRef<HTMLInputElement>(null);
   const clients = topClients.data.value ?? [];
-  const known = (list: [string, string][], v: string): [string, string][] =>
-    list.some(([x]) => x === v) ? list : [...list, [v, visible(v)]];
-  const types = known([["", "Any type"], ...commonTypes.map((t): [string, string] => [t, t])], f.type);
-  const devices = known([["", "Any device"], ...clients.map((c): [string, string] => [c.ip, visible(c.name || c.ip)])], f.client);
+  const types: [string, string][] = [["", "Any type"], ...commonTypes.map((t): [string, string] => [t, t])];
+  const devices: [string, string][] = [
+    ["", "Any device"],
+    ...clients.map((c): [string, string] => [c.ip, visible(c.name || c.ip)]),
+  ];
   return (
     <form
       class="filters"
@@ -178,18 +211,17 @@ function Filters() {
           </button>
         ))}
       </div>
-      <Choice label="Device" value={f.client} from={devices} set={(client) => setFilter({ client })} />
-      <Choice label="Record type" value={f.type} from={types} set={(type) => setFilter({ type })} />
-      {f.from !== 0 && (
-        <button
-          type="button"
-          class="chip"
-          onClick={() => void (brushed.value = null)}
-          aria-label={`Time: ${between(f.from, f.until, now.value)}. Remove`}
-        >
-          {between(f.from, f.until, now.value)} <span aria-hidden="true">×</span>
-        </button>
+      {f.client !== "" ? (
+        <Chip label="Device" text={clientWords(f.client)} clear={() => setFilter({ client: "" })} />
+      ) : (
+        <Choice label="Device" value="" from={devices} set={(client) => setFilter({ client })} />
       )}
+      {f.type !== "" ? (
+        <Chip label="Type" text={f.type} clear={() => setFilter({ type: "" })} />
+      ) : (
+        <Choice label="Record type" value="" from={types} set={(type) => setFilter({ type })} />
+      )}
+      {f.from !== 0 && <Chip label="Time" text={between(f.from, f.until, now.value)} clear={() => void (brushed.value = null)} />}
       {isFiltered(f) && (
         <button type="button" class="quiet" onClick={() => void (filter.value = noFilter)}>
           Clear
@@ -199,7 +231,14 @@ function Filters() {
   );
 }
 
+/** By the server where it can, with all that it has; else what the search finds, up to a bound. */
 async function save(kind: "csv" | "jsonl"): Promise<void> {
+  if (features.value.has("export") && serverCan(filter.value)) {
+    const p = apiParams(filter.value);
+    p.set("format", kind);
+    follows(`/api/sinkhole/queries/export?${p.toString()}`);
+    return;
+  }
   try {
     const found = await search(filter.value, null, exportMax, exportMax / pageLength);
     const text = kind === "csv" ? toCsv(found.rows) : toJsonLines(found.rows);

@@ -2,12 +2,16 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { ApiError, get } from "./api.ts";
+import { editDevice } from "./devices.tsx";
+import { noFilter, type Filter } from "./filter.ts";
 import { count, dayOf, duration, latency, timeExact } from "./format.ts";
+import { setFilter } from "./log.ts";
 import { Modal } from "./modal.tsx";
 import { blockedByAlias, outcomeDetail, outcomeOf, outcomeWord } from "./outcome.ts";
 import { Name, Skeleton } from "./parts.tsx";
+import { devices, loadPolicy } from "./policy.ts";
 import { addRule, removeRule } from "./rules.ts";
-import { features, heard, lists, now, rules } from "./state.ts";
+import { clients, features, heard, lists, now, rules } from "./state.ts";
 import type { Check, Decision, Query, Rule, RuleType } from "./types.ts";
 
 export interface Asked {
@@ -285,6 +289,25 @@ function Change({ a }: { a: Asked }) {
   );
 }
 
+/** Shows the log with another filter. */
+function Go({ words, filter }: { words: string; filter: Filter }) {
+  const go = () => {
+    close();
+    setFilter(filter, true);
+  };
+  return (
+    <button type="button" class="small" onClick={go}>
+      {words}
+    </button>
+  );
+}
+
+async function describe(client: string): Promise<void> {
+  await loadPolicy();
+  close();
+  editDevice(devices.value.find((d) => d.client === client) ?? { client, name: "", known: null, seen: 0 });
+}
+
 function Story({ a }: { a: Asked }) {
   const v = verdicts.value;
   const q = a.query;
@@ -294,6 +317,15 @@ function Story({ a }: { a: Asked }) {
       {q && (
         <Step title="Asked">
           <Client q={q} c={v?.name ?? null} />
+          <div class="buttons">
+            <Go words="Its queries" filter={{ ...noFilter, client: q.client.ip }} />
+            <Go words="This name’s queries" filter={{ ...noFilter, text: q.domain }} />
+            {!clients.absent.value && (
+              <button type="button" class="small" onClick={() => void describe(q.client.ip)}>
+                Name this device…
+              </button>
+            )}
+          </div>
         </Step>
       )}
       {q && (

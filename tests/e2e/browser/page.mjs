@@ -108,6 +108,31 @@ test("text, minus, outcome and device filter the log, and the URL holds them", a
   assert.equal(new URL(page.url()).search, "");
 });
 
+test("a device and a type are picked, shown as chips, kept in the URL and taken away", async ({ page }) => {
+  if (env.mock) skip("the mock's devices are its own");
+  const from = "127.0.1.31";
+  const name = `chip${Date.now()}.${env.blockedName}`;
+  for (const [n, type, at] of [
+    [name, "A", from],
+    [name, "AAAA", from],
+    [name, "A", "127.0.1.32"],
+  ])
+    await env.ask(n, type, at);
+  await page.fill("#search", name);
+  await until(async () => (await rows(page).count()) === 3, "three rows", 12_000);
+  await rows(page).filter({ hasText: from }).first().locator("td.client button").click();
+  await until(async () => (await rows(page).count()) === 2, "of one device");
+  assert.equal(new URL(page.url()).searchParams.get("client"), from);
+  await page.locator("#log").getByLabel("Record type").selectOption("AAAA");
+  await until(async () => (await rows(page).count()) === 1, "of one type");
+  await page.reload();
+  await ready(page);
+  await until(async () => (await rows(page).count()) === 1, "the same after a reload");
+  await page.getByRole("button", { name: "Type: AAAA. Remove" }).click();
+  await page.getByRole("button", { name: `Device: ${from}. Remove` }).click();
+  await until(async () => (await rows(page).count()) === 3, "all three");
+});
+
 test("older queries come on demand, each once", async ({ page }) => {
   for (let i = 0; i < 40; i++) await env.ask(`older${i}.${env.blockedName}`);
   await page.reload();
@@ -122,7 +147,7 @@ test("older queries come on demand, each once", async ({ page }) => {
 test("a row says why, by keyboard, and gives the focus back", async ({ page }) => {
   if (!(await features(page)).has("check")) skip("this server has no sinkhole/check");
   await env.ask(env.blockedName);
-  const button = rowOf(page, env.blockedName).first().locator("button");
+  const button = rowOf(page, env.blockedName).first().locator("td.what button");
   await page.locator("table.log").hover(); // holds the rows still
   const asked = await button.innerText();
   await button.focus();
@@ -142,7 +167,7 @@ test("a row says why, by keyboard, and gives the focus back", async ({ page }) =
 
 test("allowing from the panel takes effect at once, and taking it back too", async ({ page }) => {
   await env.ask(env.blockedName);
-  await rowOf(page, env.blockedName).first().locator("button").click();
+  await rowOf(page, env.blockedName).first().locator("td.what button").click();
   await page.getByRole("button", { name: "Allow always" }).click();
   await until(
     async () => (await page.locator("dialog.side .change").innerText()).includes("You allow this name"),
@@ -372,7 +397,7 @@ test("names that try to be markup are text everywhere", async ({ page }) => {
   assert.equal(await overflow(page), 0);
   await page.locator("#log").scrollIntoViewIfNeeded();
   await shoot(page, "hostile", {});
-  await rowOf(page, long.join(".")).first().locator("button").click();
+  await rowOf(page, long.join(".")).first().locator("td.what button").click();
   await page.waitForTimeout(400);
   assert.equal((await page.locator("#why-title").innerText()).replace(/\s/g, ""), long.join("."));
 });
@@ -382,7 +407,7 @@ test("the log is saved as CSV and as JSON lines", async ({ page }) => {
   await page.fill("#search", env.blockedName);
   await until(async () => (await rows(page).count()) > 0, "rows");
   for (const [button, check] of [
-    ["Save as CSV", (t) => assert.match(t, new RegExp(`^time,domain,[^\r]*\r\n[^\r]*,${env.blockedName},A,`))],
+    ["Save as CSV", (t) => assert.match(t, new RegExp(`^time,domain,[^\r]*\r\n[^\r]*,"?${env.blockedName}"?,"?A"?,`))],
     [
       "Save as JSON lines",
       (t) =>
@@ -436,7 +461,7 @@ test("the page fits a phone of 360 pixels and of 320", async ({ open }) => {
     );
     assert.equal(small, 0, "controls that no finger meets");
     if (width === 360) await shoot(page, "phone");
-    await rows(page).first().locator("button").click();
+    await rows(page).first().locator("td.what button").click();
     await page.waitForTimeout(400);
     assert.equal(await overflow(page), 0, `panel at ${width}`);
     if (width === 360) await shoot(page, "phone-why", {});

@@ -33,7 +33,7 @@ test("a server that has nothing beyond the contract gets a page without the rest
   assert.equal(await page.locator("#lists, #tab-rules").count(), 0);
   assert.equal(await page.getByRole("group", { name: "Time shown" }).count(), 0);
   assert.ok((await page.locator(".facts").innerText()).includes("450,751"));
-  await rows(page).first().locator("button").click();
+  await rows(page).first().locator("td.what button").click();
   await until(async () => (await page.locator("dialog.side").innerText()).includes("cannot say which rule decides"), "says so");
   assert.equal(await page.locator("dialog.side .change").count(), 0);
 });
