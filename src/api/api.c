@@ -172,7 +172,10 @@ void api_handle(struct api *a, usec_t now, const struct api_request *request,
         .res = response,
     };
     memset(response, 0, sizeof *response);
-    if (request_open(&c) != ERR_OK) {
+    enum err opened = request_open(&c);
+    if (opened == ERR_MEMORY) {
+        reply_error(&c, 503, "out_of_memory", "There is no memory for this request", NULL);
+    } else if (opened != ERR_OK) {
         bad_request(&c, "Bad path");
     } else if (!origin_host_ok(&c)) {
         refuse_forbidden(&c, "Unknown host name",

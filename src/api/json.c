@@ -4,9 +4,48 @@
  */
 #include "api/json.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/strbuf.h"
+
+static json_malloc_t platform_malloc;
+static atomic_uint refused; /* allocations */
+
+static void *watched_malloc(size_t size)
+{
+    void *p = platform_malloc(size);
+    if (!p) {
+        atomic_fetch_add_explicit(&refused, 1, memory_order_relaxed);
+    }
+    return p;
+}
+
+/* The first call comes while there is one thread, when the rules document is read. */
+static void watch_memory(void)
+{
+    json_free_t platform_free;
+    if (!platform_malloc) {
+        json_get_alloc_funcs(&platform_malloc, &platform_free);
+        json_set_alloc_funcs(watched_malloc, platform_free);
+    }
+}
+
+enum err json_read(struct span text, json_t **out, json_error_t *error)
+{
+    watch_memory();
+    unsigned before = atomic_load_explicit(&refused, memory_order_relaxed);
+    json_t *value = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, error);
+    if (atomic_load_explicit(&refused, memory_order_relaxed) != before) {
+        json_decref(value);
+        return ERR_MEMORY;
+    }
+    if (!value) {
+        return ERR_FORMAT;
+    }
+    *out = value;
+    return ERR_OK;
+}
 
 struct sink {
     char *buf;

@@ -20,6 +20,13 @@
 /* Is foreign text nested no deeper than that? To be asked before it is parsed. */
 bool json_is_shallow(struct span text);
 
+/*
+ * Parse a whole text; no name may stand twice in an object. ERR_FORMAT: *error says where and why;
+ * ERR_MEMORY. jansson before 2.15 leaves octets out of strings for which it gets no memory, and
+ * calls others malformed: so its allocations are watched from the first call on.
+ */
+MUST_CHECK enum err json_read(struct span text, json_t **out, json_error_t *error);
+
 /* A JSON value as text that is safe inside HTML and scripts: < > & and all that is not ASCII are
  * \uXXXX. ERR_SPACE. */
 MUST_CHECK enum err json_write(const json_t *value, char *buf, size_t cap, size_t *len);

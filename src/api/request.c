@@ -67,7 +67,7 @@ static enum err cut_path(struct call *c)
     return ERR_OK;
 }
 
-static void parse_body(struct call *c)
+static enum err parse_body(struct call *c)
 {
     struct span body = c->req->body;
     while (body.len > 0 && strchr(" \t\r\n", body.ptr[0]) && body.ptr[0] != '\0') {
@@ -75,24 +75,18 @@ static void parse_body(struct call *c)
         body.len--;
     }
     if (body.len == 0) {
-        return;
-    }
-    if (!json_is_shallow(body)) {
-        c->body_bad = true;
-        return;
+        return ERR_OK;
     }
     json_error_t error;
-    c->body = json_loadb((const char *)body.ptr, body.len, JSON_REJECT_DUPLICATES, &error);
-    c->body_bad = c->body == NULL;
+    enum err e = json_is_shallow(body) ? json_read(body, &c->body, &error) : ERR_FORMAT;
+    c->body_bad = e == ERR_FORMAT;
+    return e == ERR_MEMORY ? e : ERR_OK;
 }
 
 enum err request_open(struct call *c)
 {
     enum err e = cut_path(c);
-    if (e == ERR_OK) {
-        parse_body(c);
-    }
-    return e;
+    return e == ERR_OK ? parse_body(c) : e;
 }
 
 void request_close(struct call *c)

@@ -47,16 +47,16 @@ enum err rules_parse(struct rules *r, struct span text, char *what, size_t cap)
         strbuf_printf(&message, "more than %d values within values", JSON_DEPTH_MAX);
         return ERR_FORMAT;
     }
-    json_t *doc = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
-    if (!doc && error.text[0] == '\0') {
-        return ERR_MEMORY; /* jansson has words for everything else */
-    }
-    if (!doc) {
+    json_t *doc = NULL;
+    enum err e = json_read(text, &doc, &error);
+    if (e == ERR_FORMAT) {
         strbuf_printf(&message, "line %d: ", error.line);
         strbuf_escaped(&message, span_str(error.text));
-        return json_error_code(&error) == json_error_out_of_memory ? ERR_MEMORY : ERR_FORMAT;
     }
-    enum err e = rules_check(doc, &message);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = rules_check(doc, &message);
     if (e != ERR_OK) {
         json_decref(doc);
         return e;

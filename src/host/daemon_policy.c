@@ -245,35 +245,50 @@ static struct list_spec *find_spec(struct specs *s, uint32_t id)
     return NULL;
 }
 
-static void add_spec(struct specs *s, const char *text, bool local, enum list_kind kind)
+/* A list that cannot be is told and left out; without memory nothing is known of it: ERR_MEMORY. */
+static enum err add_spec(struct specs *s, const char *text, bool local, enum list_kind kind)
 {
     char problem[FETCH_ERROR_MAX];
     struct list_spec spec;
-    if (list_spec_parse(text, local, &spec, problem) != ERR_OK) {
+    enum err e = list_spec_parse(text, local, &spec, problem);
+    if (e != ERR_OK) {
         log_error(LISTS, "list %s: %s", text, problem);
-        return;
+        return e == ERR_MEMORY ? e : ERR_OK;
     }
     spec.kind = kind;
     spec.id = rules_list_id(spec.url, kind == LIST_ALLOW);
     if (find_spec(s, spec.id)) {
-        return;
+        return ERR_OK;
     }
     if (s->count == LISTS_MAX) {
         log_warning(LISTS, "more than %d lists: %s is left out", LISTS_MAX, spec.url);
-        return;
+        return ERR_OK;
     }
     s->item[s->count++] = spec;
+    return ERR_OK;
 }
 
-static void add_rules_list(struct specs *s, const struct list_view *v)
+static enum err add_rules_list(struct specs *s, const struct list_view *v)
 {
+    enum err e = ERR_OK;
     if (!v->configured) {
-        add_spec(s, v->url, false, v->allow ? LIST_ALLOW : LIST_BLOCK);
+        e = add_spec(s, v->url, false, v->allow ? LIST_ALLOW : LIST_BLOCK);
     }
     struct list_spec *spec = find_spec(s, v->id);
     if (spec && !v->enabled) {
         spec->enabled = false;
     }
+    return e;
+}
+
+/* What gathering returns: the lists on ERR_OK alone. */
+static enum err gathered(struct specs *s, enum err e)
+{
+    if (e != ERR_OK) {
+        free(s->item);
+        s->item = NULL;
+    }
+    return e;
 }
 
 /* Those of the configuration. */
@@ -284,13 +299,14 @@ static enum err gather_configured(const struct daemon *d, struct specs *out)
     if (!out->item) {
         return ERR_MEMORY;
     }
-    for (uint32_t i = 0; i < c->list.count; i++) {
-        add_spec(out, c->list.item[i], true, LIST_BLOCK);
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < c->list.count && e == ERR_OK; i++) {
+        e = add_spec(out, c->list.item[i], true, LIST_BLOCK);
     }
-    for (uint32_t i = 0; i < c->allow_list.count; i++) {
-        add_spec(out, c->allow_list.item[i], true, LIST_ALLOW);
+    for (uint32_t i = 0; i < c->allow_list.count && e == ERR_OK; i++) {
+        e = add_spec(out, c->allow_list.item[i], true, LIST_ALLOW);
     }
-    return ERR_OK;
+    return gathered(out, e);
 }
 
 bool daemon_is_configured_list(const struct daemon *d, uint32_t id)
@@ -311,12 +327,12 @@ static enum err gather_specs(struct daemon *d, const struct rules *rules, struct
     if (e != ERR_OK) {
         return e;
     }
-    for (uint32_t i = 0; i < rules_list_count(rules); i++) {
+    for (uint32_t i = 0; i < rules_list_count(rules) && e == ERR_OK; i++) {
         if (rules_list_at(rules, i, &view)) {
-            add_rules_list(out, &view);
+            e = add_rules_list(out, &view);
         }
     }
-    return ERR_OK;
+    return gathered(out, e);
 }
 
 struct fetch_limits daemon_list_limits(const struct config *c)

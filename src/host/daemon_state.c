@@ -11,10 +11,9 @@
 #include "host/sys.h"
 #include "shared/text.h"
 
-#define STATS_KIND       "STAT"
-#define STATS_VERSION    1
-#define STATS_FILE_MAX   (256u << 20)
-#define PARSED_PER_OCTET 8 /* memory of parsed JSON, about */
+#define STATS_KIND     "STAT"
+#define STATS_VERSION  1
+#define STATS_FILE_MAX (256u << 20)
 
 enum err daemon_open_store(struct daemon *d, const char *dir)
 {
@@ -50,19 +49,6 @@ static void leave_unread(struct daemon *d)
     d->rules_unread = true;
 }
 
-/* The parser takes a string that it has no memory for as an error of the text: so what is not
- * understood is read a second time, if there is memory, before it is called damaged. */
-static enum err parse_rules(struct daemon *d, struct span text, char *what, size_t cap)
-{
-    enum err e = rules_parse(&d->rules, text, what, cap);
-    if (e == ERR_FORMAT) {
-        void *probe = malloc(text.len * PARSED_PER_OCTET + 1);
-        e = probe ? rules_parse(&d->rules, text, what, cap) : ERR_MEMORY;
-        free(probe);
-    }
-    return e;
-}
-
 /* For want of memory it is an error: a start that can have some finds all rules in place. */
 enum err daemon_load_rules(struct daemon *d)
 {
@@ -78,7 +64,7 @@ enum err daemon_load_rules(struct daemon *d)
     } else if (e == ERR_LIMIT) {
         put_aside(d, "larger than a rules document may be");
     } else if (e == ERR_OK) {
-        e = parse_rules(d, span_of(blob.data, blob.len), what, sizeof what);
+        e = rules_parse(&d->rules, span_of(blob.data, blob.len), what, sizeof what);
         if (e != ERR_OK && e != ERR_MEMORY) {
             put_aside(d, what[0] ? what : err_text(e));
         }

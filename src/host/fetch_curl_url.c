@@ -59,10 +59,12 @@ const char *fetch_url_check(const char *url, struct url_parts *out)
     char *scheme = NULL, *host = NULL, *user = NULL, *password = NULL;
     CURLU *u = curl_url();
     if (!u) {
-        return "out of memory";
+        return FETCH_NO_MEMORY;
     }
-    if (curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
-        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) {
+    CURLUcode rc = curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+    if (rc == CURLUE_OUT_OF_MEMORY) {
+        problem = FETCH_NO_MEMORY;
+    } else if (rc != CURLUE_OK || curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) {
         problem = "not a URL";
     } else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
         problem = "only http:// and https:// URLs are fetched";
@@ -97,5 +99,5 @@ const char *fetch_url_problem(const char *url, char *text)
 bool fetch_url_is_local(const char *url)
 {
     struct url_parts parts = {0};
-    return !fetch_url_check(url, &parts) && parts.local;
+    return fetch_url_check(url, &parts) != NULL || parts.local;
 }

@@ -1,5 +1,6 @@
 /*
- * Where a list comes from, as a person writes it: [FORMAT+]URL, a path, or the word for the list inside the program.
+ * Where a list comes from, as a person writes it: [FORMAT+]URL, a path, or the word for the list
+ * inside the program.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ static enum err take_format(const char **text, enum bl_format *out, char *proble
     }
     if (bl_format_parse(span_of(*text, word), out) != ERR_OK) {
         if (problem) {
-            (void)snprintf(problem, FETCH_ERROR_MAX, "unknown list format \"%.*s\"", (int)(word < 40 ? word : 40), *text);
+            (void)snprintf(problem, FETCH_ERROR_MAX, "unknown list format \"%.*s\"",
+                           (int)(word < 40 ? word : 40), *text);
         }
         return ERR_FORMAT;
     }
@@ -96,7 +98,8 @@ void list_spec_default_name(struct list_spec *spec)
         start--;
     }
     if (!host) {
-        (void)snprintf(spec->name, sizeof spec->name, "%.*s", (int)(len - start), spec->url + start);
+        (void)snprintf(spec->name, sizeof spec->name, "%.*s", (int)(len - start),
+                       spec->url + start);
         return;
     }
     host += 3;
@@ -104,7 +107,8 @@ void list_spec_default_name(struct list_spec *spec)
     if (host + host_len >= spec->url + start) {
         (void)snprintf(spec->name, sizeof spec->name, "%.*s", (int)host_len, host);
     } else {
-        (void)snprintf(spec->name, sizeof spec->name, "%.*s: %.*s", (int)host_len, host, (int)(len - start), spec->url + start);
+        (void)snprintf(spec->name, sizeof spec->name, "%.*s: %.*s", (int)host_len, host,
+                       (int)(len - start), spec->url + start);
     }
 }
 
@@ -120,10 +124,13 @@ enum err list_spec_parse(const char *text, bool local, struct list_spec *out, ch
     } else if (strncasecmp(text, "http://", 7) == 0 || strncasecmp(text, "https://", 8) == 0) {
         char why[FETCH_ERROR_MAX];
         if (fetch_url_problem(text, why)) {
-            return refuse(problem, why);
+            e = refuse(problem, why);
+            return strcmp(why, FETCH_NO_MEMORY) == 0 ? ERR_MEMORY : e;
         }
         if (!local && fetch_url_is_local(text)) {
-            return refuse(problem, "lists from this machine or link are added in the configuration file only");
+            return refuse(
+                problem,
+                "lists from this machine or link are added in the configuration file only");
         }
         (void)snprintf(spec.url, sizeof spec.url, "%s", text);
     } else if (!local) {

@@ -491,6 +491,63 @@ static void other_sections_are_edited(void **state)
     rules_free(&r);
 }
 
+/* Each allocation of the parser and of the check fails in turn. */
+static unsigned long allocations, fails_at;
+
+static void *failing_malloc(size_t size)
+{
+    return ++allocations == fails_at ? NULL : malloc(size);
+}
+
+static char *text_of(const struct rules *r)
+{
+    return json_dumps(r->doc, JSON_INDENT(2));
+}
+
+static void no_memory_is_never_taken_for_damage_or_for_another_text(void **state)
+{
+    (void)state;
+    static const char doc[] =
+        "{\"version\": 1, \"own\": [{\"id\": 1, \"type\": \"deny\", \"kind\": \"exact\", \"domain\": "
+        "\"a-name-of-more-than-sixteen-octets.example\"},"
+        "{\"id\": 2, \"type\": \"allow\", \"kind\": \"regex\", \"domain\": "
+        "\"^ads[0-9]+\\\\.example$\", "
+        "\"comment\": \"eins \\u00e4 zwei\", \"groups\": [0, 1]}], \"hosts\": [\"192.0.2.1 "
+        "nas.lan\"],"
+        "\"groups\": [{\"id\": 1, \"name\": \"Children\"}], \"settings\": {\"block-ttl\": "
+        "\"10s\"}}";
+    struct rules whole = {0};
+    assert_int_equal(rules_clear(&whole), ERR_OK);
+    allocations = 0;
+    char problem[200] = "";
+    if (rules_parse(&whole, span_str(doc), problem, sizeof problem) != ERR_OK) {
+        fail_msg("%s", problem);
+    }
+    unsigned long all = allocations;
+    char *expected = text_of(&whole);
+    assert_true(all > 50);
+    for (unsigned long i = 1; i <= all; i++) {
+        struct rules r = {0};
+        char what[200] = "";
+        assert_int_equal(rules_clear(&r), ERR_OK);
+        allocations = 0;
+        fails_at = i;
+        enum err e = rules_parse(&r, span_str(doc), what, sizeof what);
+        fails_at = 0;
+        if (e != ERR_OK && e != ERR_MEMORY) {
+            fail_msg("allocation %lu of %lu: %s: %s", i, all, err_text(e), what);
+        }
+        if (e == ERR_OK) {
+            char *found = text_of(&r);
+            assert_string_equal(found, expected);
+            free(found);
+        }
+        rules_free(&r);
+    }
+    free(expected);
+    rules_free(&whole);
+}
+
 static void list_ids_are_small_and_stable(void **state)
 {
     (void)state;
@@ -519,7 +576,9 @@ int main(void)
         cmocka_unit_test(bad_edits_change_nothing),
         cmocka_unit_test(sections_are_bounded),
         cmocka_unit_test(other_sections_are_edited),
+        cmocka_unit_test(no_memory_is_never_taken_for_damage_or_for_another_text),
         cmocka_unit_test(list_ids_are_small_and_stable),
     };
+    json_set_alloc_funcs(failing_malloc, free); /* before the first document is read */
     return UNIT_RUN(tests);
 }
