@@ -55,7 +55,7 @@ struct stats;
 struct stats_config {
     uint32_t workers_max; /* rings that can be attached, 1..STATS_WORKERS_MAX */
     uint32_t log_entries; /* queries kept for the log; 100 000 by default, 104 octets each */
-    uint32_t top_names;   /* names tracked, for each of permitted and blocked; 4096 by default, 416
+    uint32_t top_names;   /* names tracked, for each of permitted and blocked; 4096 by default, 448
                              octets each, twice */
     uint32_t top_clients; /* clients tracked; 1024 by default, 1.2 KiB each; full: the one that
                              asked longest ago goes */

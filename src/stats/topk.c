@@ -1,7 +1,7 @@
 /*
- * Space-Saving on a hash index and a binary heap of estimates. Most events hit keys that are far
- * up, whose place in the heap does not change, so an event usually costs the look-up and three
- * adds. The end of an hour visits all entries once and makes the heap anew.
+ * Filtered Space-Saving on a hash index and a binary heap of estimates. Most events hit keys that
+ * are far up, whose place in the heap does not change, so an event usually costs the look-up and
+ * three adds. The end of an hour visits all entries once and makes the heap anew.
  */
 #include "stats/topk.h"
 
@@ -9,11 +9,24 @@
 
 #include "base/require.h"
 
+enum { CELLS_AN_ENTRY = 4 };
+
+/* Cells for `entries` entries: the power of two that is at least CELLS_AN_ENTRY times as many. */
+static uint32_t cells_for(uint32_t entries)
+{
+    uint32_t n = 64;
+    while (n < entries * (uint64_t)CELLS_AN_ENTRY) {
+        n *= 2;
+    }
+    return n;
+}
+
 size_t topk_memory(uint32_t entries, uint32_t key_max)
 {
     size_t each =
         sizeof(struct topk_entry) + 2 * sizeof(uint32_t) + TOPK_HOURS * sizeof(uint32_t) + key_max;
-    return entries * each + index_slots(entries) * sizeof(struct index_slot) + 5 * CACHE_LINE;
+    return entries * each + index_slots(entries) * sizeof(struct index_slot) +
+           2 * cells_for(entries) * sizeof(uint32_t) + 7 * CACHE_LINE;
 }
 
 bool topk_init(struct topk *t, struct arena *a, uint32_t entries, uint32_t key_max)
@@ -23,17 +36,28 @@ bool topk_init(struct topk *t, struct arena *a, uint32_t entries, uint32_t key_m
     t->heap = ARENA_ARRAY(a, struct topk_item, entries);
     t->free = ARENA_ARRAY(a, uint32_t, entries);
     t->keys = arena_alloc(a, (size_t)entries * key_max, 1);
-    bool ok = t->entry && t->heap && t->free && t->keys && index_init(&t->index, a, entries);
+    t->cells = cells_for(entries);
+    t->cell = ARENA_ARRAY(a, uint32_t, t->cells);
+    t->cell_before = ARENA_ARRAY(a, uint32_t, t->cells);
+    bool ok = t->entry && t->heap && t->free && t->keys && t->cell && t->cell_before &&
+              index_init(&t->index, a, entries);
     if (ok) {
         topk_clear(t);
     }
     return ok;
 }
 
+static void clear_cells(struct topk *t)
+{
+    memset(t->cell, 0, t->cells * sizeof *t->cell);
+    memset(t->cell_before, 0, t->cells * sizeof *t->cell_before);
+}
+
 void topk_clear(struct topk *t)
 {
     t->count = 0;
     index_clear(&t->index);
+    clear_cells(t);
     for (uint32_t i = 0; i < t->cap; i++) {
         t->free[i] = t->cap - 1 - i;
     }
@@ -109,21 +133,55 @@ static void set_key(struct topk *t, uint32_t e, uint64_t hash, const uint8_t *ke
     index_insert(&t->index, hash, e);
 }
 
+static uint32_t cell_of(const struct topk *t, uint64_t hash)
+{
+    return (uint32_t)(hash >> 32) & (t->cells - 1);
+}
+
+/* How often a key without a place may have occurred. */
+static uint64_t cell_bound(const struct topk *t, uint32_t cell)
+{
+    return (uint64_t)t->cell[cell] + t->cell_before[cell];
+}
+
+/* Its cell must not say less of a key that loses its place. */
+static void raise_cell(struct topk *t, uint64_t hash, uint64_t estimate)
+{
+    uint32_t i = cell_of(t, hash);
+    if (cell_bound(t, i) < estimate) {
+        uint64_t here = estimate - t->cell_before[i];
+        t->cell[i] = here < UINT32_MAX ? (uint32_t)here : UINT32_MAX;
+    }
+}
+
+/* Is the key not worth a place yet? Then it is counted in its cell. */
+static bool stays_outside(struct topk *t, uint64_t hash)
+{
+    uint32_t i = cell_of(t, hash);
+    if (t->count < t->cap || cell_bound(t, i) >= t->heap[0].estimate) {
+        return false;
+    }
+    t->cell[i]++;
+    return true;
+}
+
 /* An entry for a new key: a free one, or the place of the least. Its estimate in the heap is what
  * it was before, or 0. */
 static uint32_t take_entry(struct topk *t, uint64_t hash, const uint8_t *key, size_t len)
 {
+    uint64_t err = cell_bound(t, cell_of(t, hash));
     uint32_t e;
     if (t->count < t->cap) {
         e = t->free[t->cap - t->count - 1];
-        t->entry[e] = (struct topk_entry){0};
+        t->entry[e] = (struct topk_entry){.err = err, .err_hour = t->hour};
         t->heap[t->count] = (struct topk_item){.entry = e};
         t->count++;
         sift_up(t, t->count - 1);
     } else {
         e = t->heap[0].entry;
         index_remove(&t->index, t->entry[e].hash, e);
-        t->entry[e] = (struct topk_entry){.err = t->heap[0].estimate, .err_hour = t->hour};
+        raise_cell(t, t->entry[e].hash, t->heap[0].estimate);
+        t->entry[e] = (struct topk_entry){.err = err, .err_hour = t->hour};
     }
     set_key(t, e, hash, key, len);
     return e;
@@ -134,6 +192,9 @@ void topk_add(struct topk *t, uint64_t hash, const uint8_t *key, size_t len)
     REQUIRE(len <= t->key_max);
     uint32_t e = find(t, hash, key, len);
     if (UNLIKELY(e == INDEX_NONE)) {
+        if (stays_outside(t, hash)) {
+            return;
+        }
         e = take_entry(t, hash, key, len);
     }
     t->entry[e].hours[t->hour % TOPK_HOURS]++;
@@ -165,9 +226,20 @@ static void drop_empty(struct topk *t)
     t->count = kept;
 }
 
+static void end_day(struct topk *t)
+{
+    uint32_t *older = t->cell_before;
+    t->cell_before = t->cell;
+    t->cell = older;
+    memset(t->cell, 0, t->cells * sizeof *t->cell);
+}
+
 static void end_hour(struct topk *t)
 {
     t->hour++;
+    if (t->hour % TOPK_HOURS == 0) {
+        end_day(t);
+    }
     for (uint32_t i = 0; i < t->count; i++) {
         struct topk_entry *entry = &t->entry[t->heap[i].entry];
         entry->total -= entry->hours[t->hour % TOPK_HOURS];
@@ -182,6 +254,7 @@ void topk_next_hour(struct topk *t, uint32_t hours)
 {
     if (hours > TOPK_HOURS) {
         hours = TOPK_HOURS; /* all columns are empty then */
+        clear_cells(t);
     }
     if (hours == 0) {
         return;

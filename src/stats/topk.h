@@ -1,14 +1,17 @@
 /*
- * The most frequent keys of the last 24 hours, in bounded memory: Space-Saving (Metwally, Agrawal,
- * El Abbadi, 2005) with counts kept by the hour.
+ * The most frequent keys of the last 24 hours, in bounded memory: Filtered Space-Saving (Homem,
+ * Carvalho, 2010) with counts kept by the hour.
  *
- * While there are no more different keys than entries all counts are exact. A new key that finds
- * the table full takes the place of the key with the least estimate; that estimate is kept beside
- * it as `err`, so that for every key: count <= true count <= count + err, and no key with more than
- * (events / entries) occurrences is missing.
+ * While there are no more different keys than entries all counts are exact. When the table is full,
+ * keys that are not in it are counted together with others in cells, by hash. A key whose cell has
+ * come up to the least estimate in the table takes that key's place; what the cell had counted is
+ * kept beside it as `err`. So for every key: count <= true count <= count + err, and no key that
+ * occurred more often than the least estimate is missing. Keys that are seen once or twice, the
+ * many, cost one add and no place.
  *
- * The window is the current hour and the 23 before it; topk_next_hour drops the oldest.
- * Memory: entries * (key_max + 168) octets and the index.
+ * The window is the current hour and the 23 before it; topk_next_hour drops the oldest. Cells are
+ * counted for 24 to 48 hours, which may make `err` larger than it needs to be, never smaller.
+ * Memory: entries * (key_max + 168) octets, the index, and 32 to 64 octets of cells an entry.
  */
 #ifndef SINKHOLE_STATS_TOPK_H
 #define SINKHOLE_STATS_TOPK_H
@@ -26,7 +29,7 @@
 struct topk_entry {
     uint64_t hash;
     uint64_t total;    /* sum of its hours */
-    uint64_t err;      /* estimate of the key whose place it took */
+    uint64_t err;      /* what may have been missed of it before it had a place */
     uint32_t err_hour; /* number of the hour in which it did */
     uint32_t heap_pos;
     uint8_t key_len;
@@ -48,6 +51,9 @@ struct topk {
     struct topk_item *heap; /* the least estimate first */
     uint32_t *free;         /* entry numbers not in use, as a stack */
     uint8_t *keys;          /* key_max octets each */
+    uint32_t cells;         /* a power of two */
+    uint32_t *cell;         /* occurrences of keys without a place in this day, */
+    uint32_t *cell_before;  /* and in the day before */
 };
 
 struct topk_row {
@@ -68,10 +74,11 @@ void topk_clear(struct topk *t);
 /* Count one occurrence. len <= key_max. Cost: O(log entries) at worst, usually one look-up. */
 void topk_add(struct topk *t, uint64_t hash, const uint8_t *key, size_t len);
 
-/* Have the index slot of a hash fetched, for a topk_add soon. */
+/* Have what stands under a hash fetched, for a topk_add soon. */
 static inline void topk_prefetch(const struct topk *t, uint64_t hash)
 {
     PREFETCH(&t->index.slot[index_first(&t->index, hash)]);
+    PREFETCH(&t->cell[(uint32_t)(hash >> 32) & (t->cells - 1)]);
 }
 
 /* `hours` hours have passed. */
