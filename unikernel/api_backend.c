@@ -12,6 +12,7 @@
 #include "base/strbuf.h"
 #include "blocklist/image.h"
 #include "board/board.h"
+#include "console.h"
 #include "control.h"
 #include "engine.h"
 #include "lib/heap.h"
@@ -285,6 +286,7 @@ static const struct api_backend backend = {.clock = get_clock,
                                            .list_update = update_list,
                                            .list_confirm = confirm_list,
                                            .flush_cache = flush_cache,
+                                           .log_lines = console_lines,
                                            .metrics = metrics_write};
 
 enum err api_backend_start(struct rng *rng)

@@ -26,8 +26,6 @@
 enum { CONF_MAX = 65536 };
 
 static struct {
-    const char *cmdline;
-    struct span conf;
     struct config *cfg;
     void *cfg_memory;
     struct rules rules;
@@ -60,8 +58,8 @@ static enum err load_rules(void)
 
 static void load_passwords(struct rng *rng)
 {
-    char fixed[128], made[PASSWORD_CHARS + 1];
-    const char *told = settings_boot_value(control.cmdline, "password", fixed, sizeof fixed);
+    char made[PASSWORD_CHARS + 1];
+    const char *told = settings_password();
     passwords_start(rng, storage_get(STORAGE_PASSWORDS), told, made);
     if (made[0] != '\0') {
         printf("\nThe password of the page is: %s\n\n", made);
@@ -72,15 +70,17 @@ static void load_passwords(struct rng *rng)
     }
 }
 
-enum err control_start(const char *cmdline, struct rng *rng)
+void control_open(const char *cmdline)
 {
-    control.cmdline = cmdline;
     storage_start(board_disk());
-    control.conf = storage_file("sinkhole.conf", CONF_MAX);
+    struct span conf = storage_file("sinkhole.conf", CONF_MAX);
+    settings_start((uint8_t *)(uintptr_t)conf.ptr, conf.len, cmdline);
+}
+
+enum err control_start(struct rng *rng)
+{
     enum err e = load_rules();
-    e = e == ERR_OK ? settings_load(control.conf, cmdline, &control.rules, &control.cfg_memory,
-                                    &control.cfg)
-                    : e;
+    e = e == ERR_OK ? settings_load(&control.rules, &control.cfg_memory, &control.cfg) : e;
     if (e == ERR_OK) {
         log_set_level_all((enum log_level)control.cfg->log_level);
         load_passwords(rng);
@@ -169,7 +169,7 @@ static enum err reconfigure(const struct rules *next)
 {
     struct config *fresh;
     void *memory, *old = control.cfg_memory;
-    enum err e = settings_load(control.conf, control.cmdline, next, &memory, &fresh);
+    enum err e = settings_load(next, &memory, &fresh);
     e = e == ERR_OK ? engine_set_rules(fresh, next) : e;
     if (e != ERR_OK) {
         return e;

@@ -12,8 +12,11 @@
 #include "base/time.h"
 #include "config/config.h"
 
-/* Read card and command line. ERR_MEMORY. */
-MUST_CHECK enum err control_start(const char *cmdline, struct rng *rng);
+/* Open the card, and read the settings on it and on the command line (kept for ever). */
+void control_open(const char *cmdline);
+
+/* Configuration, rules document, passwords. ERR_MEMORY. */
+MUST_CHECK enum err control_start(struct rng *rng);
 
 /* Statistics of the last run, once there is a collector. */
 void control_load_stats(void);

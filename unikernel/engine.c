@@ -14,6 +14,7 @@
 #include "blocklist/image.h"
 #include "blocklist/overlay.h"
 #include "config/snapshot_fill.h"
+#include "lib/heap.h"
 #include "lib/wallclock.h"
 #include "net/net.h"
 #include "net/service.h"
@@ -45,6 +46,7 @@ static struct engine {
     void *profiles; /* likewise */
     uint64_t generation;
     uint8_t cookie_key[16];
+    struct engine_memory memory; /* of what is made once */
 
     struct bl_image image;
     bool has_image;
@@ -372,6 +374,7 @@ static enum err start_stats(const struct config *cfg, struct rng *rng)
     if (!worker_mem || !mem) {
         return ERR_MEMORY;
     }
+    engine.memory.statistics = worker_len + len;
     rng_bytes(rng, key, sizeof key);
     enum err e = stats_worker_init(&engine.worker, worker_mem, worker_len, &worker);
     e = e == ERR_OK
@@ -389,6 +392,7 @@ static enum err start_cache(const struct config *cfg, struct rng *rng)
     size_t len = cache_memory(&c);
     void *mem = malloc(len);
     struct siphash_key key = {rng_u64(rng), rng_u64(rng)};
+    engine.memory.cache = len;
     return mem ? cache_init(&engine.cache, mem, len, &c, key) : ERR_MEMORY;
 }
 
@@ -409,6 +413,7 @@ static enum err start_resolver(const struct config *cfg, struct rng *rng)
     if (!mem) {
         return ERR_MEMORY;
     }
+    engine.memory.resolver = len;
     rng_bytes(rng, seed, sizeof seed);
     enum err e = make_snapshot(&engine.snapshot, &engine.parts, &engine.profiles);
     return e == ERR_OK
@@ -429,6 +434,11 @@ enum err engine_start(const struct config *cfg, const struct rules *rules, struc
         service_set_snapshot(engine.snapshot);
     }
     return e;
+}
+
+static size_t block_size(const void *p)
+{
+    return p ? heap_block_size(p) : 0;
 }
 
 void engine_collect(void)
@@ -459,6 +469,14 @@ const struct policy_plan *engine_plan(void)
 const struct snapshot *engine_snapshot(void)
 {
     return engine.snapshot;
+}
+
+void engine_get_memory(struct engine_memory *out)
+{
+    *out = engine.memory;
+    out->image = engine.image_owned ? heap_block_size(engine.image_owned) : 0;
+    out->own = block_size(engine.derived.local_mem) + block_size(engine.derived.own_mem) +
+               block_size(engine.parts);
 }
 
 uint32_t engine_rules(void)

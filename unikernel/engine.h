@@ -49,6 +49,11 @@ struct stats *engine_stats(void);
 struct cache *engine_cache(void);
 const struct policy_plan *engine_plan(void); /* in force */
 const struct snapshot *engine_snapshot(void);
+/* Octets of the heap by what they are for. */
+struct engine_memory {
+    size_t cache, statistics, resolver, image, own;
+};
+void engine_get_memory(struct engine_memory *out);
 uint32_t engine_rules(void); /* in the image, 0: none yet */
 
 #endif

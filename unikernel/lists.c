@@ -239,4 +239,7 @@ uint32_t lists_id_of(struct span url)
 void lists_get_gauges(struct lists_gauges *out)
 {
     *out = lists.gauges;
+    for (uint32_t i = 0; i < lists.count; i++) {
+        out->text_octets += lists.entry[i]->cap;
+    }
 }

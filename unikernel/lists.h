@@ -48,6 +48,8 @@ struct lists_gauges {
     uint64_t last_fetch_us, last_build_us; /* of the last refresh that brought something */
     uint64_t stall_us;       /* longest time in a build without a look at the network */
     uint64_t scratch_octets; /* of the last build */
+    uint64_t text_octets;    /* of downloads that wait to be compiled */
+    uint64_t in_build;       /* held by a build that is under way */
     uint32_t passes;
 };
 void lists_get_gauges(struct lists_gauges *out);

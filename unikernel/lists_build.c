@@ -184,6 +184,7 @@ static enum err attempt(struct build *b, struct bl_compile_config *cc, uint64_t 
         return ERR_MEMORY;
     }
     lists.gauges.scratch_octets = len;
+    lists.gauges.in_build = len + b->sink.cap;
     lists.gauges.passes = cc->passes;
     enum err e = bl_compile_init(&b->compile, mem, len, cc);
     while (e == ERR_OK) {
@@ -289,6 +290,7 @@ enum err lists_build(struct list_entry *const *entry, uint32_t count)
     lists.gauges.builds += e == ERR_OK;
     lists.gauges.failed_builds += e != ERR_OK;
     lists.gauges.last_build_us = clock_now() - started;
+    lists.gauges.in_build = 0;
     if (e == ERR_OK) {
         log_info(LISTS, "%u rules in force from %u lists, compiled in %u ms to %u KiB",
                  engine_rules(), count, (unsigned)(lists.gauges.last_build_us / USEC_PER_MSEC),

@@ -3,9 +3,9 @@
 #define UNIKERNEL_LISTS_INT_H
 
 #include "blocklist/judge.h"
-#include "shared/decode.h"
 #include "lists.h"
 #include "net/fetch.h"
+#include "shared/decode.h"
 
 #define LIST_BUILTIN "builtin"
 

@@ -15,6 +15,7 @@
 #include "base/siphash.h"
 #include "blocklist/image.h"
 #include "board/board.h"
+#include "console.h"
 #include "control.h"
 #include "drivers/block.h"
 #include "drivers/nic.h"
@@ -38,13 +39,6 @@ void kernel_main(uintptr_t firmware, uint64_t level);
 extern char _heap_start[], _image_start[], _image_end[];
 
 static struct rng random_source;
-
-static void console_line(enum log_area area, enum log_level level, const char *line)
-{
-    uint64_t ms = clock_now() / USEC_PER_MSEC;
-    printf("[%5lu.%03lu] %s %s: %s\n", ms / 1000, ms % 1000, log_level_name(level),
-           log_area_name(area), line);
-}
 
 static void broken(const char *file, int line, const char *expression)
 {
@@ -83,9 +77,9 @@ static void start_random(void)
     rng_init(&random_source, seed);
 }
 
-static struct nic *start_network(const char *cmdline)
+static struct nic *start_network(void)
 {
-    static struct net_config net = {.hostname = "sinkhole", .probe_address = true};
+    static struct net_config net = {.hostname = "sinkhole"};
     struct nic *found = board_nic();
     board_irq_enable();
     if (!found) {
@@ -94,7 +88,7 @@ static struct nic *start_network(const char *cmdline)
     }
     log_info(NET, "%s, %02x:%02x:%02x:%02x:%02x:%02x", found->name, found->mac[0], found->mac[1],
              found->mac[2], found->mac[3], found->mac[4], found->mac[5]);
-    settings_network(cmdline, &net);
+    settings_network(&net);
     net_start(found, &net, &random_source);
     return found;
 }
@@ -270,7 +264,7 @@ void kernel_main(uintptr_t firmware, uint64_t level)
 {
     board_early(firmware);
     require_set_handler(broken);
-    log_set_sink(console_line);
+    console_open();
     start_heap();
     struct heap_gauges heap;
     heap_get_gauges(&heap);
@@ -280,9 +274,9 @@ void kernel_main(uintptr_t firmware, uint64_t level)
     start_random();
     json_object_seed(rng_u32(&random_source) | 1);
 
-    const char *cmdline = boot_args()->cmdline;
-    nic = start_network(cmdline); /* DHCP goes on while the rest starts */
-    must(control_start(cmdline, &random_source), "configuration");
+    control_open(boot_args()->cmdline);
+    nic = start_network(); /* DHCP goes on while the rest starts */
+    must(control_start(&random_source), "configuration");
     tls_start(span_of(root_certificates, root_certificates_len),
               storage_file("roots.pem", ROOTS_MAX), &random_source);
     must(engine_start(control_config(), control_rules(), &random_source), "resolver");

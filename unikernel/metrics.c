@@ -2,6 +2,7 @@
 #include "metrics.h"
 
 #include "drivers/nic.h"
+#include "engine.h"
 #include "lib/heap.h"
 #include "lists.h"
 #include "net/httpd.h"
@@ -53,6 +54,27 @@ static void memory(struct strbuf *t)
     number(t, "heap_size_bytes", "gauge", "Octets that the heap has", h.total);
     number(t, "heap_blocks", "gauge", "Blocks of the heap in use", h.blocks);
     number(t, "heap_refused_total", "counter", "Requests that the heap could not meet", h.failed);
+}
+
+static void parts(struct strbuf *t)
+{
+    struct engine_memory m;
+    struct lists_gauges l;
+    engine_get_memory(&m);
+    lists_get_gauges(&l);
+    const struct {
+        const char *name;
+        size_t octets;
+    } rows[] = {{"cache", m.cache},        {"statistics", m.statistics},
+                {"resolver", m.resolver},  {"list_image", m.image},
+                {"own_rules", m.own},      {"list_texts", l.text_octets},
+                {"list_build", l.in_build}};
+    strbuf_str(t, "# HELP sinkhole_machine_memory_bytes Octets of the heap by what they are for\n"
+                  "# TYPE sinkhole_machine_memory_bytes gauge\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        strbuf_printf(t, "sinkhole_machine_memory_bytes{part=\"%s\"} %llu\n", rows[i].name,
+                      (unsigned long long)rows[i].octets);
+    }
 }
 
 static void connections(struct strbuf *t)
@@ -112,6 +134,7 @@ void metrics_write(void *ctx, struct strbuf *out)
 {
     (void)ctx;
     memory(out);
+    parts(out);
     pools(out);
     connections(out);
     network(out);

@@ -5,23 +5,43 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/strbuf.h"
 
 #define PREFIX "sinkhole."
 
 enum { NTP_PORT = 123 };
 
-/* Settings that are not options of the daemon: static address and tests. */
-static const char *const boot_only[] = {"address", "gateway",  "nameserver",
-                                        "probe",   "password", "ntp"};
+enum { VALUE_MAX = 128 };
 
-static bool is_boot_only(struct span name)
+/* Settings of the machine, which the daemon does not have. */
+enum machine_setting {
+    ADDRESS,
+    GATEWAY,
+    NAMESERVER,
+    NTP,
+    PROBE,
+    PASSWORD,
+    AUDIBLE,
+    MACHINE_SETTINGS
+};
+static const char *const machine_name[MACHINE_SETTINGS] = {
+    "address", "gateway", "nameserver", "ntp", "probe", "password", "audible"};
+
+static struct {
+    struct span conf; /* sinkhole.conf without the machine's lines */
+    const char *cmdline;
+    char value[MACHINE_SETTINGS][VALUE_MAX]; /* "": not set */
+    char from[MACHINE_SETTINGS][32];         /* where, for people */
+} settings;
+
+static int machine_setting_of(struct span name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(boot_only); i++) {
-        if (span_equal(name, span_str(boot_only[i]))) {
-            return true;
+    for (int i = 0; i < MACHINE_SETTINGS; i++) {
+        if (span_equal(name, span_str(machine_name[i]))) {
+            return i;
         }
     }
-    return false;
+    return -1;
 }
 
 /* One word of the line, in "quotes" if it holds blanks; len 0 at the end. */
@@ -52,29 +72,98 @@ static bool next_word(const char **at, struct span *name, struct span *value)
     return false;
 }
 
-const char *settings_boot_value(const char *cmdline, const char *name, char *value, size_t cap)
+static void keep(int which, struct span value, const char *from)
 {
-    struct span n, v;
-    while (next_word(&cmdline, &n, &v)) {
-        if (span_equal(n, span_str(name)) && v.len < cap) {
-            memcpy(value, v.ptr, v.len);
-            value[v.len] = '\0';
-            return value;
-        }
+    struct strbuf text;
+    if (value.len >= VALUE_MAX) {
+        log_error(MAIN, "%s: %s: found %u octets, expected fewer than %u", from,
+                  machine_name[which], (unsigned)value.len, (unsigned)VALUE_MAX);
+        return;
     }
-    return NULL;
+    strbuf_init(&text, settings.value[which], VALUE_MAX);
+    strbuf_bytes(&text, value.ptr, value.len);
+    strbuf_init(&text, settings.from[which], sizeof settings.from[which]);
+    strbuf_str(&text, from);
 }
 
-/* An address of the command line; unspecified if it is absent or wrong (told). */
-static struct ip_addr boot_address(const char *cmdline, const char *name)
+static struct span trimmed(struct span s)
 {
-    char text[64];
+    while (s.len > 0 && s.ptr[0] <= ' ') {
+        s = span_of(s.ptr + 1, s.len - 1);
+    }
+    while (s.len > 0 && s.ptr[s.len - 1] <= ' ') {
+        s.len--;
+    }
+    return s;
+}
+
+/* A line of the machine's is taken, and blanked for who reads the options. */
+static void take_line(uint8_t *line, size_t len, unsigned number)
+{
+    const uint8_t *comment = memchr(line, '#', len), *eq = memchr(line, '=', len);
+    char from[32];
+    struct strbuf text;
+    if (!eq || (comment && comment < eq)) {
+        return;
+    }
+    int which = machine_setting_of(trimmed(span_of(line, (size_t)(eq - line))));
+    if (which < 0) {
+        return;
+    }
+    size_t end = comment && which != PASSWORD ? (size_t)(comment - line) : len;
+    strbuf_init(&text, from, sizeof from);
+    strbuf_printf(&text, "sinkhole.conf:%u", number);
+    keep(which, trimmed(span_of(eq + 1, end - (size_t)(eq + 1 - line))), from);
+    memset(line, ' ', len);
+}
+
+void settings_start(uint8_t *conf, size_t len, const char *cmdline)
+{
+    struct span name, value;
+    unsigned number = 1;
+    settings.conf = span_of(conf, len);
+    settings.cmdline = cmdline;
+    for (size_t at = 0; at < len; number++) {
+        const uint8_t *end = memchr(conf + at, '\n', len - at);
+        size_t line = end ? (size_t)(end - (conf + at)) : len - at;
+        take_line(conf + at, line, number);
+        at += line + 1;
+    }
+    while (next_word(&cmdline, &name, &value)) {
+        int which = machine_setting_of(name);
+        if (which >= 0) {
+            keep(which, value, "kernel command line");
+        }
+    }
+}
+
+static bool is_set(enum machine_setting which)
+{
+    return settings.value[which][0] != '\0';
+}
+
+const char *settings_password(void)
+{
+    return is_set(PASSWORD) ? settings.value[PASSWORD] : NULL;
+}
+
+bool settings_audible(void)
+{
+    return strcmp(settings.value[AUDIBLE], "on") == 0;
+}
+
+static void complain(enum machine_setting which, const char *expected)
+{
+    log_error(MAIN, "%s: %s = %s, expected %s", settings.from[which], machine_name[which],
+              settings.value[which], expected);
+}
+
+/* Unspecified if it is absent or wrong (told). */
+static struct ip_addr address_of(enum machine_setting which)
+{
     struct ip_addr out = {0};
-    if (settings_boot_value(cmdline, name, text, sizeof text) &&
-        ip_parse(span_str(text), &out) != ERR_OK) {
-        log_error(MAIN,
-                  "kernel command line: sinkhole.%s=%s, expected an address such as 192.168.1.1",
-                  name, text);
+    if (is_set(which) && ip_parse(span_str(settings.value[which]), &out) != ERR_OK) {
+        complain(which, "an address such as 192.168.1.1");
     }
     return out;
 }
@@ -87,23 +176,23 @@ static struct ip_addr mask_of(uint8_t bits)
     return ip_v4(octets);
 }
 
-/* sinkhole.ntp=NAME, NAME:PORT or "off". */
-static void read_time_server(const char *cmdline, struct net_config *out)
+/* NAME, NAME:PORT or "off". */
+static void read_time_server(struct net_config *out)
 {
-    static char name[128];
+    static char name[VALUE_MAX];
     out->time_server = "pool.ntp.org";
     out->time_port = NTP_PORT;
-    if (!settings_boot_value(cmdline, "ntp", name, sizeof name)) {
+    if (!is_set(NTP)) {
         return;
     }
+    memcpy(name, settings.value[NTP], sizeof name);
     out->time_server = strcmp(name, "off") == 0 ? NULL : name;
     char *colon = strchr(name, ':');
     if (colon && !strchr(colon + 1, ':')) {
         char *end;
         unsigned long port = strtoul(colon + 1, &end, 10);
         if (*end != '\0' || port == 0 || port > UINT16_MAX) {
-            log_error(MAIN, "kernel command line: sinkhole.ntp=%s, expected NAME or NAME:PORT",
-                      name);
+            complain(NTP, "NAME, NAME:PORT or off");
         } else {
             out->time_port = (uint16_t)port;
         }
@@ -111,41 +200,36 @@ static void read_time_server(const char *cmdline, struct net_config *out)
     }
 }
 
-void settings_network(const char *cmdline, struct net_config *out)
+void settings_network(struct net_config *out)
 {
-    char text[64];
+    const char *text = settings.value[ADDRESS], *slash = strchr(text, '/');
     struct ip_prefix prefix;
-    const char *slash;
     out->use_dhcp = true;
-    if (settings_boot_value(cmdline, "probe", text, sizeof text)) {
-        out->probe_address = strcmp(text, "off") != 0;
-    }
-    read_time_server(cmdline, out);
-    if (!settings_boot_value(cmdline, "address", text, sizeof text)) {
+    out->probe_address = strcmp(settings.value[PROBE], "off") != 0;
+    read_time_server(out);
+    if (!is_set(ADDRESS)) {
         return;
     }
-    slash = strchr(text, '/');
     if (!slash || ip_prefix_parse(span_str(text), &prefix) != ERR_OK || prefix.bits < 96 ||
         ip_parse(span_of(text, (size_t)(slash - text)), &out->address) != ERR_OK) {
-        log_error(MAIN,
-                  "kernel command line: sinkhole.address=%s, expected an IPv4 address with its "
-                  "bits such as 192.168.1.2/24; asking DHCP instead",
-                  text);
+        complain(ADDRESS,
+                 "an IPv4 address with its bits such as 192.168.1.2/24; asking DHCP instead");
         return;
     }
     out->mask = mask_of((uint8_t)(prefix.bits - 96));
-    out->gateway = boot_address(cmdline, "gateway");
-    out->nameserver = boot_address(cmdline, "nameserver");
+    out->gateway = address_of(GATEWAY);
+    out->nameserver = address_of(NAMESERVER);
     out->use_dhcp = false;
 }
 
-static void apply_words(struct config *c, const char *cmdline)
+static void apply_words(struct config *c)
 {
+    const char *cmdline = settings.cmdline;
     struct cfg_error error;
     struct span name, value;
     while (next_word(&cmdline, &name, &value)) {
-        if (!is_boot_only(name) && cfg_apply_pair(c, CFG_ARGUMENT, "kernel command line", 0, name,
-                                                  value, &error) != ERR_OK) {
+        if (machine_setting_of(name) < 0 && cfg_apply_pair(c, CFG_ARGUMENT, "kernel command line",
+                                                           0, name, value, &error) != ERR_OK) {
             log_error(MAIN, "%s; left at its default", error.text);
         }
     }
@@ -164,8 +248,7 @@ static void apply_rules(struct config *c, const struct rules *rules)
     }
 }
 
-enum err settings_load(struct span file, const char *cmdline, const struct rules *rules,
-                       void **memory, struct config **out)
+enum err settings_load(const struct rules *rules, void **memory, struct config **out)
 {
     struct config *c;
     struct cfg_error error;
@@ -175,10 +258,11 @@ enum err settings_load(struct span file, const char *cmdline, const struct rules
         free(mem);
         return ERR_MEMORY;
     }
-    if (file.len > 0 && cfg_apply_text(c, "sinkhole.conf", file, &error) != ERR_OK) {
+    if (settings.conf.len > 0 &&
+        cfg_apply_text(c, "sinkhole.conf", settings.conf, &error) != ERR_OK) {
         log_error(MAIN, "%s; what stands after it is not used", error.text);
     }
-    apply_words(c, cmdline);
+    apply_words(c);
     apply_rules(c, rules);
     if (cfg_finish(c, &error) != ERR_OK) {
         log_error(MAIN, "%s", error.text);

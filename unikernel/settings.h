@@ -10,26 +10,28 @@
 #include "api/rules.h"
 #include "base/attr.h"
 #include "base/err.h"
-#include "base/span.h"
 #include "config/config.h"
 #include "net/net.h"
 
-/* file: text of sinkhole.conf, len 0 if there is none. cmdline: NUL-terminated. *memory is what to
- * free when the configuration is no longer used. ERR_MEMORY. */
-MUST_CHECK enum err settings_load(struct span file, const char *cmdline, const struct rules *rules,
-                                  void **memory, struct config **out);
-
 /*
- * The network's settings, which are the image's alone: sinkhole.address=ADDR/BITS with
- * sinkhole.gateway=ADDR and sinkhole.nameserver=ADDR instead of DHCP; sinkhole.probe=off takes an
- * offered address without asking the network whether somebody has it (a second less, for tests).
- * sinkhole.ntp=NAME is the time server unless DHCP names one (default pool.ntp.org), "off" asks
- * none. sinkhole.password=TEXT sets the password of the page and the API.
+ * Once, first: the text of sinkhole.conf (len 0: there is none) and the kernel command line, both
+ * kept for ever. Settings that the image has and the daemon has not are taken out of them, from the
+ * file as `NAME = VALUE`, from the command line as sinkhole.NAME=VALUE, which wins:
+ *
+ *   address = ADDR/BITS, gateway = ADDR, nameserver = ADDR    instead of DHCP
+ *   ntp = NAME, NAME:PORT or off   the time server unless DHCP names one (default pool.ntp.org)
+ *   probe = off       take an offered address without asking the network whether somebody has it
+ *   password = TEXT   of the page and the API
+ *   audible = on      signs at the 3.5 mm jack
  */
-void settings_network(const char *cmdline, struct net_config *out);
+void settings_start(uint8_t *conf, size_t len, const char *cmdline);
 
-/* The value of a word of the command line that is no option of the daemon, NUL-terminated; NULL if
- * it is absent or does not fit. */
-const char *settings_boot_value(const char *cmdline, const char *name, char *value, size_t cap);
+/* Everything together as a configuration. *memory is what to free when it is no longer used.
+ * ERR_MEMORY. */
+MUST_CHECK enum err settings_load(const struct rules *rules, void **memory, struct config **out);
+
+void settings_network(struct net_config *out);
+const char *settings_password(void); /* NULL: none is set */
+bool settings_audible(void);
 
 #endif

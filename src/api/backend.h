@@ -14,6 +14,7 @@
 #include "api/history.h"
 #include "base/err.h"
 #include "base/ip.h"
+#include "base/log_ring.h"
 #include "base/span.h"
 #include "base/time.h"
 #include "resolver/cache.h"
@@ -294,6 +295,9 @@ struct api_backend {
     enum err (*history_erase)(void *ctx); /* all that is kept, on the disk and in memory */
 
     enum err (*flush_cache)(void *ctx);
+
+    /* As log_ring_read. May be NULL. */
+    uint32_t (*log_lines)(void *ctx, uint64_t after, struct log_ring_line *out, uint32_t max);
     enum err (*reload)(void *ctx); /* reread the configuration, as SIGHUP does. May be NULL */
 
     /* The platform's own numbers for /metrics, in that format. May be NULL. */

@@ -130,7 +130,31 @@ void view_flush(struct call *c)
     reply_done(c, c->api->be->flush_cache(c->api->be->ctx));
 }
 
-/* --- log levels ------------------------------------------------------------------------------ */
+/* --- the log --------------------------------------------------------------------------------- */
+
+enum { LOG_LINES_A_STEP = 32 };
+
+/* The last lines, or those after ?after=ID. */
+static json_t *log_lines(struct call *c)
+{
+    const struct api_backend *be = c->api->be;
+    struct log_ring_line line[LOG_LINES_A_STEP];
+    uint64_t after = (uint64_t)param_number(c, "after", 0, INT64_MAX, 0);
+    json_t *out = json_array();
+    uint32_t n = LOG_LINES_A_STEP;
+    while (be->log_lines && n == LOG_LINES_A_STEP) {
+        n = be->log_lines(be->ctx, after, line, LOG_LINES_A_STEP);
+        for (uint32_t i = 0; i < n; i++) {
+            after = line[i].id;
+            json_array_append_new(
+                out,
+                json_pack("{s:I,s:f,s:s,s:s,s:o}", "id", (json_int_t)line[i].id, "time",
+                          (double)line[i].unix_us / 1e6, "area", log_area_name(line[i].area),
+                          "level", log_level_name(line[i].level), "text", json_text(line[i].text)));
+        }
+    }
+    return out;
+}
 
 void view_log_get(struct call *c)
 {
@@ -140,7 +164,7 @@ void view_log_get(struct call *c)
         json_object_set_new(levels, log_area_name(area),
                             json_string(log_level_name(log_get_level(area))));
     }
-    reply_json(c, 200, json_pack("{s:o}", "levels", levels));
+    reply_json(c, 200, json_pack("{s:o,s:o}", "levels", levels, "lines", log_lines(c)));
 }
 
 static bool level_of(const char *text, enum log_level *out)

@@ -16,6 +16,7 @@
 #include "base/strbuf.h"
 #include "host/daemon_int.h"
 #include "host/http_mhd.h"
+#include "host/logsink.h"
 #include "host/password.h"
 #include "host/preview.h"
 #include "host/regex_pcre2.h"
@@ -550,6 +551,7 @@ static void fill_backend(struct api_host *h)
                                       .preview_start = start_preview,
                                       .preview_get = get_preview,
                                       .preview_end = end_preview,
+                                      .log_lines = logsink_lines,
                                       .history_status = get_history,
                                       .history_open = open_job,
                                       .history_poll = poll_job,

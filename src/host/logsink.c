@@ -3,6 +3,7 @@
  */
 #include "host/logsink.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,6 +17,8 @@
 
 static atomic_bool as_json;
 static atomic_bool to_journal;
+static pthread_mutex_t ring_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct log_ring ring;
 
 /* Is standard error the stream that the service manager named? */
 static bool stderr_is_journal(void)
@@ -91,10 +94,22 @@ void logsink_json(struct strbuf *out, int64_t unix_us, enum log_area area, enum 
     strbuf_str(out, "}\n");
 }
 
+uint32_t logsink_lines(void *ctx, uint64_t after, struct log_ring_line *out, uint32_t max)
+{
+    (void)ctx;
+    pthread_mutex_lock(&ring_lock);
+    uint32_t n = log_ring_read(&ring, after, out, max);
+    pthread_mutex_unlock(&ring_lock);
+    return n;
+}
+
 static void write_line(enum log_area area, enum log_level level, const char *line)
 {
     char storage[OUT_MAX];
     struct strbuf out;
+    pthread_mutex_lock(&ring_lock);
+    log_ring_add(&ring, sys_unix_us(), area, level, line);
+    pthread_mutex_unlock(&ring_lock);
     strbuf_init(&out, storage, sizeof storage);
     progress_before(&out);
     if (atomic_load_explicit(&as_json, memory_order_relaxed)) {

@@ -10,10 +10,14 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/log_ring.h"
 #include "base/strbuf.h"
 
 /* From now on lines go to standard error in this form; may be called again. */
 void logsink_open(bool json);
+
+/* The last lines; for the API's log_lines, ctx is not used. Any thread. */
+uint32_t logsink_lines(void *ctx, uint64_t after, struct log_ring_line *out, uint32_t max);
 
 /*
  * One line with its newline, as logsink writes it. `unix_us` is wall time; `journal` puts "<6>" in

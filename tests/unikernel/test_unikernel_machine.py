@@ -79,6 +79,40 @@ def settings_that_cannot_be_used_are_told_and_left_out():
 
 
 @test
+def an_address_from_the_card_stands_in_place_of_dhcp():
+    good = "address = 10.0.2.77/24   # mine\ngateway = 10.0.2.2\nnameserver=10.0.2.3\nblock-ttl = 44s\npassword = from the card\n"
+    for board in BOARDS:
+        with Folder() as folder, Upstream() as up:
+            image, port, http = compiled(folder, "ads.example\n"), free_port(("127.0.0.1",)), free_port(("127.0.0.1",))
+            nic = f"user,id=n0,hostfwd=udp:127.0.0.1:{port}-10.0.2.77:53,hostfwd=tcp:127.0.0.1:{http}-10.0.2.77:80"
+            with Unikernel(lists=None, upstream=up, board=board, initrd=image, config=good, nic=nic, wait=False, args=["--password-file", ""]) as s:
+                s.port = port
+                s.wait_log("address 10.0.2.77", 20)
+                r = s.ask("ads.example")
+                eq((r.addresses, r.ttl), (["0.0.0.0"], 44), board)
+                eq(s.ask("www.example").rcode, "NOERROR", "the gateway's side is reached")
+                eq(Api("127.0.0.1", http, "from the card").get("/api/stats/summary").status, 200)
+    for why, config, found in (("no bits", "# one\naddress = 10.0.2.77\n", "sinkhole.conf:2: address = 10.0.2.77, expected"), ("words", "address = here\n", "address = here, expected")):
+        with Unikernel(lists=[], upstream=None, board=BOARDS[0], config=config) as s:
+            contains(s.wait_log("asking DHCP instead"), found)
+            eq(s.ask("localhost").addresses, ["127.0.0.1"], why)
+
+
+@test
+def the_log_and_its_levels_and_memory_by_part_are_told_by_the_api():
+    with Unikernel(lists=[], upstream=None, board=BOARDS[0]) as s:
+        log = s.api.get("/api/sinkhole/log").json
+        eq(log["levels"]["net"], "info")
+        check(any(line["area"] == "main" and line["text"].startswith("ready after") for line in log["lines"]), log["lines"])
+        last = log["lines"][-1]["id"]
+        eq(s.api.put("/api/sinkhole/log", {"levels": {"net": "debug", "main": "error"}}).json["levels"]["net"], "debug")
+        check(all(line["id"] > last for line in s.api.get(f"/api/sinkhole/log?after={last}").json["lines"]))
+        parts = {k.split('"')[1]: v for k, v in s.metrics().items() if k.startswith("sinkhole_machine_memory_bytes")}
+        print("#", parts, flush=True)
+        check(parts["cache"] > 1 << 20 and sum(parts.values()) < s.metrics()["sinkhole_machine_heap_bytes"], parts)
+
+
+@test
 def decisions_statistics_and_lists_survive_a_power_cut():
     for board in BOARDS:
         with Folder() as folder, ListServer() as lists, Upstream() as up:

@@ -2,6 +2,7 @@
  * Log lines: levels, the sink, long lines.
  */
 #include "base/log.h"
+#include "base/log_ring.h"
 #include "unit.h"
 
 static char last[LOG_LINE_MAX + 1];
@@ -83,9 +84,36 @@ static void levels_and_areas_have_names(void **state)
     assert_string_equal(log_level_name(LOG_LEVEL_COUNT), "unknown");
 }
 
+static void ring_keeps_the_last_lines_and_reads_on(void **state)
+{
+    static struct log_ring r;
+    struct log_ring_line line[LOG_RING_LINES + 1];
+    char text[LOG_RING_TEXT + 40];
+    (void)state;
+    assert_int_equal(log_ring_read(&r, 0, line, ARRAY_LEN(line)), 0);
+    for (int i = 1; i <= LOG_RING_LINES + 10; i++) {
+        snprintf(text, sizeof text, "line %d", i);
+        log_ring_add(&r, i, LOG_AREA_NET, LOG_LEVEL_WARNING, text);
+    }
+    assert_int_equal(log_ring_read(&r, 0, line, ARRAY_LEN(line)), LOG_RING_LINES);
+    assert_string_equal(line[0].text, "line 11");
+    assert_int_equal(line[0].id, 11);
+    assert_int_equal(line[LOG_RING_LINES - 1].unix_us, LOG_RING_LINES + 10);
+    assert_int_equal(log_ring_read(&r, 12, line, 2), 2);
+    assert_int_equal(line[0].id, 13);
+    assert_int_equal(log_ring_read(&r, r.last, line, 2), 0);
+    assert_int_equal(log_ring_read(&r, UINT64_MAX - 1, line, 2), 0); /* of another run */
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    log_ring_add(&r, 0, LOG_AREA_MAIN, LOG_LEVEL_ERROR, text);
+    assert_int_equal(log_ring_read(&r, r.last - 1, line, 1), 1);
+    assert_int_equal(strlen(line[0].text), LOG_RING_TEXT - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ring_keeps_the_last_lines_and_reads_on),
         cmocka_unit_test_setup(passes_what_its_level_allows, reset),
         cmocka_unit_test_setup(levels_are_set_by_area, reset),
         cmocka_unit_test_setup(long_lines_end_in_dots, reset),
