@@ -1,6 +1,8 @@
 /*
  * Log lines: levels, the sink, long lines.
  */
+#include <stdio.h>
+
 #include "base/log.h"
 #include "base/log_ring.h"
 #include "unit.h"
