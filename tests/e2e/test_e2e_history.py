@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sqlite3
-import subprocess
 import time
 
 from lib import *
@@ -330,12 +329,6 @@ def a_stricter_level_forgets_what_is_in_memory():
 
 
 # ---- what a list would have blocked ----
-
-
-def own_address():
-    """An address of this machine that lists may come from: not loopback, not link-local."""
-    out = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
-    return next((a for a in out if "." in a and not a.startswith(("127.", "169.254."))), None)
 
 
 def tried(s, url, seconds=20):

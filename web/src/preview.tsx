@@ -1,10 +1,10 @@
 // A list tried before it is switched on: what it would have blocked of what this house asked for.
 import { signal } from "@preact/signals";
 import { ApiError, call, get } from "./api.ts";
-import { between, count, percent } from "./format.ts";
+import { count, percent, windowWords } from "./format.ts";
 import { Modal } from "./modal.tsx";
 import { Name, Skeleton } from "./parts.tsx";
-import { heard, now } from "./state.ts";
+import { heard } from "./state.ts";
 import type { ClientCount, Preview } from "./types.ts";
 
 const path = "sinkhole/lists/preview";
@@ -75,7 +75,7 @@ function Brings({ p }: { p: Preview }) {
 function Result({ p }: { p: Preview }) {
   const r = p.result;
   if (!r) return null;
-  const time = between(r.from, r.until, now.value);
+  const time = windowWords(r.from, r.until);
   if (r.queries === 0)
     return <p class="muted">There are no queries to hold it against yet, so nothing can be said of its effect.</p>;
   return (
@@ -89,7 +89,7 @@ function Result({ p }: { p: Preview }) {
         )}
         .{" "}
         <span class="muted">
-          Looked at: {whole(r.queries, "query", "queries")} that {r.queries === 1 ? "was" : "were"} let through, {time}
+          Looked at: {whole(r.queries, "query", "queries")} that {r.queries === 1 ? "was" : "were"} let through {time}
           {r.partial && "; there were more than could be looked at"}.
         </span>
       </p>

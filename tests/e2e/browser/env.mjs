@@ -7,6 +7,7 @@
 //   ALLOWED_NAME   a name that its upstream knows
 //   MORE_NAME      a name that is on one list alone
 //   MORE_LIST      part of that list's address
+//   LISTS          a server, at an address that lists may come from, that gives what was PUT to it
 //   SCREENSHOTS    folder for pictures, default build/screenshots
 //   CHROMIUM       browser, default the one in the PATH
 //   ONLY           run tests whose name has this in it
@@ -49,6 +50,11 @@ function daemon() {
     moreName: process.env.MORE_NAME ?? "metrics.example",
     moreList: process.env.MORE_LIST ?? "more.txt",
     mock: null,
+    putList: async (path, text) => {
+      const r = await fetch(process.env.LISTS + path, { method: "PUT", body: text });
+      if (!r.ok) throw new Error(`${path}: ${r.status}`);
+      return process.env.LISTS + path;
+    },
     ask: (name, type, from) => askDns(host, port, name, type, from), // from: the address that asks
     close: async () => {},
   };

@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import jsQR from "jsqr";
 import { launch, login, startEnvironment, visits } from "./env.mjs";
 import { api, overflow, picture, rows, tab } from "./look.mjs";
-import { assert, runAll, test, until } from "./tap.mjs";
+import { assert, runAll, skip, test, until } from "./tap.mjs";
 
 const env = await startEnvironment();
 const browser = await launch();
@@ -72,6 +72,42 @@ test("a timed rule that was removed comes back with the time that it had", async
   const { expires } = (await api(page, `domains/deny/exact/${name}`)).json.domains[0];
   assert.ok(expires > Date.now() / 1000 + 800 && expires < Date.now() / 1000 + 905, String(expires));
   await api(page, `domains/deny/exact/${name}`, "DELETE");
+});
+
+test("a list is tried before it is added: what it says is what was asked", async ({ page }) => {
+  if (!process.env.LISTS) skip("this machine has no address but loopback");
+  const base = `tried${Date.now()}.example`;
+  for (let i = 0; i < 3; i++) await env.ask(`a.${base}`, "A", "127.0.1.41");
+  await env.ask(`b.${base}`, "A", "127.0.1.42");
+  const url = await env.putList(
+    `/try${Date.now()}.txt`,
+    `a.${base}\nb.${base}\nnobody-asked.${base}\n${env.moreName}\n<b>no rule</b>\n`,
+  );
+  await page.fill("#list-address", url);
+  await page.getByRole("button", { name: "Try it first" }).click();
+  const dialog = page.getByRole("dialog");
+  await until(async () => (await dialog.innerText()).includes("would have blocked"), "result", 20_000);
+  const text = await dialog.innerText();
+  assert.match(text, /4 rules[^]*3 of them/, "rules, and those that no list has");
+  assert.match(text, /would have blocked 4 queries more, for 2 names and from 2 devices/);
+  const would = await dialog.locator("tbody tr").allInnerTexts();
+  assert.equal(would.length, 2);
+  assert.match(would[0], new RegExp(`^a\\.${base}\\s+3\\s+127\\.0\\.1\\.41 3`));
+  assert.match(would[1], new RegExp(`^b\\.${base}\\s+1\\s+127\\.0\\.1\\.42 1`));
+  await dialog.screenshot({ path: picture("preview") });
+  assert.equal((await env.ask(`a.${base}`)).blocked, false, "nothing is switched on yet");
+  await dialog.getByRole("button", { name: "Add this list" }).click();
+  const r = row(page, "lists", url);
+  await r.waitFor();
+  await until(async () => (await env.ask(`a.${base}`)).blocked, "it blocks", 15_000);
+  await r.getByRole("button", { name: "Remove" }).click();
+  await gone(r, "removed");
+  await page.fill("#list-address", `${url}.not-there`);
+  await page.getByRole("button", { name: "Try it first" }).click();
+  await until(async () => (await dialog.innerText()).includes("Could not be read"), "says what failed", 20_000);
+  assert.equal(await dialog.getByRole("button", { name: "Add this list" }).isEnabled(), false);
+  await page.keyboard.press("Escape");
+  await gone(page.locator("dialog[open]"), "closed");
 });
 
 test("a group with a list of its own treats its devices alone", async ({ page }) => {

@@ -19,7 +19,7 @@ from .api import Api, HttpReply
 from .daemon import BINARY, ROOT, Sinkhole, cli, free_port, state_dir
 from .dns import *
 from .client import ask_tcp, ask_udp, exchange_tcp, exchange_udp
-from .lists import ListServer
+from .lists import ListServer, own_address
 from .tap import Skip, check, contains, eq, fail, run, skip, test, wait_until
 from .timeserver import TimeServer
 from .upstream import Upstream

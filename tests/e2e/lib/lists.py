@@ -14,9 +14,16 @@ import gzip as gzip_module
 import hashlib
 import socket
 import struct
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def own_address():
+    """An address of this machine that lists may come from: not loopback, not link-local."""
+    out = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
+    return next((a for a in out if "." in a and not a.startswith(("127.", "169.254."))), None)
 
 
 class Page:
@@ -40,6 +47,13 @@ class Handler(BaseHTTPRequestHandler):
             self._serve()
         except OSError:
             self.close_connection = True
+
+    def do_PUT(self):
+        """A text put there by a test that is not in Python; GET gives it."""
+        self.server.owner.put(self.path, self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(201)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _serve(self):
         owner = self.server.owner
