@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """
 Everything at once for a long time: steady queries (blocked, cached, never asked before), reloads, lists that change or break, TCP clients that
-come and go or misbehave, API requests, an upstream that fails now and then, packets of rubbish. Memory, descriptors and latency are sampled.
+come and go or misbehave, API requests, rules, groups and clients that are made and taken back, an upstream that fails now and then, packets of rubbish. Memory, descriptors and latency are sampled.
 Ends with status 1 if something grows, if queries are lost, or if the process goes beyond what `sinkhole config --limits` says.
 
-    tests/soak/soak.py [SECONDS] [--rate N]
+    tests/soak/soak.py [TIME] [--rate N]         TIME: 1800, 30m, 2h
 
 Programs: $SINKHOLE_BIN, and bench/load beside it (make soak builds them).
 """
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
@@ -106,11 +107,27 @@ class Soak:
         self.count("idle TCP connections", 10)
 
     def poll_api(self):
-        for path in ("/api/stats/summary", "/api/queries?length=100", "/api/stats/top_domains", "/api/history", "/api/info/system", "/api/lists"):
+        for path in ("/api/stats/summary", "/api/queries?length=100", "/api/stats/top_domains", "/api/history", "/api/info/system", "/api/lists",
+                     f"/api/queries?disk=true&from={int(time.time()) - 600}&until={int(time.time())}&length=50",
+                     f"/api/history/database?from={int(time.time()) - 3600}&until={int(time.time())}"):
             reply = self.daemon.api.get(path)
             if reply.status != 200:
                 self.errors.append(f"{path}: {reply.status}")
-        self.count("API requests", 6)
+        self.count("API requests", 8)
+
+    def edit_rules(self):
+        """A person at the page: a rule, a regular expression, a group with a client, and all of it taken back."""
+        api, n = self.daemon.api, self.random.getrandbits(30)
+        steps = [("POST", "/api/domains/deny/exact", {"domain": f"mine{n}.example"}), ("POST", "/api/domains/deny/regex", {"domain": f"^r{n}[0-9]+\\.example$"}),
+                 ("POST", "/api/groups", {"name": f"g{n}"}), ("POST", "/api/clients", {"client": f"127.1.{n % 250}.{n // 250 % 250}", "groups": [0]}),
+                 ("DELETE", f"/api/clients/127.1.{n % 250}.{n // 250 % 250}", None), ("DELETE", f"/api/groups/g{n}", None),
+                 ("DELETE", f"/api/domains/deny/regex/{urllib.parse.quote(f'^r{n}[0-9]+' + chr(92) + '.example$', safe='')}", None),
+                 ("DELETE", f"/api/domains/deny/exact/mine{n}.example", None)]
+        for method, path, body in steps:
+            reply = api.call(method, path, body)
+            if reply.status not in (200, 201, 204):
+                self.errors.append(f"{method} {path}: {reply}")
+        self.count("changes of rules, groups and clients", len(steps))
 
     def break_upstream(self):
         """The faulty one of two changes what it does."""
@@ -173,7 +190,7 @@ class Soak:
             with open(self.names, "w") as f:
                 f.writelines(f"ads{i * 7}.blocked.example\ncached{i % 800}.fast.example\n" for i in range(2000))
             url = self.lists.put("/main.txt", self.list_text())
-            args = ["--workers", "2", "--rate-limit", "off", "--cache-entries", "20000", "--log-entries", "50000", "--tcp-per-client", "64"]
+            args = ["--workers", "2", "--history-interval", "10s", "--rate-limit", "off", "--cache-entries", "20000", "--log-entries", "50000", "--tcp-per-client", "64"]
             bound = json.loads(cli("config", "--limits", "--json", *args, "--list", url).stdout)["memory"] >> 10
             try:
                 with Sinkhole(lists=[url], upstream=[f"127.0.0.1:{port}", self.faulty], args=args) as self.daemon:
@@ -186,7 +203,7 @@ class Soak:
                 fast.wait()
 
     def load(self):
-        jobs = [self.every(2, self.churn_tcp), self.every(7, self.hold_tcp), self.every(5, self.poll_api), self.every(9, self.break_upstream),
+        jobs = [self.every(2, self.churn_tcp), self.every(7, self.hold_tcp), self.every(5, self.poll_api), self.every(4, self.edit_rules), self.every(9, self.break_upstream),
                 self.every(3, self.send_rubbish), self.every(11, self.reload), self.every(30, self.change_lists)]
         self.began = time.monotonic()
         samples = []
@@ -231,9 +248,15 @@ class Soak:
         return 1 if problems else 0
 
 
+def seconds_of(text):
+    """1800, 30m, 2h."""
+    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
+    return int(text[:-1]) * unit if unit else int(text)
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("seconds", type=int, nargs="?", default=1800)
+    parser.add_argument("seconds", metavar="TIME", type=seconds_of, nargs="?", default=1800)
     parser.add_argument("--rate", type=int, default=1000)
     options = parser.parse_args()
     sys.exit(Soak(options.seconds, options.rate).run())
