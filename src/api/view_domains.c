@@ -10,7 +10,7 @@
 #include "api/items.h"
 #include "api/routes.h"
 
-enum { ROW_OCTETS = 7168, TIMER_MAX_S = 10 * 365 * 86400 };
+enum { ROW_OCTETS = 7168, CLIENT_TEXT = 64, TIMER_MAX_S = 10 * 365 * 86400 };
 
 static json_t *time_or_null(int64_t unix_s)
 {
@@ -163,11 +163,6 @@ static bool read_edit(struct call *c, struct rule_edit *out)
         reply_error(c, 400, "body_error", "Invalid \"timer\", expected seconds or null", NULL);
         return false;
     }
-    if (body_text(c, "client")) {
-        reply_error(c, 400, "bad_request", "Rules for one client are not supported",
-                    "Leave \"client\" out");
-        return false;
-    }
     *out = (struct rule_edit){.comment = body_text(c, "comment"),
                               .enabled = body_bool(c, "enabled", true),
                               .groups = body_groups(c)};
@@ -203,7 +198,8 @@ static void reply_items(struct call *c, int status, const struct rule_key *key, 
 
 void view_domains_post(struct call *c)
 {
-    struct addition a = {.c = c, .now_unix = c->unix_us / 1000000};
+    struct addition a = {
+        .c = c, .now_unix = c->unix_us / 1000000, .key.client = body_text(c, "client")};
     const json_t *items = json_object_get(c->body, "domain");
     if (!body_is_object(c) || !read_type(c, c->param[0], &a.key.allow) ||
         !read_kind(c, c->param[1], &a.key.regex) || !read_edit(c, &a.edit) ||
@@ -236,14 +232,17 @@ void view_domains_post(struct call *c)
     }
 }
 
-/* The rule that the path names, in the copy. false: answered. */
-static bool find_in(struct call *c, struct rules *next, struct rule_key *key, uint32_t *index)
+/* The rule that the path and the query's "client" name, in the copy; `client` is room for the
+ * latter. false: answered. */
+static bool find_in(struct call *c, struct rules *next, struct rule_key *key,
+                    char client[CLIENT_TEXT], uint32_t *index)
 {
     if (!read_type(c, c->param[0], &key->allow) || !read_kind(c, c->param[1], &key->regex) ||
         !rules_begin(c, next)) {
         return false;
     }
     key->text = c->param[2];
+    key->client = param_text(c, "client", client, CLIENT_TEXT) ? client : NULL;
     enum err e = rules_own_find(next, key, index);
     if (e != ERR_OK) {
         rules_free(next);
@@ -257,8 +256,9 @@ void view_domains_put(struct call *c)
     struct rules next;
     struct rule_key key = {0};
     struct rule_edit edit;
+    char client[CLIENT_TEXT];
     uint32_t index;
-    if (!body_is_object(c) || !read_edit(c, &edit) || !find_in(c, &next, &key, &index)) {
+    if (!body_is_object(c) || !read_edit(c, &edit) || !find_in(c, &next, &key, client, &index)) {
         return;
     }
     enum err e = rules_own_set(&next, index, &edit, c->unix_us / 1000000);
@@ -278,8 +278,9 @@ void view_domains_delete(struct call *c)
 {
     struct rules next;
     struct rule_key key = {0};
+    char client[CLIENT_TEXT];
     uint32_t index;
-    if (find_in(c, &next, &key, &index)) {
+    if (find_in(c, &next, &key, client, &index)) {
         rules_own_remove(&next, index);
         if (rules_commit(c, &next, RULES_OWN)) {
             reply_empty(c, 204);
@@ -295,7 +296,8 @@ static void delete_one(void *ctx, const json_t *item)
     uint32_t index;
     a->key = (struct rule_key){.allow = type && strcmp(type, "allow") == 0,
                                .regex = kind && strcmp(kind, "regex") == 0,
-                               .text = json_string_value(json_object_get(item, "item"))};
+                               .text = json_string_value(json_object_get(item, "item")),
+                               .client = json_string_value(json_object_get(item, "client"))};
     if (rules_own_find(&a->next, &a->key, &index) == ERR_OK) {
         rules_own_remove(&a->next, index);
         a->processed.done++;

@@ -55,6 +55,7 @@ static json_t *features_array(const struct call *c)
         {"check", true},
         {"events", true},
         {"timed_rules", true},
+        {"client_rules", true},
         {"lists", true},
         {"ranges", true},
         {"update", true},

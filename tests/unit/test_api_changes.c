@@ -244,7 +244,6 @@ static void one_bad_or_double_rule_is_told(void **state)
                                       "{\"domain\":5}",
                                       "{\"domain\":[5]}",
                                       "[]",
-                                      "{\"domain\":\"x\",\"client\":\"192.0.2.1\"}",
                                       "{\"domain\":\"x\",\"timer\":\"1\"}"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(status_of(f, "POST", "/api/domains/deny/exact", bad[i]), 400);
@@ -269,6 +268,32 @@ static void subtrees_are_written_as_clients_do(void **state)
         status_of(f, "DELETE", "/api/domains/deny/regex/%28%5C.%7C%5E%29ads%5C.example%24", NULL),
         204);
     assert_int_equal(count(f, "/api/domains", "domains"), 1);
+}
+
+static void a_rule_for_one_client_is_told_from_that_for_all(void **state)
+{
+    struct api_fixture *f = *state;
+    static const char *const all = "{\"domain\":\"ads.example\"}";
+    static const char *const one = "{\"domain\":\"ads.example\",\"client\":\"192.0.2.7\"}";
+    assert_int_equal(status_of(f, "POST", "/api/domains/allow/exact", all), 201);
+    assert_int_equal(status_of(f, "POST", "/api/domains/allow/exact", one), 201);
+    assert_int_equal(count(f, "/api/domains", "domains"), 2);
+    assert_int_equal(status_of(f, "PUT", "/api/domains/allow/exact/ads.example?client=192.0.2.7",
+                               "{\"enabled\":false}"),
+                     200);
+    assert_int_equal(
+        status_of(f, "DELETE", "/api/domains/allow/exact/ads.example?client=192.0.2.8", NULL), 404);
+    assert_int_equal(
+        status_of(f, "DELETE", "/api/domains/allow/exact/ads.example?client=192.0.2.7", NULL), 204);
+    struct answer a = api_get(f, "/api/domains");
+    assert_int_equal(json_array_size(json_at_path(a.json, "domains")), 1);
+    assert_true(json_is_null(json_at_path(a.json, "domains.0.client")));
+    assert_true(json_is_true(json_at_path(a.json, "domains.0.enabled")));
+    answer_free(&a);
+    a = api_send(f, "POST", "/api/domains/allow/exact",
+                 "{\"domain\":\"x.example\",\"client\":\"kitchen\"}");
+    assert_string_equal(text(&a, "processed.errors.0.error"), "not an IP address or prefix");
+    answer_free(&a);
 }
 
 static void timed_rules_go_by_themselves(void **state)
@@ -681,6 +706,7 @@ int main(void)
         TEST(several_at_once_are_told_one_by_one),
         TEST(one_bad_or_double_rule_is_told),
         TEST(subtrees_are_written_as_clients_do),
+        TEST(a_rule_for_one_client_is_told_from_that_for_all),
         TEST(timed_rules_go_by_themselves),
         TEST(batches_delete_what_exists),
         TEST(thousands_of_rules_are_streamed),

@@ -74,6 +74,27 @@ test("a timed rule that was removed comes back with the time that it had", async
   await api(page, `domains/deny/exact/${name}`, "DELETE");
 });
 
+test("allowing from the panel for one device and ten minutes, which end", async ({ page }) => {
+  const [one, other] = ["127.0.1.51", "127.0.1.52"];
+  await env.ask(env.blockedName, "A", one);
+  await page.goto(`/?client=${one}`);
+  await rows(page).first().locator("td.what button").click();
+  const panel = page.getByRole("dialog");
+  await panel.getByRole("button", { name: "Only" }).click();
+  await panel.getByRole("button", { name: "Allow for 10 minutes" }).click();
+  await until(async () => /You allow this name for this device, for another/.test(await panel.innerText()), "says so");
+  assert.equal((await env.ask(env.blockedName, "A", one)).blocked, false);
+  assert.equal((await env.ask(env.blockedName, "A", other)).blocked, true, "others are blocked still");
+  const path = `domains/allow/exact/${env.blockedName}?client=${one}`;
+  const rule = async () => (await api(page, "domains")).json.domains.find((d) => d.client === one);
+  const { expires } = await rule();
+  assert.ok(Math.abs(expires - Date.now() / 1000 - 600) < 15, "ten minutes");
+  assert.equal((await api(page, path, "PUT", { enabled: true, groups: [0], timer: 2 })).status, 200); // soon, for the test
+  await until(async () => (await env.ask(env.blockedName, "A", one)).blocked, "it has ended", 9000);
+  await until(async () => (await rule()) === undefined, "and is gone");
+  await until(async () => !/You allow this name/.test(await panel.innerText()), "from the panel, too", 12_000);
+});
+
 test("a list is tried before it is added: what it says is what was asked", async ({ page }) => {
   if (!process.env.LISTS) skip("this machine has no address but loopback");
   const base = `tried${Date.now()}.example`;
