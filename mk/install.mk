@@ -4,6 +4,7 @@ PREFIX      ?= /usr/local
 SYSCONFDIR  ?= /etc
 BINDIR      ?= $(PREFIX)/bin
 MANDIR      ?= $(PREFIX)/share/man
+DATADIR     ?= $(PREFIX)/share/sinkhole
 DOCDIR      ?= $(PREFIX)/share/doc/sinkhole
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
@@ -14,7 +15,7 @@ INSTALL     ?= install
 # A configuration that is there already is left as it is; the example then stands beside it.
 install: $(PROGRAM)
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \
-	    $(DESTDIR)$(COMPDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(SYSCONFDIR)/sinkhole
+	    $(DESTDIR)$(COMPDIR) $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR) $(DESTDIR)$(SYSCONFDIR)/sinkhole
 	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/sinkhole
 	$(INSTALL) -m 644 docs/man/sinkhole.8 $(DESTDIR)$(MANDIR)/man8/sinkhole.8
 	$(INSTALL) -m 644 docs/man/sinkhole.conf.5 $(DESTDIR)$(MANDIR)/man5/sinkhole.conf.5
@@ -22,6 +23,7 @@ install: $(PROGRAM)
 	$(INSTALL) -m 644 packaging/systemd/sinkhole.sysusers $(DESTDIR)$(SYSUSERSDIR)/sinkhole.conf
 	sed 's,@BINDIR@,$(BINDIR),' packaging/systemd/sinkhole.service >$(DESTDIR)$(UNITDIR)/sinkhole.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/sinkhole.service
+	$(INSTALL) -m 644 conf/services.conf conf/safe-search.conf $(DESTDIR)$(DATADIR)/
 	$(INSTALL) -m 644 README.md CHANGELOG.md docs/config.md $(DESTDIR)$(DOCDIR)/
 	conf=$(DESTDIR)$(SYSCONFDIR)/sinkhole/sinkhole.conf; [ ! -e $$conf ] || conf=$$conf.example; $(INSTALL) -m 644 conf/sinkhole.conf $$conf
 
@@ -29,7 +31,7 @@ install: $(PROGRAM)
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/sinkhole $(DESTDIR)$(MANDIR)/man8/sinkhole.8 $(DESTDIR)$(MANDIR)/man5/sinkhole.conf.5 $(DESTDIR)$(COMPDIR)/sinkhole \
 	    $(DESTDIR)$(SYSUSERSDIR)/sinkhole.conf $(DESTDIR)$(UNITDIR)/sinkhole.service
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(DATADIR)
 
 # Built from a copy of the tree with packaging/debian as debian/, as dpkg-buildpackage wants it.
 DEB_TREE := build/deb/sinkhole-$(VERSION)

@@ -1,6 +1,6 @@
 # Files inside the program, as arrays: conf/starter.txt, the list that is always there, in src/host/starter.c;
 # src/api/openapi.json, the description of the API, in src/api/view_static.c; conf/popular.txt and the public suffixes, which
-# updates of lists are held against, in src/blocklist/guard_names.c.
+# updates of lists are held against, in src/blocklist/guard_names.c; conf/services.conf and conf/safe-search.conf in src/config/catalogs.c.
 
 EMBED := build/tools/embed
 
@@ -15,6 +15,18 @@ $(BUILD)/gen/starter.inc: conf/starter.txt $(EMBED)
 	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
 
 $(BUILD)/host/starter.o: $(BUILD)/gen/starter.inc
+
+$(BUILD)/gen/services.inc: conf/services.conf $(EMBED)
+	@mkdir -p $(@D)
+	@echo "  EMBED   $<"
+	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
+
+$(BUILD)/gen/safe_search.inc: conf/safe-search.conf $(EMBED)
+	@mkdir -p $(@D)
+	@echo "  EMBED   $<"
+	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
+
+$(BUILD)/config/catalogs.o: $(BUILD)/gen/services.inc $(BUILD)/gen/safe_search.inc
 
 $(BUILD)/gen/openapi.inc: src/api/openapi.json $(EMBED)
 	@mkdir -p $(@D)

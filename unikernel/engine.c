@@ -8,6 +8,7 @@
 #include "api/policy_plan.h"
 #include "api/rules.h"
 #include "api/rules_snapshot.h"
+#include "api/services_part.h"
 #include "arch/aarch64/cpu.h"
 #include "base/log.h"
 #include "base/strbuf.h"
@@ -29,7 +30,8 @@ enum { SERVERS_MAX = 4, NETWORKS_MAX = 8, LOCAL_OCTETS = 1024, RING_OCTETS = 1 <
 
 /* What is made of the configuration and the rules document. */
 struct derived {
-    void *local_mem, *own_mem, *plan_mem;
+    void *local_mem, *own_mem, *plan_mem, *services_mem;
+    const struct services_part *services;
     const struct local_records *local;
     struct bl_overlay *own;
     struct policy_plan plan;
@@ -58,6 +60,7 @@ static struct engine {
 static void drop(struct derived *d)
 {
     free(d->local_mem);
+    free(d->services_mem);
     free(d->own_mem);
     free(d->plan_mem);
     *d = (struct derived){0};
@@ -172,6 +175,14 @@ static enum err derive_plan(const struct policy_source *from, struct derived *ou
     return out->plan_mem ? policy_plan_make(&out->plan, from, out->plan_mem, len) : ERR_MEMORY;
 }
 
+static enum err derive_services(const struct catalogs *c, struct derived *out)
+{
+    size_t len = services_part_memory(c);
+    out->services_mem = malloc(len);
+    return out->services_mem ? services_part_make(c, out->services_mem, len, &out->services)
+                             : ERR_MEMORY;
+}
+
 static enum err derive(const struct config *cfg, const struct rules *rules, struct derived *out)
 {
     const struct policy_source from = {.config = cfg,
@@ -179,11 +190,12 @@ static enum err derive(const struct config *cfg, const struct rules *rules, stru
                                        .now = clock_now(),
                                        .now_unix = wallclock_unix_us() / (int64_t)USEC_PER_SEC};
     uint32_t count;
-    size_t len = rules_overlay_memory(rules, from.now_unix, &count);
     *out = (struct derived){0};
     enum err e = derive_local(cfg, rules, out);
     e = e == ERR_OK ? derive_plan(&from, out) : e;
-    if (e == ERR_OK && len > 0) {
+    e = e == ERR_OK ? derive_services(cfg->catalogs, out) : e;
+    size_t len = e == ERR_OK ? rules_overlay_memory(rules, &out->plan, from.now_unix, &count) : 0;
+    if (len > 0) {
         out->own_mem = malloc(len);
         e = out->own_mem ? rules_overlay_make(rules, &out->plan, from.now, from.now_unix,
                                               out->own_mem, len, count, &out->own)
@@ -244,6 +256,7 @@ static enum err make_snapshot(struct snapshot **out, void **parts, void **profil
     s->generation = ++engine.generation;
     s->rules = engine.derived.own;
     s->local = engine.derived.local;
+    services_part_apply(engine.derived.services, s);
     struct strbuf url;
     strbuf_init(&url, s->api_url, sizeof s->api_url);
     strbuf_str(&url, "http://pi.hole:80/api/");

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "config/catalogs.h"
 
 #define PREFIX "sinkhole."
 
@@ -248,6 +249,19 @@ static void apply_rules(struct config *c, const struct rules *rules)
     }
 }
 
+/* Services and safe search as they are inside the program; there are no files for them here. */
+static const struct catalogs *builtin_catalogs(void)
+{
+    static struct catalogs catalogs;
+    const struct catalog_text none = {.file = NULL};
+    struct cfg_error error;
+    if (catalogs_read(&catalogs, &none, &none, &error) != ERR_OK) {
+        log_error(MAIN, "%s", error.text);
+        catalogs = (struct catalogs){.services = {.count = 0}};
+    }
+    return &catalogs;
+}
+
 enum err settings_load(const struct rules *rules, void **memory, struct config **out)
 {
     struct config *c;
@@ -267,6 +281,7 @@ enum err settings_load(const struct rules *rules, void **memory, struct config *
     if (cfg_finish(c, &error) != ERR_OK) {
         log_error(MAIN, "%s", error.text);
     }
+    c->catalogs = builtin_catalogs();
     *memory = mem;
     *out = c;
     return ERR_OK;

@@ -114,6 +114,13 @@ $(UK)/gen/starter.inc: conf/starter.txt $(EMBED)
 	@mkdir -p $(@D)
 	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
 $(UK)/uk/starter.o: $(UK)/gen/starter.inc
+$(UK)/gen/services.inc: conf/services.conf $(EMBED)
+	@mkdir -p $(@D)
+	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
+$(UK)/gen/safe_search.inc: conf/safe-search.conf $(EMBED)
+	@mkdir -p $(@D)
+	$(Q)$(EMBED) $< >$@.new && mv $@.new $@
+$(UK)/core/config/catalogs.o: $(UK)/gen/services.inc $(UK)/gen/safe_search.inc
 $(UK)/gen/openapi.inc: src/api/openapi.json $(EMBED)
 	@mkdir -p $(@D)
 	$(Q)$(EMBED) $< >$@.new && mv $@.new $@

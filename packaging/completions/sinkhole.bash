@@ -49,7 +49,7 @@ _sinkhole()
         if [[ $prev == check ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         else
-            mapfile -t COMPREPLY < <(compgen -W "check" -- "$cur")
+            mapfile -t COMPREPLY < <(compgen -W "check services" -- "$cur")
         fi
     elif [[ $command == restore || $command == compile ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -141,6 +141,7 @@ struct api_match {
     bool important;
     bool subtree;         /* the rule's name and all below */
     bool wins;            /* the one that decides */
+    struct span service;  /* id of a blocked service whose name it is, borrowed; "": none */
     struct span regex;    /* a regular expression in place of a name, borrowed as the snapshot is */
     struct dns_name rule; /* its name, if it is none */
 };

@@ -5,6 +5,7 @@
 #include "api/explain.h"
 
 #include "api/policy_plan.h"
+#include "blocklist/catalog.h"
 #include "blocklist/match.h"
 #include "blocklist/overlay.h"
 #include "blocklist/regex.h"
@@ -48,6 +49,31 @@ static bool explain_own(const struct explain_source *src, const struct dns_name 
             m.wins = !decided && !any;
             add_match(out, &m);
             any = true;
+        }
+    }
+    return any;
+}
+
+/* Names of services that are blocked for who asks; true if there are any. */
+static bool explain_services(const struct explain_source *src, const struct dns_name *name,
+                             bool decided, struct api_verdict *out)
+{
+    const struct catalog *services = src->plan->services;
+    const struct bl_asker *asker = &policy_plan_profile(src->plan, src->client)->asker;
+    bool any = false;
+    for (uint32_t i = 0; services && i < services->count; i++) {
+        struct api_match m = {.subtree = true, .service = services->section[i].id};
+        struct bl_own own;
+        size_t cursor = 0;
+        if (!policy_plan_service(src->plan, i, &own) || !bl_own_counts(&own, asker)) {
+            continue;
+        }
+        while (catalog_name(&services->section[i], &cursor, &m.rule)) {
+            if (dns_name_within(name, &m.rule)) {
+                m.wins = !decided && !any;
+                any = true;
+                add_match(out, &m);
+            }
         }
     }
     return any;
@@ -149,6 +175,7 @@ void explain_name(const struct explain_source *src, const struct dns_name *name,
     bool allowed = explain_own(src, name, true, before, out);
     allowed |= explain_regex(src, name, BL_RANK_OWN_ALLOW, NULL, before || allowed, out);
     bool denied = explain_own(src, name, false, before || allowed, out);
+    denied |= explain_services(src, name, before || allowed || denied, out);
     denied |= explain_regex(src, name, BL_RANK_OWN_DENY, NULL, before || allowed || denied, out);
     enum bl_action lists = explain_lists(src, name, before || allowed || denied, out);
     bool blocked = !before && !allowed && (denied || lists == BL_BLOCK);

@@ -17,6 +17,9 @@ struct processed {
 /* May a regular expression be used? As the back end's regex_check; ERR_OK without an engine. */
 enum err items_check_regex(struct call *c, const char *pattern, char why[API_WHY_MAX]);
 
+/* Are all words of a value of block-service services? ERR_FORMAT with the reason. */
+enum err services_check(const struct call *c, const char *value, struct strbuf *why);
+
 struct processed processed_new(struct call *c);
 void processed_add(struct processed *p, const char *item, enum err e, const char *why);
 json_t *processed_object(struct processed *p); /* ends it */

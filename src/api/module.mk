@@ -21,7 +21,7 @@ api_SRCS := \
     rules.c \
     rules_check.c \
     rules_edit.c \
-    rules_snapshot.c \
+    rules_snapshot.c services_part.c \
     rules_value.c \
     tally.c \
     totp.c \
@@ -43,7 +43,7 @@ api_SRCS := \
     view_padd.c \
     view_preview.c \
     view_queries.c \
-    view_settings.c \
+    view_settings.c view_services.c \
     view_static.c \
     view_status.c \
     view_suggestions.c \

@@ -6,6 +6,7 @@
 #include "api/policy_plan.h"
 
 #include "base/log.h"
+#include "config/catalogs.h"
 #include "config/snapshot_fill.h"
 
 /* ---- Groups. ---- */
@@ -206,6 +207,31 @@ static enum err add_clients(struct policy_plan *plan, const struct rules *r, str
     return e;
 }
 
+/* ---- Services. ---- */
+
+static const struct catalog *services_of(const struct config *c)
+{
+    return c->catalogs ? &c->catalogs->services : NULL;
+}
+
+static void add_services(struct policy_plan *plan, const struct policy_source *src)
+{
+    plan->services = services_of(src->config);
+    for (uint32_t i = 0; plan->services && i < plan->services->count; i++) {
+        plan->service_groups[i] =
+            catalogs_blocked(src->config, plan->services->section[i].id) ? BL_GROUPS_ALL : 0;
+    }
+}
+
+bool policy_plan_service(const struct policy_plan *plan, uint32_t i, struct bl_own *out)
+{
+    *out = (struct bl_own){.groups = plan->service_groups[i],
+                           .id = RULE_SERVICE | i,
+                           .kind = BL_BOTH,
+                           .action = BL_BLOCK};
+    return out->groups != 0;
+}
+
 const struct profile *policy_plan_profile(const struct policy_plan *plan,
                                           const struct ip_addr *client)
 {
@@ -237,6 +263,7 @@ size_t policy_plan_memory(const struct policy_source *src)
     return client_map_memory(entries) + client_map_memory(owners) +
            client_map_memory(entries + owners) +
            (rules_list_count(src->rules) + 1) * sizeof(struct policy_list) +
+           CATALOG_SECTIONS_MAX * sizeof(uint64_t) +
            profiles * (sizeof(struct profile) + (POLICY_NUMBERS_MAX + 2) * sizeof(uint16_t)) +
            8 * _Alignof(max_align_t);
 }
@@ -262,8 +289,10 @@ enum err policy_plan_make(struct policy_plan *plan, const struct policy_source *
     arena_init(&arena, mem, len);
     plan->profile = ARENA_ARRAY(&arena, struct profile, profiles_bound(entries + owners));
     plan->list = ARENA_ARRAY(&arena, struct policy_list, rules_list_count(src->rules) + 1);
-    enum err e =
-        plan->profile && plan->list ? init_map(&plan->entries, &arena, entries) : ERR_SPACE;
+    plan->service_groups = ARENA_ARRAY(&arena, uint64_t, CATALOG_SECTIONS_MAX);
+    enum err e = plan->profile && plan->list && plan->service_groups
+                     ? init_map(&plan->entries, &arena, entries)
+                     : ERR_SPACE;
     e = e == ERR_OK ? init_map(&plan->numbers, &arena, owners) : e;
     e = e == ERR_OK ? init_map(&plan->clients, &arena, entries + owners) : e;
     if (e != ERR_OK) {
@@ -273,6 +302,7 @@ enum err policy_plan_make(struct policy_plan *plan, const struct policy_source *
     plan->profile[0].pause_until = rules_pause_until(src->rules, src->now, src->now_unix);
     add_groups(plan, src->rules);
     add_lists(plan, src->rules);
+    add_services(plan, src);
     add_entries(plan, src->rules);
     add_numbers(plan, src->rules);
     return add_clients(plan, src->rules, &arena);

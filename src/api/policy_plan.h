@@ -55,6 +55,8 @@ struct policy_plan {
     struct client_map clients; /* numbers of profiles */
     struct profile *profile;
     uint32_t profile_count;
+    const struct catalog *services; /* NULL: there are none */
+    uint64_t *service_groups;       /* for whom each of them is blocked */
 };
 
 /* Octets that policy_plan_make needs. */
@@ -69,6 +71,9 @@ MUST_CHECK enum err policy_plan_make(struct policy_plan *plan, const struct poli
 
 /* Which groups of the plan an array of group ids names; groups that are off or gone have no bit. */
 uint64_t policy_plan_groups(const struct policy_plan *plan, const json_t *ids);
+
+/* Whether the i-th service is blocked for somebody, and the rule for its names. */
+bool policy_plan_service(const struct policy_plan *plan, uint32_t i, struct bl_own *out);
 
 /* The profile of an address; NULL: somebody who is not known. */
 const struct profile *policy_plan_profile(const struct policy_plan *plan,

@@ -6,6 +6,7 @@
 #include "api/policy_plan.h"
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "blocklist/catalog.h"
 #include "blocklist/overlay.h"
 #include "resolver/local.h"
 
@@ -48,23 +49,45 @@ static bool own_rule(const struct rules *r, uint32_t i, const struct policy_plan
                            .id = (uint32_t)v.id,
                            .kind = v.kind == RULE_SUBTREE ? BL_BOTH : BL_EXACT,
                            .action = v.allow ? BL_ALLOW : BL_BLOCK};
-    if (plan) {
-        policy_plan_asker(plan, &v, out);
-    }
+    policy_plan_asker(plan, &v, out);
     return true;
 }
 
-size_t rules_overlay_memory(const struct rules *r, int64_t now_unix, uint32_t *count)
+/* Names of blocked services, one after another: *section and *cursor are 0 before the first. */
+struct service_walk {
+    uint32_t section;
+    size_t cursor;
+    struct dns_name name;
+    struct bl_own own;
+};
+
+static bool next_service_name(const struct policy_plan *plan, struct service_walk *w)
+{
+    for (; plan->services && w->section < plan->services->count; w->section++, w->cursor = 0) {
+        if (policy_plan_service(plan, w->section, &w->own) &&
+            catalog_name(&plan->services->section[w->section], &w->cursor, &w->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t rules_overlay_memory(const struct rules *r, const struct policy_plan *plan, int64_t now_unix,
+                            uint32_t *count)
 {
     size_t octets = 0;
     struct dns_name name;
     struct bl_own own;
     *count = 0;
     for (uint32_t i = 0; i < rules_own_count(r); i++) {
-        if (own_rule(r, i, NULL, 0, now_unix, &name, &own)) {
+        if (own_rule(r, i, plan, 0, now_unix, &name, &own)) {
             octets += name.len;
             ++*count;
         }
+    }
+    for (struct service_walk w = {0}; next_service_name(plan, &w);) {
+        octets += w.name.len;
+        ++*count;
     }
     return *count > 0 ? bl_overlay_memory(*count, octets) : 0;
 }
@@ -81,6 +104,9 @@ enum err rules_overlay_make(const struct rules *r, const struct policy_plan *pla
         if (own_rule(r, i, plan, now, now_unix, &name, &own)) {
             e = bl_overlay_add(overlay, &name, &own);
         }
+    }
+    for (struct service_walk w = {0}; e == ERR_OK && next_service_name(plan, &w);) {
+        e = bl_overlay_add(overlay, &w.name, &w.own);
     }
     if (e == ERR_OK) {
         *out = overlay;

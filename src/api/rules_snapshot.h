@@ -19,8 +19,10 @@ struct bl_overlay;
 struct local_builder;
 struct policy_plan;
 
-/* Octets for the own rules that are in force now, and their number; 0 if there are none. */
-size_t rules_overlay_memory(const struct rules *r, int64_t now_unix, uint32_t *count);
+/* Octets for the own rules that are in force now and for the names of blocked services, and their
+ * number; 0 if there are none. */
+size_t rules_overlay_memory(const struct rules *r, const struct policy_plan *plan, int64_t now_unix,
+                            uint32_t *count);
 
 /* Build them in such memory, `count` as told; whose they are says the plan. The errors of
  * bl_overlay_init and bl_overlay_add. */

@@ -13,11 +13,17 @@ static bool is_reason(const struct api_verdict *v, const char *reason)
 static json_t *match_object(const struct call *c, const struct api_match *m)
 {
     bool own = m->list == 0;
-    json_t *line = own || m->line == 0 ? json_null() : json_integer(m->line);
+    bool service = m->service.len > 0;
+    json_t *list = service ? json_text_span(m->service)
+                   : own   ? json_null()
+                           : json_text(list_name_of(c->api, m->list));
+    json_t *line = own || service || m->line == 0 ? json_null() : json_integer(m->line);
     json_t *rule = m->regex.len > 0 ? json_text_span(m->regex) : json_name(&m->rule);
     return json_pack("{s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:s, s:b}", "source",
-                     own ? "rule" : "list", "list_id", own ? json_null() : json_integer(m->list),
-                     "list", own ? json_null() : json_text(list_name_of(c->api, m->list)), "rule",
+                     service ? "service"
+                     : own   ? "rule"
+                             : "list",
+                     "list_id", own ? json_null() : json_integer(m->list), "list", list, "rule",
                      rule, "subtree", (int)m->subtree, "regex", m->regex.len > 0, "line", line,
                      "action", m->allow ? "allow" : "block", "important", (int)m->important);
 }

@@ -101,7 +101,8 @@ static enum err check_setting(const struct call *c, const char *name, const char
                    "not set from afar: it names files of the machine, or has a route of its own");
         return ERR_FORMAT;
     }
-    return be->setting_check ? be->setting_check(be->ctx, name, value, &s) : ERR_OK;
+    enum err e = be->setting_check ? be->setting_check(be->ctx, name, value, &s) : ERR_OK;
+    return e == ERR_OK && option == CFG_OPT_block_service ? services_check(c, value, &s) : e;
 }
 
 static enum err set_one(struct call *c, struct rules *next, const char *name, const json_t *value,

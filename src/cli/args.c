@@ -27,6 +27,7 @@ static const struct flag_row flag_rows[] = {
     {"dnssec", 0, FLAG_DNSSEC, 0},
     {"short", 0, FLAG_SHORT, 0},
     {"subtree", 0, FLAG_SUBTREE, 0},
+    {"regex", 0, FLAG_REGEX, 0},
     {"remove", 0, FLAG_REMOVE, 0},
     {"comment", 0, FLAG_COMMENT, offsetof(struct cli, comment)},
     {"blocked", 0, FLAG_BLOCKED, 0},

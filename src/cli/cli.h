@@ -28,7 +28,8 @@ enum cli_flag {
     FLAG_BLOCKED = 2048, /* --blocked */
     FLAG_OFFLINE = 4096, /* --offline */
     FLAG_WORDS = 8192,   /* --words: for the shell's completion */
-    FLAG_LIMITS = 16384  /* --limits */
+    FLAG_LIMITS = 16384, /* --limits */
+    FLAG_REGEX = 32768   /* --regex */
 };
 
 /* The arguments, read. */

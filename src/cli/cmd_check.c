@@ -26,9 +26,10 @@ static void print_rule(const char *mark, const json_t *rule)
 {
     char list[256], name[1100];
     const char *action = json_text_at(rule, "action");
-    bool own = strcmp(json_text_at(rule, "source"), "rule") == 0;
-    printf("  %-7s %s", mark,
-           own ? "own rule" : printable(json_text_at(rule, "list"), list, sizeof list));
+    const char *source = json_text_at(rule, "source");
+    printf("  %-7s %s%s", mark, strcmp(source, "service") == 0 ? "blocked service " : "",
+           strcmp(source, "rule") == 0 ? "own rule"
+                                       : printable(json_text_at(rule, "list"), list, sizeof list));
     if (json_int_at(rule, "line") > 0) {
         printf(", line %lld", (long long)json_int_at(rule, "line"));
     }

@@ -1,7 +1,7 @@
 /*
  * sinkhole config: prints what is in force, as a file that could stand in its place; `config check
- * FILE` validates a file. Hidden from the overview: `config document` and `config manual` make
- * docs/config.md and the manual's table.
+ * FILE` validates a file, `config services` lists what block-service knows. Hidden from the
+ * overview: `config document` and `config manual` make docs/config.md and the manual's table.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +12,8 @@
 
 #include "cli/cli.h"
 #include "cli/document.h"
+#include "config/catalogs.h"
+#include "host/catalog_files.h"
 #include "host/limits.h"
 
 static int print_text(const struct config *c)
@@ -105,9 +107,76 @@ static int check_file(struct cli *cli)
     if (c == NULL) {
         return EXIT_USAGE;
     }
+    struct cfg_error error;
+    enum err e = catalog_files_load(c, &error);
     settings_unload(NULL, c);
+    if (e != ERR_OK) {
+        fprintf(stderr, "sinkhole config: %s\n", error.text);
+        return EXIT_USAGE;
+    }
     printf("%s: fine\n", file != NULL ? file : "no file; defaults, environment and arguments");
     return EXIT_FINE;
+}
+
+static json_t *service_json(const struct config *c, const struct catalog_section *s)
+{
+    struct dns_name name;
+    char text[DNS_NAME_TEXT];
+    json_t *domains = json_array();
+    for (size_t cursor = 0; catalog_name(s, &cursor, &name);) {
+        dns_name_format(&name, text);
+        json_array_append_new(domains, json_string(text));
+    }
+    return json_pack("{s:s%, s:s%, s:b, s:o}", "id", s->id.ptr, s->id.len, "title", s->title.ptr,
+                     s->title.len, "blocked", (int)catalogs_blocked(c, s->id), "domains", domains);
+}
+
+static int print_services(const struct config *c, bool json)
+{
+    const struct catalog *services = &c->catalogs->services, *safe = &c->catalogs->safe_search;
+    json_t *all = json_array();
+    for (uint32_t i = 0; i < services->count; i++) {
+        const struct catalog_section *s = &services->section[i];
+        if (json) {
+            json_array_append_new(all, service_json(c, s));
+        } else {
+            printf("%-16.*s %-9s %4u names  %.*s\n", (int)s->id.len, (const char *)s->id.ptr,
+                   catalogs_blocked(c, s->id) ? "blocked" : "-", s->names, (int)s->title.len,
+                   (const char *)s->title.ptr);
+        }
+    }
+    if (json) {
+        json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+    } else {
+        printf("\nsafe search is %s; it knows", c->safe_search ? "on" : "off");
+        for (uint32_t i = 0; i < safe->count; i++) {
+            printf(" %.*s", (int)safe->section[i].id.len, (const char *)safe->section[i].id.ptr);
+        }
+        putchar('\n');
+    }
+    json_decref(all);
+    return fflush(stdout) == 0 ? EXIT_FINE : EXIT_FAILED;
+}
+
+static int list_services(struct cli *cli)
+{
+    struct cfg_error error;
+    if (cli->word_count > 1) {
+        return cli_usage(cli, "found \"%s\", expected nothing more", cli->words[1]);
+    }
+    struct config *c = cli_config(cli);
+    if (c == NULL) {
+        return EXIT_USAGE;
+    }
+    int status = EXIT_USAGE;
+    if (catalog_files_load(c, &error) == ERR_OK) {
+        status = print_services(c, (cli->flags & FLAG_JSON) != 0);
+    } else {
+        cli_error(cli, "%s", error.text);
+    }
+    settings_unload(NULL, c);
+    return status;
 }
 
 int cmd_config(struct cli *cli)
@@ -115,6 +184,9 @@ int cmd_config(struct cli *cli)
     const char *word = cli->word_count > 0 ? cli->words[0] : "";
     if (strcmp(word, "check") == 0) {
         return check_file(cli);
+    }
+    if (strcmp(word, "services") == 0) {
+        return list_services(cli);
     }
     if (strcmp(word, "document") == 0) {
         return document_markdown();
@@ -126,7 +198,7 @@ int cmd_config(struct cli *cli)
         return document_example();
     }
     if (cli->word_count > 0) {
-        return cli_usage(cli, "found \"%s\", expected check FILE or nothing", word);
+        return cli_usage(cli, "found \"%s\", expected check FILE, services or nothing", word);
     }
     struct config *c = cli_config(cli);
     if (c == NULL) {

@@ -47,19 +47,21 @@ static bool canonical(struct cli *cli, const char *text, char out[DNS_NAME_TEXT]
 static int rule_change(struct remote *r, const char *type, const char *name)
 {
     struct cli *cli = r->cli;
-    bool subtree = (cli->flags & FLAG_SUBTREE) != 0, remove = (cli->flags & FLAG_REMOVE) != 0;
+    bool subtree = (cli->flags & FLAG_SUBTREE) != 0;
+    bool regex = subtree || (cli->flags & FLAG_REGEX) != 0,
+         remove = (cli->flags & FLAG_REMOVE) != 0;
     char *item = subtree ? subtree_pattern(name) : strdup(name),
          *escaped = item != NULL ? http_escape(item) : NULL;
     char path[8192];
     json_t *reply = NULL;
     int status = EXIT_FAILED;
     if (escaped != NULL && remove) {
-        snprintf(path, sizeof path, "/api/domains/%s/%s/%s", type, subtree ? "regex" : "exact",
+        snprintf(path, sizeof path, "/api/domains/%s/%s/%s", type, regex ? "regex" : "exact",
                  escaped);
         status = remote_call(r, "DELETE", path, NULL, &reply);
     } else if (escaped != NULL) {
         json_t *comment = cli->flags & FLAG_COMMENT ? json_string(cli->comment) : json_null();
-        snprintf(path, sizeof path, "/api/domains/%s/%s", type, subtree ? "regex" : "exact");
+        snprintf(path, sizeof path, "/api/domains/%s/%s", type, regex ? "regex" : "exact");
         status = remote_call(
             r, "POST", path,
             json_pack("{s:s, s:o, s:b}", "domain", item, "comment", comment, "enabled", 1), &reply);
@@ -92,10 +94,14 @@ static int rules_change(struct cli *cli, const char *type)
 {
     struct remote r;
     char name[DNS_NAME_TEXT];
+    bool regex = (cli->flags & FLAG_REGEX) != 0;
     if (cli->word_count == 0) {
         return cli_usage(cli, "found no name, expected NAME...");
     }
-    for (int i = 0; i < cli->word_count; i++) {
+    if (regex && (cli->flags & FLAG_SUBTREE)) {
+        return cli_usage(cli, "found --subtree and --regex, expected one of them");
+    }
+    for (int i = 0; i < cli->word_count && !regex; i++) {
         if (!canonical(cli, cli->words[i], name)) {
             return EXIT_USAGE;
         }
@@ -105,7 +111,8 @@ static int rules_change(struct cli *cli, const char *type)
         return status;
     }
     for (int i = 0; i < cli->word_count; i++) {
-        if (!canonical(cli, cli->words[i], name) || rule_change(&r, type, name) != EXIT_FINE) {
+        if ((!regex && !canonical(cli, cli->words[i], name)) ||
+            rule_change(&r, type, regex ? cli->words[i] : name) != EXIT_FINE) {
             status = EXIT_FAILED;
         }
     }

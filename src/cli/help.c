@@ -51,6 +51,7 @@ static const struct {
     {FLAG_DNSSEC, "  --dnssec              ask for signatures too"},
     {FLAG_SHORT, "  --short               values only"},
     {FLAG_SUBTREE, "  --subtree             the name and all names below it"},
+    {FLAG_REGEX, "  --regex               NAME is a regular expression"},
     {FLAG_REMOVE, "  --remove              take the rule back"},
     {FLAG_COMMENT, "  --comment TEXT        a note that is kept with it"},
     {FLAG_BLOCKED, "  --blocked             blocked queries only"},

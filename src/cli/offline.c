@@ -12,6 +12,7 @@
 #include "api/policy_plan.h"
 #include "api/rules.h"
 #include "cli/remote.h"
+#include "host/catalog_files.h"
 #include "host/lists.h"
 #include "host/snapshot_regex.h"
 #include "host/store.h"
@@ -20,6 +21,7 @@ enum { OTHERS_MAX = 20 };
 
 struct offline {
     struct cli *cli;
+    struct config *config;
     struct list_image *image; /* NULL: none */
     struct snapshot_regex *regexes;
     struct policy_plan plan;
@@ -64,10 +66,15 @@ static enum err make_rules(struct offline *o, const struct config *c)
     return e == ERR_OK ? snapshot_regex_make(&o->regexes, &source, &o->plan, true) : e;
 }
 
-static int open_all(struct offline *o, const struct config *c)
+static int open_all(struct offline *o, struct config *c)
 {
     char path[2048];
     struct store *store;
+    struct cfg_error error;
+    if (catalog_files_load(c, &error) != ERR_OK) {
+        cli_error(o->cli, "%s", error.text);
+        return EXIT_USAGE;
+    }
     enum err e = store_open(c->state_dir, &store);
     if (e != ERR_OK) {
         cli_error(o->cli,
@@ -98,9 +105,11 @@ int offline_open(struct cli *cli, struct offline **out)
     int status = c == NULL ? EXIT_USAGE : EXIT_FAILED;
     if (c != NULL && o != NULL) {
         o->cli = cli;
+        o->config = c;
         status = open_all(o, c);
+    } else {
+        settings_unload(NULL, c);
     }
-    settings_unload(NULL, c);
     if (status != EXIT_FINE) {
         offline_close(o);
         return status;
@@ -116,6 +125,7 @@ void offline_close(struct offline *o)
         free(o->plan_memory);
         list_image_close(o->image);
         rules_free(&o->rules);
+        settings_unload(NULL, o->config);
         free(o);
     }
 }
@@ -137,15 +147,20 @@ static uint32_t number_of_slot(const void *ctx, unsigned slot)
 static json_t *rule_of(const struct offline *o, const struct api_match *m)
 {
     struct bl_list_info list = {0};
-    bool own = m->list == 0;
+    bool own = m->list == 0, service = m->service.len > 0;
     if (!own) {
         bl_image_list(list_image_get(o->image), m->list - 1, &list);
     }
     json_t *rule = m->regex.len > 0 ? json_stringn((const char *)m->regex.ptr, m->regex.len)
                                     : text_of(&m->rule);
-    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:s}", "source", own ? "rule" : "list",
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:s}", "source",
+                     service ? "service"
+                     : own   ? "rule"
+                             : "list",
                      "list_id", own ? json_null() : json_integer(m->list - 1), "list",
-                     own ? json_null() : json_stringn((const char *)list.name.ptr, list.name.len),
+                     service ? json_stringn((const char *)m->service.ptr, m->service.len)
+                     : own   ? json_null()
+                             : json_stringn((const char *)list.name.ptr, list.name.len),
                      "rule", rule ? rule : json_string("?"), "subtree", (int)m->subtree, "regex",
                      m->regex.len > 0, "line", own ? json_null() : json_integer(m->line), "action",
                      m->allow ? "allow" : "block");

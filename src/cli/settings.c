@@ -4,6 +4,7 @@
  * left alone: container platforms set such names for services.
  */
 #include "cli/settings.h"
+#include "host/catalog_files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -183,5 +184,6 @@ enum err settings_load(void *arg, struct config **out, struct cfg_error *error)
 void settings_unload(void *arg, struct config *config)
 {
     (void)arg;
+    catalog_files_free(config);
     free(config); /* the first thing in its block (cfg_init) */
 }

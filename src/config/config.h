@@ -109,12 +109,15 @@ enum cfg_log_format { CFG_LOG_TEXT, CFG_LOG_JSON };
 #define CFG_TYPE_PATHS      struct cfg_texts
 #define CFG_TYPE_RECORDS    struct cfg_texts
 #define CFG_TYPE_ORIGINS    struct cfg_texts
+#define CFG_TYPE_SERVICES   struct cfg_texts
 #define CFG_TYPE_NAMES      struct cfg_names
 #define CFG_TYPE_CIDRS      struct cfg_cidrs
 #define CFG_TYPE_LISTEN     struct cfg_endpoints
 #define CFG_TYPE_HTTP       struct cfg_endpoints
 #define CFG_TYPE_UPSTREAMS  struct cfg_upstreams
 #define CFG_TYPE_ROUTES     struct cfg_routes
+
+struct catalogs;
 
 /* CFG_OPT_cache_entries …: the index of each option. */
 #define SECTION(title)
@@ -136,7 +139,9 @@ struct cfg_origin {
 struct config {
 #include "config/options.def"
     struct cfg_origin origin[CFG_OPT_COUNT];
-    const char *file; /* the last one applied, for messages; "" if there was none */
+    const struct catalogs *catalogs; /* of services and safe search, catalogs.h; the platform's,
+                                        NULL until it has read them */
+    const char *file;                /* the last one applied, for messages; "" if there was none */
     struct arena arena;
 };
 #undef OPT
@@ -203,6 +208,7 @@ enum cfg_type {
     CFG_PATHS,
     CFG_RECORDS,
     CFG_ORIGINS,
+    CFG_SERVICES,
     CFG_NAMES,
     CFG_CIDRS,
     CFG_LISTEN,

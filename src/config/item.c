@@ -3,6 +3,7 @@
  * upstreams, routes. Strings that stay are copied into the configuration's memory. Names of hosts
  * are never resolved here: what needs an address must be given one.
  */
+#include "blocklist/catalog.h"
 #include "config/config_int.h"
 
 #include "resolver/local.h"
@@ -61,7 +62,7 @@ static enum err keep(struct cfg_parse *p, struct span text, const char **out)
 /* ---- list sources ---- */
 
 static const char *const formats[] = {"hosts",   "domains", "wildcard", "adblock",
-                                      "dnsmasq", "unbound", "rpz"};
+                                      "dnsmasq", "unbound", "rpz",      "regex"};
 
 static bool is_format(struct span word)
 {
@@ -113,6 +114,15 @@ enum err cfg_source_parse(struct cfg_parse *p, struct span text, const char **ou
         return ERR_FORMAT;
     }
     return keep(p, text, out);
+}
+
+/* ---- services ---- */
+
+/* Which there are is known only when the catalog has been read (catalogs.h). */
+enum err cfg_service_parse(struct cfg_parse *p, struct span text, const char **out)
+{
+    p->expected = "the name of a service: lower-case letters, digits and hyphens";
+    return catalog_is_id(text) ? keep(p, text, out) : ERR_FORMAT;
 }
 
 /* ---- origins ---- */

@@ -9,6 +9,7 @@
 #include "base/siphash.h"
 #include "base/span.h"
 #include "base/strbuf.h"
+#include "config/catalogs.h"
 
 /* ---- Upstreams and routes. ---- */
 
@@ -208,7 +209,8 @@ void cfg_fill_everybody(const struct config *cfg, struct profile *out)
     *out = (struct profile){.asker = {.groups = 1},
                             .block_mode = cfg->block_mode.mode,
                             .block_v4 = cfg->block_mode.v4,
-                            .block_v6 = cfg->block_mode.v6};
+                            .block_v6 = cfg->block_mode.v6,
+                            .safe_search = cfg->safe_search ? catalogs_safe_bits(cfg) : 0};
 }
 
 static void fill_settings(struct snapshot *out, const struct config *cfg)

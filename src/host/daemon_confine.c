@@ -31,7 +31,7 @@ static const char *const readable[] = {
     "/usr/share/dns",
 };
 
-#define MORE_MAX 8 /* paths besides the lists above and the configuration's */
+#define MORE_MAX 10 /* paths besides the lists above and the configuration's */
 
 struct paths {
     struct confine_path *item;
@@ -92,6 +92,8 @@ static void add_configured(struct paths *p, const struct config *c, struct list_
     add(p, c->state_dir, true);
     add_folder(p, c->file);
     add_folder(p, c->password_file);
+    add_folder(p, c->services_file);
+    add_folder(p, c->safe_search_file);
     for (uint32_t i = 0; i < c->hosts_file.count; i++) {
         add_folder(p, c->hosts_file.item[i]);
     }

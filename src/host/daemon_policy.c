@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "host/catalog_files.h"
 #include "host/daemon_int.h"
 #include "host/logsink.h"
 #include "host/netconf.h"
@@ -425,6 +426,7 @@ enum err daemon_load_config(struct daemon *d, const struct rules *rules, struct 
     }
     apply_settings(c, rules);
     e = cfg_finish(c, error);
+    e = e == ERR_OK ? catalog_files_load(c, error) : e;
     if (e == ERR_OK) {
         *out = c;
         return ERR_OK;

@@ -13,6 +13,7 @@
 #include "host/doh.h"
 #include "host/http_mhd.h"
 #include "host/list_build.h"
+#include "host/regex_pcre2.h"
 #include "host/sys.h"
 
 #define MIB               (UINT64_C(1) << 20)
@@ -55,6 +56,7 @@ static struct worker_config worker_of(const struct config *c, uint32_t workers)
         .resolver = {.pending_max = c->pending_max < PENDING_MAX ? c->pending_max : PENDING_MAX,
                      .waiting_max = c->waiting_max,
                      .clients_max = c->clients_max,
+                     .regex_memo = REGEX_MEMO,
                      .rate_limit = c->rate_limit,
                      .workers = (uint16_t)workers},
         .tcp_connections = budget.tcp_connections,
@@ -135,6 +137,16 @@ static void decision_rows(struct rows *r)
     snprintf(l->bound, sizeof l->bound, "%u MiB of rules.json", RULES_TEXT_MAX >> 20);
 }
 
+/* Two sets while one takes the place of the other. */
+static void regex_rows(struct rows *r, uint32_t workers)
+{
+    struct limit *l = put(r, "regular expressions",
+                          2 * ((uint64_t)BL_REGEXES_MAX * (REGEX_OCTETS_MAX + BL_PATTERN_MAX) +
+                               (workers + 1) * (uint64_t)REGEX_MATCH_OCTETS),
+                          "workers");
+    snprintf(l->bound, sizeof l->bound, "%u of %u KiB", BL_REGEXES_MAX, REGEX_OCTETS_MAX >> 10);
+}
+
 /* A rule of a list costs no more in the image than its line in the text, but for the fixed part. */
 static void list_rows(struct rows *r, const struct config *c)
 {
@@ -175,6 +187,7 @@ uint32_t limits_of(const struct config *c, struct limit out[LIMITS_MAX])
     http_rows(&r, c);
     https_rows(&r, c);
     decision_rows(&r);
+    regex_rows(&r, workers);
     list_rows(&r, c);
     uint32_t threads = workers + THREADS_BESIDE;
     l = put(&r, "program and threads", PROGRAM_OCTETS + TRUST_OCTETS + threads * STACK_OCTETS,

@@ -2,6 +2,7 @@
 host_SRCS := \
     api_host.c \
     budget.c \
+    catalog_files.c \
     confine.c \
     daemon.c \
     daemon_confine.c \

@@ -12,6 +12,7 @@
 
 #include "api/policy_plan.h"
 #include "api/rules_snapshot.h"
+#include "api/services_part.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "blocklist/overlay.h"
@@ -37,6 +38,7 @@ struct snapshots {
     uint8_t cookie_key[16];
     struct shared *own_rules;
     struct shared *local;
+    struct shared *services;
     struct snapshot_regex *regexes;
 };
 
@@ -46,6 +48,7 @@ struct made {
     struct list_image *image;
     struct shared *own_rules;
     struct shared *local;
+    struct shared *services;
     struct snapshot_regex *regexes;
     void *parts; /* arrays of the snapshot */
     void *plan;  /* the memory of its policy plan */
@@ -107,6 +110,7 @@ static void hold(struct snapshots *s)
 {
     (void)shared_ref(s->own_rules);
     (void)shared_ref(s->local);
+    (void)shared_ref(s->services);
     (void)snapshot_regex_ref(s->regexes);
 }
 
@@ -114,6 +118,7 @@ static void let_go(struct snapshots *s)
 {
     shared_drop(s->own_rules);
     shared_drop(s->local);
+    shared_drop(s->services);
     snapshot_regex_drop(s->regexes);
 }
 
@@ -131,7 +136,7 @@ static enum err make_own_rules(struct snapshots *s, const struct snapshot_source
                                const struct policy_plan *plan)
 {
     uint32_t count;
-    size_t len = rules_overlay_memory(src->rules, src->now_unix, &count);
+    size_t len = rules_overlay_memory(src->rules, plan, src->now_unix, &count);
     if (len == 0) {
         replace(&s->own_rules, NULL);
         return ERR_OK;
@@ -147,6 +152,26 @@ static enum err make_own_rules(struct snapshots *s, const struct snapshot_source
     }
     p->value = overlay;
     replace(&s->own_rules, p);
+    return ERR_OK;
+}
+
+/* ---- Services and safe search. ---- */
+
+static enum err make_services(struct snapshots *s, const struct snapshot_source *src)
+{
+    const struct catalogs *c = src->config->catalogs;
+    const struct services_part *part = NULL;
+    struct shared *p = c ? shared_new(services_part_memory(c)) : NULL;
+    enum err e = c && !p ? ERR_MEMORY : ERR_OK;
+    e = p ? services_part_make(c, p->mem, p->len, &part) : e;
+    if (e != ERR_OK) {
+        shared_drop(p);
+        return e;
+    }
+    if (p) {
+        p->value = part;
+    }
+    replace(&s->services, p);
     return ERR_OK;
 }
 
@@ -332,6 +357,7 @@ static void free_made(struct made *m)
     list_image_close(m->image);
     shared_drop(m->own_rules);
     shared_drop(m->local);
+    shared_drop(m->services);
     snapshot_regex_drop(m->regexes);
     free(m->parts);
     free(m->plan);
@@ -376,6 +402,7 @@ static enum err fill(struct snapshots *s, const struct snapshot_source *src, uns
     e = e == ERR_OK ? make_plan(src, m, &plan) : e;
     if (e == ERR_OK && (parts & SNAPSHOT_OWN_RULES)) {
         e = make_own_rules(s, src, &plan);
+        e = e == ERR_OK ? make_services(s, src) : e;
     }
     if (e == ERR_OK) {
         e = snapshot_regex_make(&s->regexes, src, &plan, (parts & SNAPSHOT_OWN_RULES) != 0);
@@ -389,6 +416,8 @@ static enum err fill(struct snapshots *s, const struct snapshot_source *src, uns
     m->local = shared_ref(s->local);
     m->regexes = snapshot_regex_ref(s->regexes);
     m->snapshot.regexes = snapshot_regex_get(m->regexes);
+    m->services = shared_ref(s->services);
+    services_part_apply(m->services ? m->services->value : NULL, &m->snapshot);
     m->snapshot.rules = s->own_rules ? s->own_rules->value : NULL;
     m->snapshot.local = s->local ? s->local->value : NULL;
     if (src->image) {

@@ -272,6 +272,9 @@ static void by_name(struct resolver *r, struct query *q, uint16_t *owner)
         blocked_answer(r, q);
         return;
     }
+    if (UNLIKELY(q->profile->safe_search != 0) && safe_answer(r, q)) {
+        return;
+    }
     if (special_type_answer(r, q)) {
         return;
     }

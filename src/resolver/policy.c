@@ -122,6 +122,7 @@ void policy_judge(const struct resolver *r, const struct profile *profile,
         }
         out->verdict = VERDICT_BLOCK;
         out->status = QUERY_BLOCKED_RULE;
+        out->service = own.id & RULE_SERVICE ? (uint16_t)((own.id & RULE_SERVICE_MASK) + 1) : 0;
         out->labels = (uint8_t)(name->labels - own.label);
         return;
     case BL_NONE:
@@ -132,6 +133,9 @@ void policy_judge(const struct resolver *r, const struct profile *profile,
 
 const char *policy_reason(const struct resolver *r, const struct policy_verdict *v)
 {
+    if (v->service != 0) {
+        return r->snap->service_reasons[v->service - 1];
+    }
     return v->list < BL_LISTS_MAX ? r->list_policy.list_names[v->list] : own_rule;
 }
 

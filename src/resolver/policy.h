@@ -18,10 +18,11 @@ struct policy {
 };
 
 struct policy_verdict {
-    uint8_t verdict; /* enum verdict; the rest means something for VERDICT_BLOCK */
-    uint8_t status;  /* QUERY_BLOCKED_LIST or QUERY_BLOCKED_RULE */
-    uint8_t labels;  /* of the rule's name */
-    uint16_t list;   /* STATS_NO_LIST for a rule of one's own */
+    uint8_t verdict;  /* enum verdict; the rest means something for VERDICT_BLOCK */
+    uint8_t status;   /* QUERY_BLOCKED_LIST or QUERY_BLOCKED_RULE */
+    uint8_t labels;   /* of the rule's name */
+    uint16_t list;    /* STATS_NO_LIST for a rule of one's own */
+    uint16_t service; /* of such a rule: 1 + the number of a blocked service; 0: none */
 };
 
 struct resolver;

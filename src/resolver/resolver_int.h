@@ -14,6 +14,7 @@
 #include "resolver/query.h"
 #include "resolver/reply.h"
 #include "resolver/resolver.h"
+#include "resolver/safe.h"
 #include "resolver/snapshot.h"
 #include "resolver/upstream.h"
 #include "resolver/wheel.h"

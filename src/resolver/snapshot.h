@@ -20,8 +20,14 @@ struct bl_image;
 struct bl_overlay;
 struct bl_regexes;
 struct local_records; /* local.h */
+struct safe_names;    /* safe.h */
 
 enum upstream_transport { UPSTREAM_UDP, UPSTREAM_TCP, UPSTREAM_TLS, UPSTREAM_HTTPS };
+
+/* Own rules with this bit in their id are names of blocked services. */
+#define RULE_SERVICE      0x80000000u
+#define RULE_SERVICE_MASK 0xffffu
+#define SERVICE_REASON    96 /* octets of text with NUL */
 
 #define UPSTREAM_NAME_MAX 256
 
@@ -43,10 +49,14 @@ struct route {
 struct snapshot {
     uint64_t generation; /* grows with each publication */
 
-    const struct bl_image *image;      /* NULL: no list yet */
-    const struct bl_overlay *rules;    /* a person's own allow and deny; NULL: none */
-    const struct bl_regexes *regexes;  /* own and lists' regular expressions; NULL: none */
-    const struct local_records *local; /* NULL: only the built-in special-use names */
+    const struct bl_image *image;        /* NULL: no list yet */
+    const struct bl_overlay *rules;      /* a person's own allow and deny; NULL: none */
+    const struct bl_regexes *regexes;    /* own and lists' regular expressions; NULL: none */
+    const struct local_records *local;   /* NULL: only the built-in special-use names */
+    const struct safe_names *safe_names; /* NULL: none; for profiles that ask for it */
+
+    /* What is told of names of blocked services: by bl_own.id & RULE_SERVICE_MASK. */
+    const char (*service_reasons)[SERVICE_REASON];
 
     const struct ip_prefix
         *allow_from; /* who may ask; the first match in order decides, none: refused */

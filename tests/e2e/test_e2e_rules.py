@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Rules beyond names: regular expressions, own ones and those of lists."""
+"""Rules beyond names: regular expressions, services, safe search."""
 
+import json
+import os
 import re
 import shutil
 
@@ -48,6 +50,19 @@ def own_expressions_come_and_go():
 
 
 @test
+def the_command_line_adds_and_removes_expressions():
+    with Upstream() as up, Sinkhole(upstream=up) as s:
+        eq(s.cli("deny", "--regex", "^ad[0-9]+\\.").returncode, 0)
+        blocked(s, "ad1.example")
+        r = s.cli("deny", "--regex", "(a+)+$")
+        eq(r.returncode, 1)
+        contains(r.stderr, "takes more than")
+        eq(s.cli("deny", "--regex", "--remove", "^ad[0-9]+\\.").returncode, 0)
+        check(s.ask("ad1.example").addresses != ["0.0.0.0"], "taken back")
+        eq(s.cli("deny", "--regex", "--subtree", "x").returncode, 2)
+
+
+@test
 def expressions_that_cannot_be_used_are_refused_with_the_reason():
     with Upstream() as up, Sinkhole(upstream=up) as s:
         for pattern, says in (("(ads", "missing closing parenthesis"), ("(a+)+$", "takes more than"), ("ads;querytype=A", "querytype"), ("(*UTF)x", "at the start"), ("x" * 1025, "1024")):
@@ -88,6 +103,79 @@ def without_the_sandbox_they_are_machine_code():
         s.api.post("/api/domains/deny/regex", {"domain": "^ad[0-9]+\\."})
         s.wait_log("1 regular expressions in force, ")
         blocked(s, "ad1.example")
+
+# ---- services and safe search ----
+
+def services(s):
+    return {x["id"]: x["blocked"] for x in s.api.get("/api/sinkhole/services").json["services"]}
+
+
+@test
+def services_are_blocked_by_configuration_and_by_the_api():
+    with Upstream() as up, Sinkhole(upstream=up, args=["--block-service", "tiktok"]) as s:
+        blocked(s, "www.tiktok.com")
+        check(s.ask("www.youtube.com").addresses != ["0.0.0.0"], "not told to")
+        eq((services(s)["tiktok"], services(s)["youtube"]), (True, False))
+        d = s.api.get("/api/sinkhole/check?domain=www.tiktok.com").json["decided_by"]
+        eq((d["source"], d["list"], d["rule"], d["subtree"]), ("service", "tiktok", "tiktok.com", True))
+        contains(s.cli("check", "www.tiktok.com").stdout, "blocked service tiktok: blocks tiktok.com and all names below")
+    with Upstream() as up, Sinkhole(upstream=up) as s:
+        eq(s.api.put("/api/sinkhole/services/youtube", {"blocked": True}).status, 200)
+        blocked(s, "www.youtube.com")
+        eq(s.api.put("/api/sinkhole/services/tiktok", {"blocked": True}).status, 200)
+        blocked(s, "www.youtube.com")
+        blocked(s, "www.tiktok.com")
+        s.api.post("/api/dns/blocking", {"blocking": False})
+        check(s.ask("www.youtube.com").addresses != ["0.0.0.0"], "paused")
+        s.api.post("/api/dns/blocking", {"blocking": True})
+        eq(s.api.put("/api/sinkhole/services/youtube", {"blocked": False}).status, 200)
+        check(s.ask("www.youtube.com").addresses != ["0.0.0.0"], "no longer")
+        blocked(s, "www.tiktok.com")
+        eq(s.api.put("/api/sinkhole/services/nowhere", {"blocked": True}).status, 404)
+        eq(s.api.put("/api/sinkhole/services/tiktok", {"blocked": 1}).status, 400)
+        r = s.api.put("/api/sinkhole/settings", {"settings": {"block-service": "tiktok nowhere"}})
+        eq(r.status, 400)
+        contains(r.body.decode(), "nowhere")
+        s.api.put("/api/sinkhole/services/tiktok", {"blocked": False})
+        eq(any(services(s).values()), False)
+
+
+@test
+def safe_search_answers_with_the_name_that_stands_in():
+    with Upstream() as up, Sinkhole(upstream=up, config="safe-search = on\n") as s:
+        up.answer("forcesafesearch.google.com", "A", "198.51.100.120")
+        r = s.ask("www.google.de")
+        eq((r.addresses, "forcesafesearch.google.com" in str(r)), (["198.51.100.120"], True))
+        eq(s.api.get("/api/sinkhole/services").json["safe_search"]["on"], True)
+        eq(s.api.put("/api/sinkhole/settings", {"settings": {"safe-search": "off"}}).status, 200)
+        check(s.ask("www.google.de").addresses != ["198.51.100.120"], "off")
+
+
+@test
+def a_file_stands_in_for_the_services_inside():
+    state = state_dir()
+    path = os.path.join(state, "services.conf")
+    with open(path, "w") as f:
+        f.write("[mine] My own\nmine.example\n")
+    with Upstream() as up, Sinkhole(upstream=up, state=state, config=f"services-file = {path}\nblock-service = mine\n") as s:
+        blocked(s, "www.mine.example")
+        eq(list(services(s)), ["mine"])
+        with open(path, "w") as f:
+            f.write("[mine] My own\nmine.example\nother.example\n")
+        s.reload()
+        s.wait_blocked("other.example")
+        with open(path, "w") as f:
+            f.write("[mine] My own\nmine example\n")
+        s.reload()
+        s.wait_log(f"{path}:2: found \"mine\", expected a domain name")
+        blocked(s, "www.mine.example")
+    r = cli("config", "check", "--services-file", path)
+    eq(r.returncode, 2)
+    contains(r.stderr, f"{path}:2: found \"mine\"")
+    eq(cli("run", "--services-file", path).returncode, 2)
+    r = cli("config", "services", "--json", "--block-service", "tiktok")
+    eq([x["id"] for x in json.loads(r.stdout) if x["blocked"]], ["tiktok"])
+    shutil.rmtree(state)
 
 
 run()

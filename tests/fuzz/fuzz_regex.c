@@ -7,8 +7,6 @@
 #include "fuzz.h"
 #include "host/regex_pcre2.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     char why[REGEX_WHY_MAX] = "", text[254] = "";

@@ -62,6 +62,9 @@ struct world {
     unsigned own_count;
     struct regex_source regex[WORLD_RULES]; /* own ones; those of lists come with the image */
     unsigned regex_count;
+    const char *services[WORLD_RULES]; /* blocked for everybody */
+    uint32_t service_count, safe_youtube;
+    bool safe_search;
     struct ip_prefix allow_from[WORLD_PREFIXES];
     bool allow_from_negated[WORLD_PREFIXES];
     struct route routes[WORLD_ROUTES];
@@ -115,6 +118,9 @@ void world_apply_policy(struct world *w, struct snapshot *s);
 /* Memory that lives as long as the world. */
 void *world_memory(struct world *w, size_t size);
 
+/* Of the catalogs inside the program. With them own rules stand in the document, as with groups. */
+bool world_block_service(struct world *w, const char *id);
+bool world_safe_search(struct world *w, bool on, const char *youtube);
 void world_add_regex(struct world *w, const char *pattern, uint8_t action);
 void world_add_local(struct world *w, const char *line);
 void world_add_hosts(struct world *w, const char *line);

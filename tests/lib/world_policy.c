@@ -10,6 +10,7 @@
 
 #include "api/policy_plan.h"
 #include "api/rules_snapshot.h"
+#include "api/services_part.h"
 #include "config/config.h"
 
 static struct rules *document(struct world *w)
@@ -141,6 +142,36 @@ static uint32_t id_of_slot(const void *ctx, unsigned slot)
     return rules_list_id(url, w->list_allows[slot]);
 }
 
+static const struct catalogs *world_catalogs(void)
+{
+    static struct catalogs catalogs;
+    const struct catalog_text none = {.file = NULL};
+    struct cfg_error error;
+    if (catalogs.services.count == 0 && catalogs_read(&catalogs, &none, &none, &error) != ERR_OK) {
+        abort();
+    }
+    return &catalogs;
+}
+
+bool world_block_service(struct world *w, const char *id)
+{
+    const struct catalog_section *s = catalog_find(&world_catalogs()->services, span_str(id));
+    if (s == NULL || w->service_count == ARRAY_LEN(w->services)) {
+        return false;
+    }
+    char *copy = world_memory(w, strlen(id) + 1);
+    memcpy(copy, id, strlen(id) + 1);
+    w->services[w->service_count++] = copy;
+    return document(w) != NULL;
+}
+
+bool world_safe_search(struct world *w, bool on, const char *youtube)
+{
+    w->safe_search = on;
+    w->safe_youtube = strcmp(youtube, "moderate") == 0 ? 1 : strcmp(youtube, "off") == 0 ? 2 : 0;
+    return document(w) != NULL;
+}
+
 static struct config *config_of(struct world *w)
 {
     struct config *c = NULL;
@@ -150,7 +181,22 @@ static struct config *config_of(struct world *w)
     c->block_mode = (struct cfg_block_mode){.mode = w->draft.everybody.block_mode,
                                             .v4 = w->draft.everybody.block_v4,
                                             .v6 = w->draft.everybody.block_v6};
+    c->catalogs = world_catalogs();
+    c->block_service.item = w->services;
+    c->block_service.count = w->service_count;
+    c->safe_search = w->safe_search;
+    c->safe_search_youtube = w->safe_youtube;
     return c;
+}
+
+static void apply_services(struct world *w, struct snapshot *s)
+{
+    const struct services_part *part = NULL;
+    size_t len = services_part_memory(world_catalogs());
+    if (services_part_make(world_catalogs(), world_memory(w, len), len, &part) != ERR_OK) {
+        abort();
+    }
+    services_part_apply(part, s);
 }
 
 void world_apply_policy(struct world *w, struct snapshot *s)
@@ -170,10 +216,11 @@ void world_apply_policy(struct world *w, struct snapshot *s)
     if (policy_apply(&plan, id_of_slot, w, &arena, s) != ERR_OK) {
         abort();
     }
-    len = rules_overlay_memory(&w->rules, from.now_unix, &count);
+    len = rules_overlay_memory(&w->rules, &plan, from.now_unix, &count);
     if (len > 0 && rules_overlay_make(&w->rules, &plan, from.now, from.now_unix,
                                       world_memory(w, len), len, count, &overlay) != ERR_OK) {
         abort();
     }
     s->rules = overlay;
+    apply_services(w, s);
 }

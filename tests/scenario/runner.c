@@ -80,6 +80,12 @@ static bool verb_setting(struct story *s)
     if (strcmp(key, "allow-from") == 0) {
         return set_allow_from(s, v);
     }
+    if (strcmp(key, "block-service") == 0) {
+        return world_block_service(&s->world, v);
+    }
+    if (strcmp(key, "safe-search") == 0) {
+        return world_safe_search(&s->world, on_off(v), s->count > 3 ? s->word[3] : "strict");
+    }
     if (strcmp(key, "rebind-allow") == 0) {
         return dns_name_parse(span_str(v), &s->world.rebind_allow[d->rebind_allow_count++]) ==
                ERR_OK;

@@ -154,7 +154,7 @@ export interface Processed {
 }
 
 export interface Decision {
-  source: "list" | "rule" | "local" | "special";
+  source: "list" | "rule" | "service" | "local" | "special";
   list_id: number | null;
   list: string | null;
   rule: string;

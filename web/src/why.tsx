@@ -66,6 +66,14 @@ function Says({ d }: { d: Decision }) {
         </b>
       )}
       {d.source === "rule" && <b>your own rule</b>}
+      {d.source === "service" && (
+        <>
+          the blocked service{" "}
+          <b>
+            <Name text={d.list ?? ""} />
+          </b>
+        </>
+      )}
       {d.source === "local" && <b>a local record</b>}
       {d.source === "special" && <b>a special name</b>}
       {d.line !== null && <span class="muted"> line {count(d.line)}</span>}
