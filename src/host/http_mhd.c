@@ -154,13 +154,15 @@ static struct MHD_Daemon *start_daemon(struct http *h, uint32_t connections)
 
 /* --- the thread ------------------------------------------------------------------------------ */
 
+/* Without connections there is nothing to look after: no time-out. */
 static int poll_timeout(struct http *h)
 {
     MHD_UNSIGNED_LONG_LONG ms = TICK_MS;
-    if (MHD_get_timeout(h->daemon, &ms) != MHD_YES || ms > TICK_MS) {
-        ms = TICK_MS;
+    bool due = MHD_get_timeout(h->daemon, &ms) == MHD_YES;
+    if (!due && h->conns.count == 0) {
+        return -1;
     }
-    return (int)ms;
+    return due && ms < TICK_MS ? (int)ms : TICK_MS;
 }
 
 static int epoll_fd_of(struct MHD_Daemon *daemon)
