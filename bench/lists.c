@@ -3,16 +3,18 @@
  */
 #include "lists.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <zlib.h>
 
 #include "blocklist/compile.h"
 #include "blocklist/parse.h"
 #include "dns/name.h"
 
-enum { MADE_UP = 500000 };
+enum { MADE_UP = 500000, HUGE = 2 << 20 };
 
 uint64_t bench_random(void)
 {
@@ -25,10 +27,16 @@ uint64_t bench_random(void)
 
 void *bench_alloc(size_t len)
 {
-    void *p = malloc(len);
+    bool huge = len >= HUGE;
+    (void)mallopt(M_MMAP_THRESHOLD,
+                  1 << 20); /* large blocks are fresh and zeroed, as the daemon's */
+    void *p = huge ? aligned_alloc(HUGE, (len + HUGE - 1) / HUGE * HUGE) : malloc(len);
     if (!p) {
         (void)fputs("no memory\n", stderr);
         exit(1);
+    }
+    if (huge) {
+        (void)madvise(p, len, MADV_HUGEPAGE); /* as the daemon does */
     }
     return p;
 }
@@ -229,7 +237,8 @@ struct bl_image bench_image(const struct bench_rules *rules, unsigned passes)
         } while (bl_compile_pass(c));
         e = bl_compile_finish(c, &size);
     }
-    if (e != ERR_OK || bl_image_open(to.mem, to.used, &image) != ERR_OK) {
+    e = e == ERR_OK ? bl_image_open(to.mem, (size_t)size, &image) : e;
+    if (e != ERR_OK) {
         (void)fprintf(stderr, "no image: %s\n", err_text(e));
         exit(1);
     }
