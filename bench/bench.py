@@ -2,11 +2,12 @@
 """
 All measurements as Markdown tables, each figure beside a baseline taken in the same run.
 
-    bench/bench.py [--quick] [--parts micro,packets,tail,memory] [--seconds S] [--rounds N]
+    bench/bench.py [--quick] [--parts micro,packets,tail,memory,history] [--seconds S] [--rounds N]
 
 micro      the bench programs: parse, build, look-ups, cache, engine in memory
 packets    the whole program under load: processor seconds a million queries, queries a second, latency
 tail       latency at half load, and while the lists are swapped
+history    latency at half load while questions go over 30 days of history, 5 million rows; only when asked for
 memory     resident memory, start to the first blocked answer, peak during a refresh
 
 Rounds of all servers alternate; the median of the rounds counts. Peers from Debian (dnsmasq, unbound) take part when they are installed. The list
@@ -31,7 +32,7 @@ import servers
 from lib import ListServer
 from servers import LOAD, PEERS, ROOT
 
-MICRO = ["dns", "match", "parse", "cache", "pipeline", "reply", "stats"]
+MICRO = ["dns", "match", "parse", "cache", "pipeline", "reply", "stats", "history"]
 MADE_UP = 140626
 CACHED = 5000
 UNIQUE_PCT = 15  # of the mix; a fifth is blocked, the rest cached
@@ -182,6 +183,57 @@ def tail(opt, names):
     table(["", "", "p50 µs", "p99 µs", "p99.9 µs", "p99.9 × echo", "lost"], rows)
 
 
+def ask_history(server, stop, asked):
+    """One question after the other: sums and names over 30 days, rows that are rare."""
+    now = int(time.time())
+    paths = [f"/api/stats/database/top_domains?from={now - 30 * 86400}&until={now}", "/api/queries?domain=nobody-asks.example&disk=true",
+             f"/api/history/database?from={now - 30 * 86400}&until={now}"]
+    while not stop.is_set():
+        path = paths[asked["count"] % len(paths)]
+        started = time.monotonic()
+        server.api.get(path, timeout=120)
+        asked["count"] += 1
+        asked["seconds"].append((path.split("?")[0], time.monotonic() - started))
+
+
+def history(opt, names):
+    rows, days = (500_000, 30) if opt.quick else (5_000_000, 30)
+    with tempfile.TemporaryDirectory(prefix="sinkhole-bench-") as state, contextlib.ExitStack() as stack:
+        subprocess.run([str(LOAD.parent / "bench_history"), f"{state}/history.db", str(rows), str(days)], check=True, stdout=subprocess.DEVNULL)
+        size = os.path.getsize(f"{state}/history.db")
+        with servers.load_core():
+            upstream = stack.enter_context(servers.echo(answers=True))
+        with servers.server_core():
+            ours = stack.enter_context(servers.sinkhole([names.list], upstream, state=state))
+            servers.wait_answer(ours.port, names.probe, wanted=servers.NULL)
+        ours.api.login()
+        rate = int(median([blast(ours, "--names", names.blocked, seconds=opt.seconds) for _ in range(3)], "qps") / 2)
+        samples, asked = {"quiet": [], "with questions": []}, {"count": 0, "seconds": []}
+        for _ in range(opt.rounds):
+            samples["quiet"].append(blast(ours, "--names", names.blocked, "--rate", rate, seconds=opt.seconds))
+            stop = threading.Event()
+            thread = threading.Thread(target=ask_history, args=(ours, stop, asked))
+            with servers.load_core():
+                thread.start()
+            samples["with questions"].append(blast(ours, "--names", names.blocked, "--rate", rate, seconds=opt.seconds))
+            stop.set()
+            thread.join()
+        idle = {}
+        for _ in range(2):
+            stop = threading.Event()
+            asked = {"count": 0, "seconds": []}
+            threading.Timer(6, stop.set).start()
+            ask_history(ours, stop, asked)
+            for path, seconds in asked["seconds"]:
+                idle.setdefault(path, []).append(seconds)
+    say("", "## Latency while the history is asked", "", f"{rows} rows over {days} days, {size / 1e6:.0f} MB; {rate} blocked questions a second, median of {opt.rounds} rounds of "
+        f"{opt.seconds} s; load average {load_average()}.")
+    table(["", "p50 µs", "p99 µs", "p99.9 µs", "p99.9 × quiet", "lost"],
+          [[what, *(f"{median(s, p):.0f}" for p in ("p50_us", "p99_us", "p999_us")), times(median(s, "p999_us"), median(samples["quiet"], "p999_us")), sum(x["lost"] for x in s)]
+           for what, s in samples.items()])
+    table(["question, without load", "seconds"], [[path, f"{statistics.median(s):.2f}"] for path, s in idle.items()])
+
+
 def first_blocked(make):
     """Seconds from the start to the first blocked answer, and the server."""
     started = time.monotonic()
@@ -248,7 +300,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sinkhole-bench-") as folder:
         names = Names(folder)
         for part in opt.parts.split(","):
-            {"micro": lambda: micro(opt), "packets": lambda: packets(opt, names), "tail": lambda: tail(opt, names), "memory": lambda: memory(opt, names)}[part]()
+            {"micro": lambda: micro(opt), "packets": lambda: packets(opt, names), "tail": lambda: tail(opt, names), "memory": lambda: memory(opt, names), "history": lambda: history(opt, names)}[part]()
 
 
 if __name__ == "__main__":

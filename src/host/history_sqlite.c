@@ -22,30 +22,47 @@
 
 static atomic_uint_fast64_t written;
 static sqlite3_vfs *base_vfs;
-static const sqlite3_io_methods *base_methods; /* one table for all files of that kind */
-static sqlite3_io_methods methods;
 static sqlite3_vfs vfs;
+
+/* The library has a table of functions for databases and one for the files beside them; each gets a
+ * copy whose write is ours. */
+static struct {
+    const sqlite3_io_methods *base;
+    sqlite3_io_methods counted;
+} file_kinds[4];
 
 static int counted_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
-    int rc = base_methods->xWrite(file, data, len, at);
+    int rc = file_kinds[0].base->xWrite(file, data, len, at); /* it is the same function in all */
     if (rc == SQLITE_OK) {
         atomic_fetch_add_explicit(&written, (uint64_t)len, memory_order_relaxed);
     }
     return rc;
 }
 
+/* The first connection opens one file of each kind before there are threads. */
+static void count_writes(sqlite3_file *file)
+{
+    for (size_t i = 0; i < ARRAY_LEN(file_kinds); i++) {
+        if (!file_kinds[i].base && file->pMethods->xWrite != counted_write &&
+            (i == 0 || file->pMethods->xWrite == file_kinds[0].base->xWrite)) {
+            file_kinds[i].counted = *file->pMethods;
+            file_kinds[i].counted.xWrite = counted_write;
+            file_kinds[i].base = file->pMethods;
+        }
+        if (file_kinds[i].base == file->pMethods) {
+            file->pMethods = &file_kinds[i].counted;
+            return;
+        }
+    }
+}
+
 static int counted_open(sqlite3_vfs *v, const char *name, sqlite3_file *file, int flags, int *out)
 {
     (void)v;
     int rc = base_vfs->xOpen(base_vfs, name, file, flags, out);
-    if (rc == SQLITE_OK && !base_methods) { /* the first one is opened before there are threads */
-        methods = *file->pMethods;
-        methods.xWrite = counted_write;
-        base_methods = file->pMethods;
-    }
-    if (rc == SQLITE_OK && file->pMethods == base_methods) {
-        file->pMethods = &methods;
+    if (rc == SQLITE_OK) {
+        count_writes(file);
     }
     return rc;
 }
