@@ -262,7 +262,7 @@ static void old_rows_go(void **state)
     uint32_t rows;
     atomic_bool stop = false;
     for (int day = 0; day < 5; day++) {
-        char prefix[8];
+        char prefix[16];
         snprintf(prefix, sizeof prefix, "d%d-", day);
         add_rows(f, prefix, 100, 100, T0 + day * DAY);
     }
