@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "api/backend.h"
+#include "api/policy_plan.h"
 #include "arch/aarch64/cpu.h"
 #include "base/log.h"
 #include "board/board.h"
 #include "engine.h"
+#include "lib/wallclock.h"
 #include "lists.h"
 #include "passwords.h"
 #include "settings.h"
@@ -21,6 +23,9 @@
 #include "storage.h"
 
 #define STATS_EVERY_US (6 * 3600 * USEC_PER_SEC)
+#define CLOCK_STEP_US                                                           \
+    ((int64_t)(2 * USEC_PER_SEC)) /* more than a clock drifts between two looks \
+                                   */
 #define LISTS_EVERY_US (86400 * USEC_PER_SEC)
 
 enum { CONF_MAX = 65536 };
@@ -29,12 +34,22 @@ static struct {
     struct config *cfg;
     void *cfg_memory;
     struct rules rules;
-    usec_t stats_at, lists_at;
+    usec_t stats_at, lists_at, schedules_at;
+    int64_t clock_ahead; /* of wall over monotonic time, microseconds */
 } control = {.stats_at = STATS_EVERY_US};
 
 const struct config *control_config(void)
 {
     return control.cfg;
+}
+
+const struct tz *control_timezone(const struct config *cfg)
+{
+    static struct tz tz;
+    if (cfg->timezone[0] == '\0' || tz_parse(span_str(cfg->timezone), &tz) != ERR_OK) {
+        tz = (struct tz){0};
+    }
+    return &tz;
 }
 
 struct rules *control_rules(void)
@@ -155,8 +170,27 @@ void control_keep_lists(struct span image)
     }
 }
 
+/* A schedule begins or ends, or the clock came to be known: what decides is made anew. */
+static void mind_schedules(usec_t now)
+{
+    int64_t unix_us = wallclock_unix_us();
+    int64_t ahead = unix_us - (int64_t)now, drift = ahead - control.clock_ahead;
+    bool set = drift > CLOCK_STEP_US || drift < -CLOCK_STEP_US;
+    control.schedules_at = now + USEC_PER_SEC;
+    if (set || unix_us / (int64_t)USEC_PER_SEC >= engine_plan()->groups.next_change) {
+        control.clock_ahead = ahead;
+        enum err e = engine_set_rules(control.cfg, &control.rules);
+        if (e != ERR_OK) {
+            log_warning(RESOLVER, "a schedule cannot be put in force: %s", err_text(e));
+        }
+    }
+}
+
 void control_tick(usec_t now)
 {
+    if (now >= control.schedules_at) {
+        mind_schedules(now);
+    }
     if (now >= control.stats_at) {
         control.stats_at = now + STATS_EVERY_US;
         keep_stats();

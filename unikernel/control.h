@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/time.h"
+#include "base/tz.h"
 #include "config/config.h"
 
 /* Open the card, and read the settings on it and on the command line (kept for ever). */
@@ -23,6 +24,9 @@ void control_load_stats(void);
 
 const struct config *control_config(void);
 struct rules *control_rules(void);
+
+/* Local time by the configuration: a rule as POSIX writes it, else Greenwich. */
+const struct tz *control_timezone(const struct config *cfg);
 
 /* A changed rules document: kept, then in force; parts as in api/backend.h. What has to wait for
  * the card does not stop a pause. */

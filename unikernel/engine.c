@@ -15,8 +15,10 @@
 #include "blocklist/image.h"
 #include "blocklist/overlay.h"
 #include "config/snapshot_fill.h"
+#include "control.h"
 #include "lib/heap.h"
 #include "lib/wallclock.h"
+#include "lists.h"
 #include "net/net.h"
 #include "net/service.h"
 #include "resolver/cache.h"
@@ -188,7 +190,9 @@ static enum err derive(const struct config *cfg, const struct rules *rules, stru
     const struct policy_source from = {.config = cfg,
                                        .rules = rules,
                                        .now = clock_now(),
-                                       .now_unix = wallclock_unix_us() / (int64_t)USEC_PER_SEC};
+                                       .now_unix = wallclock_unix_us() / (int64_t)USEC_PER_SEC,
+                                       .tz = control_timezone(cfg),
+                                       .list_id = lists_source_id};
     uint32_t count;
     *out = (struct derived){0};
     enum err e = derive_local(cfg, rules, out);

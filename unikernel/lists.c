@@ -224,6 +224,12 @@ void lists_at(uint32_t i, struct api_list *out)
                    span_str(bl_format_name(lists.entry[i]->format)));
 }
 
+uint32_t lists_source_id(const char *text, bool allow)
+{
+    size_t word = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+    return rules_list_id(text + (text[word] == '+' ? word + 1 : 0), allow);
+}
+
 uint32_t lists_id_of(struct span url)
 {
     for (uint32_t i = 0; i < lists.count; i++) {

@@ -39,6 +39,9 @@ bool lists_running(void);                       /* downloads or a build are unde
 
 uint32_t lists_count(void);
 void lists_at(uint32_t i, struct api_list *out);
+/* The id of a list as the configuration writes it. */
+uint32_t lists_source_id(const char *text, bool allow);
+
 /* The id of a list by its URL as an image tells it: that of the configured list, else a block
  * list's. */
 uint32_t lists_id_of(struct span url);

@@ -219,6 +219,12 @@ static enum err make_table(const struct config *cfg, const struct rules *rules, 
     for (uint32_t i = 0; i < cfg->allow_list.count && e == ERR_OK; i++) {
         e = add(t, cfg->allow_list.item[i], true, true, false);
     }
+    for (uint32_t i = 0; i < cfg->groups.value_count && e == ERR_OK; i++) {
+        const struct cfg_group_value *v = &cfg->groups.value[i];
+        if (v->key == CFG_GROUP_LIST || v->key == CFG_GROUP_ALLOW_LIST) {
+            e = add(t, v->text, v->key == CFG_GROUP_ALLOW_LIST, true, false);
+        }
+    }
     for (uint32_t i = 0; i < rules_list_count(rules) && e == ERR_OK; i++) {
         if (rules_list_at(rules, i, &view)) {
             e = add_rules_list(t, &view);

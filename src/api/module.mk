@@ -13,6 +13,7 @@ api_SRCS := \
     origin.c \
     page.c \
     policy_apply.c \
+    policy_groups.c \
     policy_plan.c \
     query_filter.c \
     reply.c \

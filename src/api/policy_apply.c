@@ -1,8 +1,11 @@
 /*
- * From a plan to a snapshot: which lists of its image count for whom. Profiles of the same groups
+ * From a plan to a snapshot: whose upstreams have which number, which lists of its image count for
+ * whom. Profiles of the same groups
  * share one filter, and those that have all lists need none.
  */
 #include "api/policy_plan.h"
+
+#include "config/snapshot_fill.h"
 
 /* The groups of each list by its slot. */
 struct slots {
@@ -101,6 +104,30 @@ static enum err make_filters(const struct policy_plan *plan, const struct slots 
     return e;
 }
 
+/* Upstreams of groups behind those of everybody; the same ones have one number. */
+static void add_upstreams(const struct policy_plan *plan, struct profile *profile,
+                          struct snapshot *out)
+{
+    for (uint32_t i = 0; i < plan->profile_count; i++) {
+        uint32_t alike = 0;
+        if (profile[i].view == 0) {
+            continue;
+        }
+        while (alike < i && plan->profile[alike].view != plan->profile[i].view) {
+            alike++;
+        }
+        if (alike < i) {
+            profile[i].view = profile[alike].view;
+            profile[i].route = profile[alike].route;
+            continue;
+        }
+        const struct policy_group *g = &plan->groups.item[plan->upstreams[i]];
+        if (!cfg_fill_route(out, g->upstream, g->upstream_count, &profile[i].route)) {
+            profile[i].view = profile[i].route = 0;
+        }
+    }
+}
+
 enum err policy_apply(const struct policy_plan *plan, policy_list_id *list_id, const void *ctx,
                       struct arena *arena, struct snapshot *out)
 {
@@ -111,6 +138,7 @@ enum err policy_apply(const struct policy_plan *plan, policy_list_id *list_id, c
         return ERR_SPACE;
     }
     memcpy(profile, plan->profile, plan->profile_count * sizeof *profile);
+    add_upstreams(plan, profile, out);
     if (out->image) {
         find_slots(plan, out->image, list_id, ctx, &slots);
         e = make_filters(plan, &slots, arena, profile);

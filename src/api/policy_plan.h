@@ -1,6 +1,7 @@
 /*
- * From groups and clients of the rules document to the profiles of a snapshot (resolver/profile.h):
- * who is treated how at one moment. The same on every platform; memory is the caller's.
+ * From groups and clients of the configuration and the rules document to the profiles of a snapshot
+ * (resolver/profile.h): who is treated how at one moment. The same on every platform; memory is the
+ * caller's.
  *
  * A client has the groups of the most specific entry that fits its address; who has no entry is in
  * the group of everybody. What its groups say is put together: the own rules of all of them count,
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/policy_groups.h"
 #include "api/rules.h"
 #include "base/arena.h"
 #include "base/attr.h"
@@ -21,42 +23,46 @@
 #include "config/config.h"
 #include "resolver/snapshot.h"
 
-#define POLICY_GROUPS_MAX 64 /* with that of everybody: one bit each */
+#define POLICY_ADDRESSES_MAX 8192 /* rows of the table of clients beside those of prefixes */
 #define POLICY_NUMBERS_MAX \
     8 /* prefixes with rules of their own that one address can be in; the longest count */
-
-/* What is decided from; borrowed for the call. */
-struct policy_source {
-    const struct config *config;
-    const struct rules *rules;
-    usec_t now;
-    int64_t now_unix;
-};
-
-struct policy_group {
-    int64_t id; /* 0: everybody */
-    bool enabled;
-};
 
 /* A list that is not only everybody's. */
 struct policy_list {
     uint32_t id; /* as in the API */
+    bool in_document;
     uint64_t groups;
+};
+
+/* Whoever is described, by address, device or name. */
+struct policy_entry {
+    const char *client; /* borrowed */
+    uint64_t groups;
+    usec_t pause_until;
+    bool in_document;
+    bool has_groups; /* else the entry is only about a pause */
 };
 
 /* Profiles are numbered as in a snapshot: 0 is everybody. Their filters are not set. */
 struct policy_plan {
-    struct policy_group group[POLICY_GROUPS_MAX]; /* the place is the bit; first everybody's */
-    unsigned group_count;
+    struct policy_groups groups;
     struct policy_list *list;
     uint32_t list_count;
-    struct client_map entries; /* of the document: place in the clients table */
+    struct policy_entry *entry;
+    uint32_t entry_count;
+    struct client_map entries; /* place in entry, of those that have groups */
+    struct client_map pauses;  /* place in entry, of those that are paused */
     struct client_map numbers; /* clients of own rules: bl_own.client */
     struct client_map clients; /* numbers of profiles */
     struct profile *profile;
+    int8_t *upstreams; /* by profile: the group whose upstreams are asked; -1: everybody's */
+    usec_t *own_pause; /* by profile: of the client alone */
     uint32_t profile_count;
     const struct catalog *services; /* NULL: there are none */
     uint64_t *service_groups;       /* for whom each of them is blocked */
+    struct profile base; /* the settings of the configuration */
+    usec_t pause_until;  /* of everything */
+    uint8_t safe_bits;   /* what safe search stands for */
 };
 
 /* Octets that policy_plan_make needs. */
@@ -75,21 +81,27 @@ uint64_t policy_plan_groups(const struct policy_plan *plan, const json_t *ids);
 /* Whether the i-th service is blocked for somebody, and the rule for its names. */
 bool policy_plan_service(const struct policy_plan *plan, uint32_t i, struct bl_own *out);
 
-/* The profile of an address; NULL: somebody who is not known. */
+/* The number of the profile of an address; NULL: somebody who is not known. */
+uint16_t policy_plan_number(const struct policy_plan *plan, const struct ip_addr *client);
 const struct profile *policy_plan_profile(const struct policy_plan *plan,
                                           const struct ip_addr *client);
+
+/* The entry that decides on the groups of an address; NULL: none does. */
+const struct policy_entry *policy_plan_entry(const struct policy_plan *plan,
+                                             const struct ip_addr *client);
 
 /* Whose an own rule is. */
 void policy_plan_asker(const struct policy_plan *plan, const struct rule_view *rule,
                        struct bl_own *out);
 
-/* The groups of a list. */
+/* The groups for which a list counts now. */
 uint64_t policy_plan_list(const struct policy_plan *plan, uint32_t id);
 
 /*
- * Put the plan into a snapshot that has its image: profiles with their choice of lists go to the
- * arena, the table of clients stays the plan's. list_id tells the id of the list in a slot of the
- * image. Octets of arena that it needs, and doing it; ERR_SPACE.
+ * Put the plan into a snapshot that has its image and upstreams: profiles with their choice of
+ * lists go to the arena, upstreams of groups behind those that are there, the table of clients
+ * stays the plan's. list_id tells the id of the list in a slot of the image. Octets of arena that
+ * it needs, and doing it; ERR_SPACE.
  */
 typedef uint32_t policy_list_id(const void *ctx, unsigned slot);
 size_t policy_apply_memory(const struct policy_plan *plan, const struct bl_image *image,

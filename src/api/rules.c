@@ -10,6 +10,7 @@
 #include "api/json.h"
 #include "api/rules_int.h"
 #include "base/siphash.h"
+#include "config/schedule.h"
 
 enum err rules_clear(struct rules *r)
 {
@@ -143,6 +144,9 @@ bool rules_own_at(const struct rules *r, uint32_t i, struct rule_view *out)
 
 bool rules_own_active(const struct rule_view *v, int64_t now_unix)
 {
+    if (v->until_unix != 0 && now_unix < SCHEDULE_CLOCK_MIN) {
+        return v->enabled && !v->allow; /* no clock is known: the stricter side holds */
+    }
     return v->enabled && (v->until_unix == 0 || v->until_unix > now_unix);
 }
 
@@ -209,6 +213,7 @@ bool rules_group_at(const struct rules *r, uint32_t i, struct group_view *out)
         .enabled = flag_of(item, "enabled"),
         .added_unix = number_of(item, "added"),
         .modified_unix = number_of(item, "modified"),
+        .item = item,
     };
     return true;
 }
@@ -259,15 +264,47 @@ bool rules_setting_at(const struct rules *r, uint32_t i, const char **name, cons
     return false;
 }
 
+const char *rules_group_value(const struct group_view *v, enum cfg_group_key key, uint32_t n)
+{
+    const char *field = rules_group_field(key);
+    const json_t *value = field ? json_object_get(v->item, field) : NULL;
+    if (json_is_array(value)) {
+        return json_string_value(json_array_get(value, n));
+    }
+    if (n > 0 || !value) {
+        return NULL;
+    }
+    return json_is_boolean(value) ? (json_is_true(value) ? "on" : "off") : json_string_value(value);
+}
+
+bool rules_pause_at(const struct rules *r, uint32_t i, struct pause_view *out)
+{
+    const json_t *item = item_at(r, "pauses", i);
+    if (!item) {
+        return false;
+    }
+    *out = (struct pause_view){.group = text_of(item, "group"),
+                               .client = text_of(item, "client"),
+                               .until_unix = number_of(item, "until")};
+    return true;
+}
+
+usec_t rules_pause_deadline(int64_t until_unix, usec_t now, int64_t now_unix)
+{
+    if (until_unix == 0) {
+        return USEC_NEVER;
+    }
+    /* A clock that was never set would make it last for years. */
+    return until_unix > now_unix && now_unix >= SCHEDULE_CLOCK_MIN
+               ? now + (usec_t)(until_unix - now_unix) * USEC_PER_SEC
+               : 0;
+}
+
 usec_t rules_pause_until(const struct rules *r, usec_t now, int64_t now_unix)
 {
     const json_t *pause = json_object_get(r->doc, "pause");
     if (!json_is_object(pause)) {
         return 0;
     }
-    int64_t until = number_of(pause, "until");
-    if (until == 0) {
-        return USEC_NEVER;
-    }
-    return until > now_unix ? now + (usec_t)(until - now_unix) * USEC_PER_SEC : 0;
+    return rules_pause_deadline(number_of(pause, "until"), now, now_unix);
 }

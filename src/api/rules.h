@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "base/time.h"
+#include "config/group.h"
 #include "dns/name.h"
 
 #define RULES_VERSION     1
@@ -27,6 +28,7 @@
 #define RULES_LISTS_MAX   256
 #define RULES_GROUPS_MAX  63 /* beside that of everybody */
 #define RULES_CLIENTS_MAX 1024
+#define RULES_PAUSES_MAX  256  /* clients and groups at once */
 #define RULES_LOCAL_MAX   4096 /* of hosts, of cnames, and of records */
 #define RULES_RECORD_MAX  2048 /* octets of a record's text */
 #define RULES_COMMENT_MAX 512  /* octets */
@@ -77,6 +79,14 @@ struct group_view {
     const char *comment; /* may be NULL */
     bool enabled;
     int64_t added_unix, modified_unix;
+    const json_t *item; /* how its members are treated: rules_group_value */
+};
+
+/* A client or group that is not blocked for a while; one of the two texts is NULL. */
+struct pause_view {
+    const char *group;  /* its name */
+    const char *client; /* as in struct client_view */
+    int64_t until_unix; /* 0: until resumed */
 };
 
 struct client_view {
@@ -119,6 +129,10 @@ uint32_t rules_list_id(const char *url, bool allow);
 
 uint32_t rules_group_count(const struct rules *r); /* without group 0, which is always there */
 bool rules_group_at(const struct rules *r, uint32_t i, struct group_view *out);
+
+/* The nth value of a key of a group as text, as the configuration writes it; NULL beyond the last.
+ * Keys that are no part of a group here (client, list ...) have none. */
+const char *rules_group_value(const struct group_view *v, enum cfg_group_key key, uint32_t n);
 uint32_t rules_client_count(const struct rules *r);
 bool rules_client_at(const struct rules *r, uint32_t i, struct client_view *out);
 
@@ -141,6 +155,10 @@ bool rules_setting_at(const struct rules *r, uint32_t i, const char **name, cons
  * paused, USEC_NEVER until resumed (snapshot.h).
  */
 usec_t rules_pause_until(const struct rules *r, usec_t now, int64_t now_unix);
+
+/* The same of one client or group. */
+bool rules_pause_at(const struct rules *r, uint32_t i, struct pause_view *out);
+usec_t rules_pause_deadline(int64_t until_unix, usec_t now, int64_t now_unix);
 
 /* When the next rule that has an end does so, in unix seconds; 0: none has one. */
 int64_t rules_next_end(const struct rules *r);
@@ -209,6 +227,17 @@ MUST_CHECK enum err rules_local_remove(struct rules *r, enum rules_local kind, c
 
 /* until_unix: 0 until resumed, < 0: not paused. */
 MUST_CHECK enum err rules_set_pause(struct rules *r, int64_t until_unix);
+
+/* Pause one client or group (the other is NULL), or end that (until_unix < 0). ERR_FORMAT,
+ * ERR_LIMIT, ERR_MEMORY. Pauses that have ended go. */
+MUST_CHECK enum err rules_set_pause_of(struct rules *r, const char *group, const char *client,
+                                       int64_t until_unix, int64_t now_unix, const char **why);
+
+/* How members of a group are treated: `values` is an object of block_mode, safe_search, upstreams,
+ * schedules and services, each of which may be absent (unchanged) or null (not set). A group that
+ * the document does not have, such as Default, gets an entry. */
+MUST_CHECK enum err rules_group_treat(struct rules *r, const char *name, const json_t *values,
+                                      int64_t now_unix, const char **why);
 
 /* value NULL: take the setting back. */
 MUST_CHECK enum err rules_set_setting(struct rules *r, const char *name, const char *value,

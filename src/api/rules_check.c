@@ -17,6 +17,7 @@ enum field_type {
     FIELD_TIME, /* unix seconds, 0 if it is left out */
     FIELD_ID,
     FIELD_GROUPS, /* array of ids; [0] if it is left out */
+    FIELD_TREAT,  /* how members of a group are treated; null if it is left out */
     FIELD_DERIVED /* made anew here */
 };
 
@@ -66,6 +67,11 @@ static const struct field group_fields[] = {
     {"id", FIELD_ID, true, NULL, NULL},
     {"name", FIELD_TEXT, true, NULL, rules_problem_of_group},
     {"enabled", FIELD_BOOL, false, NULL, NULL},
+    {"block_mode", FIELD_TREAT, false, NULL, NULL},
+    {"safe_search", FIELD_TREAT, false, NULL, NULL},
+    {"upstreams", FIELD_TREAT, false, NULL, NULL},
+    {"schedules", FIELD_TREAT, false, NULL, NULL},
+    {"services", FIELD_TREAT, false, NULL, NULL},
     {"comment", FIELD_TEXT, false, NULL, rules_problem_of_comment},
     {"added", FIELD_TIME, false, NULL, NULL},
     {"modified", FIELD_TIME, false, NULL, NULL},
@@ -82,6 +88,13 @@ static const struct field client_fields[] = {
     {NULL, FIELD_TEXT, false, NULL, NULL},
 };
 
+static const struct field pause_fields[] = {
+    {"group", FIELD_TEXT, false, NULL, rules_problem_of_group},
+    {"client", FIELD_TEXT, false, NULL, rules_problem_of_device},
+    {"until", FIELD_TIME, true, NULL, NULL},
+    {NULL, FIELD_TEXT, false, NULL, NULL},
+};
+
 /* Sections that are arrays: of objects with fields, or of texts. */
 static const struct section {
     const char *name;
@@ -93,6 +106,7 @@ static const struct section {
     {"lists", RULES_LISTS_MAX, list_fields, NULL},
     {"groups", RULES_GROUPS_MAX, group_fields, NULL},
     {"clients", RULES_CLIENTS_MAX, client_fields, NULL},
+    {"pauses", RULES_PAUSES_MAX, pause_fields, NULL},
     {"hosts", RULES_LOCAL_MAX, NULL, rules_problem_of_host},
     {"cnames", RULES_LOCAL_MAX, NULL, rules_problem_of_cname},
     {"records", RULES_LOCAL_MAX, NULL, rules_problem_of_record},
@@ -156,6 +170,17 @@ static const char *problem_of_text(const struct field *f, const json_t *value)
     return json_is_string(value) ? f->problem(json_string_value(value)) : "expected a text";
 }
 
+static const char *problem_of_treat(const char *name, const json_t *value)
+{
+    for (unsigned key = 0; key < CFG_GROUP_KEYS; key++) {
+        const char *field = rules_group_field((enum cfg_group_key)key);
+        if (field && strcmp(field, name) == 0) {
+            return rules_problem_of_group_value((enum cfg_group_key)key, value);
+        }
+    }
+    return NULL;
+}
+
 static const char *problem_of_value(const struct field *f, const json_t *value)
 {
     switch (f->type) {
@@ -174,6 +199,8 @@ static const char *problem_of_value(const struct field *f, const json_t *value)
         return problem_of_integer(value, ID_MAX, "expected a number from 0 to 2147483647");
     case FIELD_GROUPS:
         return rules_problem_of_groups(value);
+    case FIELD_TREAT:
+        return problem_of_treat(f->name, value);
     case FIELD_DERIVED:
         return NULL;
     }
@@ -190,6 +217,7 @@ static bool fill_in(json_t *item, const struct field *f)
     case FIELD_GROUPS:
         return json_object_set_new(item, f->name, json_pack("[i]", 0)) == 0;
     case FIELD_TEXT:
+    case FIELD_TREAT:
         return json_object_set_new(item, f->name, json_null()) == 0;
     case FIELD_WORD:
     case FIELD_ID:

@@ -51,6 +51,48 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* --- how members of a group are treated ------------------------------------------------------ */
+
+static enum err make_group_entry(struct rules *r, const char *name, int64_t now_unix,
+                                 const char **why)
+{
+    if (strcmp(name, CFG_GROUP_DEFAULT) != 0) {
+        return rules_group_add(r, name, NULL, true, now_unix, why);
+    }
+    return append(rules_section(r, "groups"), RULES_GROUPS_MAX,
+                  json_pack("{s:i, s:s, s:b, s:n, s:I, s:I}", "id", 0, "name", name, "enabled", 1,
+                            "comment", "added", (json_int_t)now_unix, "modified",
+                            (json_int_t)now_unix));
+}
+
+enum err rules_group_treat(struct rules *r, const char *name, const json_t *values,
+                           int64_t now_unix, const char **why)
+{
+    uint32_t index;
+    enum err e = ERR_OK;
+    for (unsigned key = 0; key < CFG_GROUP_KEYS; key++) {
+        const char *field = rules_group_field((enum cfg_group_key)key);
+        const json_t *value = field ? json_object_get(values, field) : NULL;
+        *why = value ? rules_problem_of_group_value((enum cfg_group_key)key, value) : NULL;
+        if (*why) {
+            return ERR_FORMAT;
+        }
+    }
+    if (rules_group_find(r, name, &index) != ERR_OK) {
+        e = make_group_entry(r, name, now_unix, why);
+        e = e == ERR_OK ? rules_group_find(r, name, &index) : e;
+    }
+    json_t *item = e == ERR_OK ? json_array_get(rules_section(r, "groups"), index) : NULL;
+    for (unsigned key = 0; item && key < CFG_GROUP_KEYS; key++) {
+        const char *field = rules_group_field((enum cfg_group_key)key);
+        json_t *value = field ? json_object_get(values, field) : NULL;
+        if (value && !set(item, field, json_deep_copy(value))) {
+            e = ERR_MEMORY;
+        }
+    }
+    return e;
+}
+
 /* --- own rules ------------------------------------------------------------------------------- */
 
 /* The key's text in the form in which it is stored; NULL if it cannot be stored at all. */
@@ -67,7 +109,8 @@ static const char *stored_text(const struct rule_key *key, char name[DNS_NAME_TE
 
 static bool has_key(const struct rule_view *v, const struct rule_key *key)
 {
-    return v->allow == key->allow && v->regex_form == key->regex && same_text(v->client, key->client);
+    return v->allow == key->allow && v->regex_form == key->regex &&
+           same_text(v->client, key->client);
 }
 
 enum err rules_own_find(const struct rules *r, const struct rule_key *key, uint32_t *index)
@@ -388,6 +431,38 @@ enum err rules_set_pause(struct rules *r, int64_t until_unix)
     json_t *value =
         until_unix < 0 ? json_null() : json_pack("{s:I}", "until", (json_int_t)until_unix);
     return set(r->doc, "pause", value) ? ERR_OK : ERR_MEMORY;
+}
+
+/* Is the pause the one of this group or client, or over? */
+static bool pause_goes(const struct pause_view *p, const char *group, const char *client,
+                       int64_t now_unix)
+{
+    return (same_text(p->group, group) && same_text(p->client, client)) ||
+           (p->until_unix != 0 && p->until_unix <= now_unix);
+}
+
+enum err rules_set_pause_of(struct rules *r, const char *group, const char *client,
+                            int64_t until_unix, int64_t now_unix, const char **why)
+{
+    json_t *pauses = rules_section(r, "pauses");
+    struct pause_view p;
+    *why = !group == !client ? "expected a group or a client"
+           : group           ? rules_problem_of_group(group)
+                             : rules_problem_of_device(client);
+    if (*why) {
+        return ERR_FORMAT;
+    }
+    for (uint32_t i = (uint32_t)json_array_size(pauses); i-- > 0;) {
+        if (rules_pause_at(r, i, &p) && pause_goes(&p, group, client, now_unix)) {
+            (void)json_array_remove(pauses, i);
+        }
+    }
+    if (until_unix < 0) {
+        return ERR_OK;
+    }
+    return append(pauses, RULES_PAUSES_MAX,
+                  json_pack("{s:o, s:o, s:I}", "group", text_or_null(group), "client",
+                            text_or_null(client), "until", (json_int_t)until_unix));
 }
 
 enum err rules_set_setting(struct rules *r, const char *name, const char *value, const char **why)

@@ -37,6 +37,12 @@ bool rules_covers(const char *pattern, char out[DNS_NAME_TEXT]);
 /* The section of a kind of local records. */
 const char *rules_local_section(enum rules_local kind);
 
+/* The field of a group that holds the values of a key; NULL: none does. */
+const char *rules_group_field(enum cfg_group_key key);
+
+/* Is the value of such a field good: a text, texts, true or false, or null. */
+const char *rules_problem_of_group_value(enum cfg_group_key key, const json_t *value);
+
 /* The array of a section; NULL only in a document that was not checked. */
 json_t *rules_section(const struct rules *r, const char *name);
 

@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "blocklist/catalog.h"
 #include "blocklist/overlay.h"
+#include "config/schedule.h"
 #include "resolver/local.h"
 
 enum { HOST_RECORDS = 16, TTL_MAX_S = 86400 }; /* records that one hosts line can make, usually */
@@ -16,6 +17,9 @@ enum { HOST_RECORDS = 16, TTL_MAX_S = 86400 }; /* records that one hosts line ca
 
 static usec_t end_of(const struct rule_view *v, usec_t now, int64_t now_unix)
 {
+    if (now_unix < SCHEDULE_CLOCK_MIN) {
+        return 0; /* until a clock is known */
+    }
     usec_t left = v->until_unix > now_unix ? (usec_t)(v->until_unix - now_unix) : 0;
     return v->until_unix != 0 ? now + left * USEC_PER_SEC : 0;
 }

@@ -98,6 +98,65 @@ const char *rules_problem_of_group(const char *text)
     return len == 0 || len > 128 || has_control(text) ? "expected a name of 1 to 128 octets" : NULL;
 }
 
+static const struct {
+    const char *field;
+    enum cfg_group_key key;
+    enum { VALUE_TEXT, VALUE_TEXTS, VALUE_SWITCH } form;
+} group_values[] = {
+    {"block_mode", CFG_GROUP_BLOCK_MODE, VALUE_TEXT},
+    {"safe_search", CFG_GROUP_SAFE_SEARCH, VALUE_SWITCH},
+    {"upstreams", CFG_GROUP_UPSTREAM, VALUE_TEXTS},
+    {"schedules", CFG_GROUP_SCHEDULE, VALUE_TEXTS},
+    {"services", CFG_GROUP_SERVICE, VALUE_TEXTS},
+};
+
+const char *rules_group_field(enum cfg_group_key key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(group_values); i++) {
+        if (group_values[i].key == key) {
+            return group_values[i].field;
+        }
+    }
+    return NULL;
+}
+
+static const char *problem_of_group_text(enum cfg_group_key key, const json_t *value)
+{
+    uint8_t room[4096];
+    struct arena scratch;
+    arena_init(&scratch, room, sizeof room);
+    if (!json_is_string(value) || json_string_length(value) > 1024) {
+        return "expected a text of at most 1024 octets";
+    }
+    return cfg_group_problem(&scratch, key, span_str(json_string_value(value)));
+}
+
+const char *rules_problem_of_group_value(enum cfg_group_key key, const json_t *value)
+{
+    enum { TEXTS_MAX = 64 };
+    size_t i = 0;
+    while (group_values[i].key != key) {
+        i++;
+    }
+    if (json_is_null(value)) {
+        return NULL;
+    }
+    if (group_values[i].form == VALUE_SWITCH) {
+        return json_is_boolean(value) ? NULL : "expected true, false or null";
+    }
+    if (group_values[i].form == VALUE_TEXT) {
+        return problem_of_group_text(key, value);
+    }
+    if (!json_is_array(value) || json_array_size(value) > TEXTS_MAX) {
+        return "expected an array of at most 64 texts";
+    }
+    const char *problem = NULL;
+    for (size_t k = 0; k < json_array_size(value) && !problem; k++) {
+        problem = problem_of_group_text(key, json_array_get(value, k));
+    }
+    return problem;
+}
+
 const char *rules_problem_of_host(const char *text)
 {
     char name[DNS_NAME_TEXT];

@@ -383,7 +383,8 @@ enum err cfg_apply_pair(struct config *c, enum cfg_source source, const char *wh
 
 size_t cfg_memory(void)
 {
-    size_t sum = sizeof(struct config) + STRING_OCTETS + ALIGN_SLACK;
+    size_t sum = sizeof(struct config) + STRING_OCTETS + ALIGN_SLACK +
+                 CFG_GROUP_VALUES_MAX * sizeof(struct cfg_group_value);
     for (unsigned i = 0; i < CFG_OPT_COUNT; i++) {
         sum += cfg_item_octets(cfg_row((enum cfg_option)i)->type) *
                (size_t)cfg_row((enum cfg_option)i)->max;
@@ -419,6 +420,8 @@ enum err cfg_init(struct config **out, void *mem, size_t len)
     REQUIRE(c != NULL);
     c->arena = arena;
     c->file = "";
+    c->groups.value = ARENA_ARRAY(&c->arena, struct cfg_group_value, CFG_GROUP_VALUES_MAX);
+    REQUIRE(c->groups.value != NULL);
     for (unsigned i = 0; i < CFG_OPT_COUNT; i++) {
         set_default(c, (enum cfg_option)i);
     }

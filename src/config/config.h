@@ -26,6 +26,7 @@
 #include "base/span.h"
 #include "base/strbuf.h"
 #include "base/time.h"
+#include "config/group.h"
 #include "dns/name.h"
 #include "resolver/snapshot.h"
 
@@ -139,6 +140,7 @@ struct cfg_origin {
 struct config {
 #include "config/options.def"
     struct cfg_origin origin[CFG_OPT_COUNT];
+    struct cfg_groups groups; /* [group NAME] sections of files */
     const struct catalogs *catalogs; /* of services and safe search, catalogs.h; the platform's,
                                         NULL until it has read them */
     const char *file;                /* the last one applied, for messages; "" if there was none */
@@ -160,10 +162,10 @@ size_t cfg_memory(void);
 MUST_CHECK enum err cfg_init(struct config **out, void *mem, size_t len);
 
 /*
- * Apply the text of a file: "name = value" lines, # comments, repeatable names repeat. `file` is
- * for messages. Stops at the first error: ERR_FORMAT (syntax, unknown name, bad value), ERR_RANGE,
- * ERR_LIMIT (too many values, or the memory for strings is used up), ERR_UNSUPPORTED ([group]
- * sections).
+ * Apply the text of a file: "name = value" lines, # comments, repeatable names repeat; after a line
+ * [group NAME] the lines are the group's. `file` is for messages. Stops at the first error:
+ * ERR_FORMAT (syntax, unknown name, bad value), ERR_RANGE, ERR_LIMIT (too many values, or the
+ * memory for strings is used up).
  */
 MUST_CHECK enum err cfg_apply_text(struct config *c, const char *file, struct span text,
                                    struct cfg_error *error);
@@ -181,6 +183,12 @@ MUST_CHECK enum err cfg_apply_pair(struct config *c, enum cfg_source source, con
 /* Check what must hold between options, and sort allow_from. May be called again after applying
  * more. ERR_LIMIT. */
 MUST_CHECK enum err cfg_finish(struct config *c, struct cfg_error *error);
+
+/* The text of a value that was found good, for those who keep texts. Strings go to the arena.
+ * ERR_FORMAT, ERR_RANGE, ERR_LIMIT. */
+MUST_CHECK enum err cfg_upstream_read(struct arena *arena, struct span text,
+                                      struct cfg_upstream *out);
+MUST_CHECK enum err cfg_block_mode_parse(struct span text, struct cfg_block_mode *out);
 
 /* Sort entries as struct cfg_cidr wants it, for a platform that has put in its own networks. */
 void cfg_cidrs_sort(struct cfg_cidr *item, uint32_t count);

@@ -36,7 +36,6 @@ MUST_CHECK enum err cfg_bool_parse(struct span text, bool *out);
 MUST_CHECK enum err cfg_number_parse(struct span text, uint64_t *out);
 MUST_CHECK enum err cfg_size_parse(struct span text, uint64_t *out);
 MUST_CHECK enum err cfg_word_parse(struct span text, const char *words, uint32_t *out);
-MUST_CHECK enum err cfg_block_mode_parse(struct span text, struct cfg_block_mode *out);
 MUST_CHECK enum err cfg_prefix64_parse(struct span text, struct ip_prefix *out);
 void cfg_size_format(uint64_t value, struct strbuf *out);
 void cfg_word_format(const char *words, uint32_t index, struct strbuf *out);
@@ -76,6 +75,13 @@ void cfg_error_found(struct cfg_error *error, const char *where, uint32_t line, 
                      const char *expected);
 
 struct span cfg_trim(struct span text);
+
+/* group.c: the head of a section, and a line of the section at hand. ERR_FORMAT, ERR_LIMIT. */
+MUST_CHECK enum err cfg_group_open(struct config *c, const char *file, uint32_t line,
+                                   struct span head, struct cfg_error *error);
+MUST_CHECK enum err cfg_group_line(struct config *c, const char *file, uint32_t line,
+                                   struct span name, struct span value, struct cfg_error *error);
+void cfg_groups_print(const struct config *c, struct strbuf *out);
 
 /* Would the value be read back as another one if it stood in a file without quotes? */
 bool cfg_needs_quotes(struct span value);

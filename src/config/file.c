@@ -1,7 +1,8 @@
 /*
- * The text of a configuration file: one "name = value" a line. A # starts a comment at the start of
- * a line or after a blank, but not inside double quotes (records hold quoted text). A value that is
- * quoted as a whole loses its quotes, and \" and \\ in it stand for " and \.
+ * The text of a configuration file: one "name = value" a line; [group NAME] begins a section. A #
+ * starts a comment at the start of a line or after a blank, but not inside double quotes (records
+ * hold quoted text). A value that is quoted as a whole loses its quotes, and \" and \\ in it stand
+ * for " and \.
  */
 #include "config/config_int.h"
 
@@ -62,17 +63,17 @@ bool cfg_needs_quotes(struct span value)
     return read.len != value.len || is_quoted(value);
 }
 
+/* `inside`: a section has begun in this text. */
 static enum err apply_line(struct config *c, const char *file, uint32_t number, struct span line,
-                           struct cfg_error *error)
+                           bool *inside, struct cfg_error *error)
 {
     line = cfg_trim(without_comment(line));
     if (line.len == 0) {
         return ERR_OK;
     }
     if (line.ptr[0] == '[') {
-        cfg_error_found(error, file, number, line,
-                        "name = value ([group] sections are not supported yet)");
-        return ERR_UNSUPPORTED;
+        *inside = true;
+        return cfg_group_open(c, file, number, line, error);
     }
     const uint8_t *equals = memchr(line.ptr, '=', line.len);
     if (equals == NULL || equals == line.ptr) {
@@ -85,7 +86,8 @@ static enum err apply_line(struct config *c, const char *file, uint32_t number, 
     if (is_quoted(value)) {
         value = without_quotes(&c->arena, value);
     }
-    return cfg_apply_pair(c, CFG_FILE, file, number, name, value, error);
+    return *inside ? cfg_group_line(c, file, number, name, value, error)
+                   : cfg_apply_pair(c, CFG_FILE, file, number, name, value, error);
 }
 
 enum err cfg_apply_text(struct config *c, const char *file, struct span text,
@@ -94,12 +96,13 @@ enum err cfg_apply_text(struct config *c, const char *file, struct span text,
     static const uint8_t bom[] = {0xef, 0xbb, 0xbf};
     const char *name = arena_strdup(&c->arena, file, strlen(file));
     c->file = name != NULL ? name : c->file;
+    bool inside = false;
     if (text.len >= sizeof bom && memcmp(text.ptr, bom, sizeof bom) == 0) {
         text = span_of(text.ptr + sizeof bom, text.len - sizeof bom);
     }
     for (uint32_t number = 1; text.len > 0; number++) {
         size_t len = line_length(text);
-        enum err e = apply_line(c, file, number, span_of(text.ptr, len), error);
+        enum err e = apply_line(c, file, number, span_of(text.ptr, len), &inside, error);
         if (e != ERR_OK) {
             return e;
         }

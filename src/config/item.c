@@ -400,6 +400,12 @@ static bool has_top_level(const struct dns_name *name)
     return true;
 }
 
+enum err cfg_upstream_read(struct arena *arena, struct span text, struct cfg_upstream *out)
+{
+    struct cfg_parse p = {.arena = arena, .expected = NULL};
+    return cfg_upstream_parse(&p, text, out);
+}
+
 enum err cfg_route_parse(struct cfg_parse *p, struct span text, struct cfg_route *out)
 {
     struct cfg_route route;

@@ -349,4 +349,5 @@ void cfg_print(const struct config *c, struct strbuf *out)
         }
         print_option(c, (enum cfg_option)i, out);
     }
+    cfg_groups_print(c, out);
 }

@@ -53,6 +53,21 @@ static void add_upstream(struct snapshot *out, const struct cfg_upstream *u, uin
     strbuf_str(&name, u->name);
 }
 
+bool cfg_fill_route(struct snapshot *out, const struct cfg_upstream *u, uint32_t count,
+                    uint16_t *route)
+{
+    uint16_t before = out->upstream_count;
+    *route = 0;
+    for (uint16_t i = 0; i < before; i++) {
+        *route = out->upstreams[i].route > *route ? out->upstreams[i].route : *route;
+    }
+    ++*route;
+    for (uint32_t i = 0; i < count; i++) {
+        add_upstream(out, &u[i], *route);
+    }
+    return out->upstream_count > before;
+}
+
 static void add_endpoint(struct snapshot *out, const struct ip_endpoint *endpoint)
 {
     struct cfg_upstream u = {.transport = UPSTREAM_UDP, .endpoint = *endpoint, .name = ""};

@@ -35,6 +35,11 @@ MUST_CHECK enum err cfg_fill_snapshot(const struct config *cfg, const struct cfg
 /* How everybody is treated whom no group treats otherwise. */
 void cfg_fill_everybody(const struct config *cfg, struct profile *out);
 
+/* Add upstreams that are asked for some clients only, under a new route number. False: there is no
+ * room for any, which is told in the log. */
+bool cfg_fill_route(struct snapshot *out, const struct cfg_upstream *u, uint32_t count,
+                    uint16_t *route);
+
 /* The number by which an upstream is known across snapshots; never 0. */
 uint64_t cfg_upstream_id(const struct cfg_upstream *u);
 

@@ -415,8 +415,8 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
                                  .now_unix = sys_unix_us() / (int64_t)USEC_PER_SEC,
                                  .list_id = id_of_slot,
                                  .ctx = d->image};
-    const struct policy_source from = {
-        .config = d->config, .rules = src.rules, .now = src.now, .now_unix = src.now_unix};
+    struct policy_source from;
+    daemon_policy_source(d, src.now_unix, &from);
     size_t len = policy_plan_memory(&from);
     void *mem = malloc(len);
     enum err e = mem ? policy_plan_make(&plan, &from, mem, len) : ERR_MEMORY;

@@ -98,6 +98,7 @@ static void on_control(void *arg)
     }
     if (calls & CONTROL_SNAPSHOT) {
         publisher_reap(d->publisher);
+        loop_timer_set(&d->policy_timer, sys_now()); /* it may have another time to wait for */
     }
     bool lists_changed = (calls & (CONTROL_IMAGE | CONTROL_LISTS)) != 0;
     if (lists_changed) {
@@ -183,6 +184,15 @@ static void on_watchdog(void *arg)
     loop_timer_set(&d->watchdog_timer, sys_now() + d->watchdog);
 }
 
+static void on_schedules(void *arg)
+{
+    struct daemon *d = arg;
+    pthread_mutex_lock(&d->lock);
+    usec_t due = daemon_mind_schedules(d);
+    pthread_mutex_unlock(&d->lock);
+    loop_timer_set(&d->policy_timer, due);
+}
+
 static void on_housekeeping(void *arg)
 {
     struct daemon *d = arg;
@@ -232,6 +242,7 @@ static enum err make_loop(struct daemon *d)
         loop_timer_add(d->loop, &d->settle_timer, on_settled, d);
         loop_timer_add(d->loop, &d->watchdog_timer, on_watchdog, d);
         loop_timer_add(d->loop, &d->housekeep_timer, on_housekeeping, d);
+        loop_timer_add(d->loop, &d->policy_timer, on_schedules, d);
     }
     return e;
 }
@@ -426,6 +437,7 @@ static void say_ready(struct daemon *d)
     }
     loop_timer_set(&d->save_timer, now + SAVE_US);
     loop_timer_set(&d->housekeep_timer, now + HOUSEKEEP_US);
+    loop_timer_set(&d->policy_timer, now);
 }
 
 /* ---- The end. ---- */

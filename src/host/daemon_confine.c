@@ -103,6 +103,12 @@ static void add_configured(struct paths *p, const struct config *c, struct list_
     for (uint32_t i = 0; i < c->allow_list.count; i++) {
         add_list(p, c->allow_list.item[i], spec);
     }
+    for (uint32_t i = 0; i < c->groups.value_count; i++) {
+        const struct cfg_group_value *v = &c->groups.value[i];
+        if (v->key == CFG_GROUP_LIST || v->key == CFG_GROUP_ALLOW_LIST) {
+            add_list(p, v->text, spec);
+        }
+    }
     /* What OpenSSL and libcurl look at. */
     add_folder(p, getenv("SSL_CERT_FILE"));
     /* Kept elsewhere by services that write them. */
@@ -113,8 +119,9 @@ static void add_configured(struct paths *p, const struct config *c, struct list_
 
 static enum err restrict_to(const struct config *c, enum confine_state *out)
 {
-    size_t room = ARRAY_LEN(readable) + 2 * ((size_t)c->hosts_file.count + c->list.count +
-                                             c->allow_list.count + MORE_MAX);
+    size_t room =
+        ARRAY_LEN(readable) + 2 * ((size_t)c->hosts_file.count + c->list.count +
+                                   c->allow_list.count + c->groups.value_count + MORE_MAX);
     struct paths p = {.item = calloc(room, sizeof(struct confine_path)),
                       .made = calloc(room, sizeof(char *)),
                       .room = room};

@@ -11,6 +11,7 @@
 
 #include "api/rules.h"
 #include "base/rng.h"
+#include "base/tz.h"
 #include "host/api_host.h"
 #include "host/budget.h"
 #include "host/daemon.h"
@@ -60,11 +61,13 @@ struct daemon {
     struct loop *loop;
     struct loop_timer collect_timer, save_timer, reload_timer, settle_timer, watchdog_timer,
         housekeep_timer;
-    usec_t watchdog;  /* period, 0: none */
-    usec_t reloaded;  /* last time */
-    unsigned quiet;   /* collections without events in a row */
-    usec_t collected; /* when statistics were collected last; under the lock */
-    uint64_t unsaved; /* events since statistics were saved */
+    struct loop_timer policy_timer; /* schedules */
+    int64_t clock_ahead; /* of wall over monotonic time when published last, microseconds */
+    usec_t watchdog;     /* period, 0: none */
+    usec_t reloaded;     /* last time */
+    unsigned quiet;      /* collections without events in a row */
+    usec_t collected;    /* when statistics were collected last; under the lock */
+    uint64_t unsaved;    /* events since statistics were saved */
     struct filewatch *files;
     struct privdrop privileges;
     struct budget budget;
@@ -89,6 +92,7 @@ struct daemon {
 
     pthread_mutex_t lock;
     struct config *config; /* in force */
+    struct tz tz;          /* of its local time */
     struct rules rules;
     struct snapshots *snapshots;
     struct publisher *publisher;
@@ -109,6 +113,13 @@ void daemon_on_lists(void *arg);
 MUST_CHECK enum err daemon_first_snapshot(struct daemon *d);
 MUST_CHECK enum err daemon_publish(struct daemon *d, const struct rules *rules, unsigned parts);
 void daemon_take_image(struct daemon *d);
+
+/* What is decided from at a moment; borrowed while the lock is held. */
+void daemon_policy_source(const struct daemon *d, int64_t now_unix, struct policy_source *out);
+
+/* Publish anew if a schedule has begun or ended, or the clock was set; returns when to look again.
+ */
+usec_t daemon_mind_schedules(struct daemon *d);
 MUST_CHECK enum err daemon_open_lists(struct daemon *d);
 struct fetch_limits daemon_list_limits(const struct config *c);
 MUST_CHECK enum err daemon_set_lists(struct daemon *d, const struct rules *rules);

@@ -15,8 +15,12 @@
 #include "host/netconf.h"
 #include "host/progress.h"
 #include "host/sys.h"
+#include "host/timezone.h"
 
 #define API_URL_MAX 128
+#define CLOCK_STEP_US \
+    ((int64_t)(2 * USEC_PER_SEC)) /* the clock was set: more than it drifts in a minute */
+#define LOOK_S 60                 /* longest time between two looks at schedules and the clock */
 #define LIST_MIN_PERCENT \
     50 /* of a list's rules must be left in a new copy, or a person confirms it (hardening L2) */
 
@@ -35,6 +39,7 @@ static void describe_source(struct daemon *d, const struct rules *rules, char ap
                                     .image = d->image,
                                     .own = d->own,
                                     .own_count = d->listeners.count,
+                                    .tz = &d->tz,
                                     .version = "",
                                     .api_url = api_url,
                                     .regex_users = d->workers + 1,
@@ -118,9 +123,40 @@ static bool same_upstreams(const struct snapshot *a, const struct snapshot *b)
     return same;
 }
 
+void daemon_policy_source(const struct daemon *d, int64_t now_unix, struct policy_source *out)
+{
+    const struct snapshot_source source = {.config = d->config,
+                                           .rules = &d->rules,
+                                           .tz = &d->tz,
+                                           .now = sys_now(),
+                                           .now_unix = now_unix};
+    snapshots_policy_source(&source, out);
+}
+
+usec_t daemon_mind_schedules(struct daemon *d)
+{
+    int64_t ahead = sys_unix_us() - (int64_t)sys_now();
+    int64_t drift = ahead - d->clock_ahead;
+    bool set = drift > CLOCK_STEP_US || drift < -CLOCK_STEP_US;
+    int64_t left_s = snapshots_next_change(d->snapshots) - sys_unix_us() / (int64_t)USEC_PER_SEC;
+    if (set || left_s <= 0) {
+        enum err e = daemon_publish(d, &d->rules, SNAPSHOT_OWN_RULES);
+        if (e != ERR_OK) {
+            return sys_now() + USEC_PER_SEC;
+        }
+        left_s = snapshots_next_change(d->snapshots) - sys_unix_us() / (int64_t)USEC_PER_SEC;
+    }
+    if (left_s > LOOK_S) {
+        return sys_now() + LOOK_S * USEC_PER_SEC;
+    }
+    return sys_now() + (left_s > 0 ? (usec_t)left_s : 1) * USEC_PER_SEC -
+           (usec_t)(sys_unix_us() % (int64_t)USEC_PER_SEC) + 1;
+}
+
 static enum err make(struct daemon *d, const struct rules *rules, unsigned parts,
                      const struct snapshot **out)
 {
+    d->clock_ahead = sys_unix_us() - (int64_t)sys_now();
     char api_url[API_URL_MAX];
     struct snapshot_source source;
     describe_source(d, rules, api_url, &source);
@@ -136,6 +172,7 @@ enum err daemon_first_snapshot(struct daemon *d)
     uint8_t cookie_key[16];
     const struct snapshot *s = NULL;
     enum err e = sys_entropy(cookie_key, sizeof cookie_key);
+    timezone_read(d->config->timezone, &d->tz);
     e = e == ERR_OK ? snapshots_new(&d->snapshots, cookie_key) : e;
     e = e == ERR_OK ? make(d, &d->rules, SNAPSHOT_ALL, &s) : e;
     if (e != ERR_OK) {
@@ -306,6 +343,12 @@ static enum err gather_configured(const struct daemon *d, struct specs *out)
     }
     for (uint32_t i = 0; i < c->allow_list.count && e == ERR_OK; i++) {
         e = add_spec(out, c->allow_list.item[i], true, LIST_ALLOW);
+    }
+    for (uint32_t i = 0; i < c->groups.value_count && e == ERR_OK; i++) {
+        const struct cfg_group_value *v = &c->groups.value[i];
+        if (v->key == CFG_GROUP_LIST || v->key == CFG_GROUP_ALLOW_LIST) {
+            e = add_spec(out, v->text, true, v->key == CFG_GROUP_LIST ? LIST_BLOCK : LIST_ALLOW);
+        }
     }
     return gathered(out, e);
 }
@@ -483,10 +526,12 @@ enum err daemon_reconfigure(struct daemon *d, const struct rules *rules, bool re
     }
     warn_of_start_options(d, fresh);
     d->config = fresh;
+    timezone_read(fresh->timezone, &d->tz);
     e = put_in_force(d, rules, refresh);
     if (e != ERR_OK) {
         log_error(MAIN, "reload: %s; the old configuration stays in force", err_text(e));
         d->config = old;
+        timezone_read(old->timezone, &d->tz);
         old = fresh;
         enum err again = put_in_force(d, &d->rules, false);
         (void)again; /* it was in force a moment ago */

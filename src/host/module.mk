@@ -58,7 +58,7 @@ host_SRCS := \
     sysinfo.c \
     tcp.c \
     ticketmap.c \
-    tls.c \
+    timezone.c tls.c \
     token.c \
     udp.c \
     worker.c

@@ -40,6 +40,7 @@ struct snapshots {
     struct shared *local;
     struct shared *services;
     struct snapshot_regex *regexes;
+    int64_t next_change;
 };
 
 /* A snapshot with what belongs to it alone. */
@@ -367,11 +368,32 @@ static void free_made(struct made *m)
 
 /* ---- Groups and clients. ---- */
 
+static uint32_t id_of_list(const char *text, bool allow)
+{
+    struct list_spec spec;
+    return list_spec_parse(text, true, &spec, NULL) == ERR_OK ? rules_list_id(spec.url, allow) : 0;
+}
+
+void snapshots_policy_source(const struct snapshot_source *src, struct policy_source *out)
+{
+    *out = (struct policy_source){.config = src->config,
+                                  .rules = src->rules,
+                                  .tz = src->tz,
+                                  .now = src->now,
+                                  .now_unix = src->now_unix,
+                                  .list_id = id_of_list};
+}
+
+int64_t snapshots_next_change(const struct snapshots *s)
+{
+    return s->next_change;
+}
+
 static enum err make_plan(const struct snapshot_source *src, struct made *m,
                           struct policy_plan *plan)
 {
-    const struct policy_source from = {
-        .config = src->config, .rules = src->rules, .now = src->now, .now_unix = src->now_unix};
+    struct policy_source from;
+    snapshots_policy_source(src, &from);
     size_t len = policy_plan_memory(&from);
     m->plan = malloc(len);
     return m->plan ? policy_plan_make(plan, &from, m->plan, len) : ERR_MEMORY;
@@ -410,6 +432,7 @@ static enum err fill(struct snapshots *s, const struct snapshot_source *src, uns
     if (e != ERR_OK) {
         return e;
     }
+    s->next_change = plan.groups.next_change;
     fill_texts(&m->snapshot, src);
     memcpy(m->snapshot.cookie_key, s->cookie_key, sizeof m->snapshot.cookie_key);
     m->own_rules = shared_ref(s->own_rules);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "api/backend.h"
+#include "api/policy_plan.h"
 #include "api/rules.h"
 #include "base/attr.h"
 #include "base/err.h"
@@ -26,6 +27,7 @@ struct snapshot_source {
     struct list_image *image;      /* NULL: none yet */
     const struct ip_endpoint *own; /* addresses that we listen on: they are no upstreams */
     uint32_t own_count;
+    const struct tz *tz;  /* of its local time; NULL: Greenwich */
     const char *version;  /* "" hides it */
     const char *api_url;  /* "" if there is none */
     unsigned regex_users; /* workers, and one more for whoever explains */
@@ -34,8 +36,8 @@ struct snapshot_source {
     int64_t now_unix;
 };
 
-/* What changes seldom and costs to make: to be made anew. */
-/* Own rules also when groups have changed: they say whose rules they are. */
+/* What changes seldom and costs to make: to be made anew. Own rules also when groups have changed:
+ * they say whose rules they are. */
 enum snapshot_part { SNAPSHOT_OWN_RULES = 1, SNAPSHOT_LOCAL = 2, SNAPSHOT_ALL = 3 };
 
 struct snapshots;
@@ -50,6 +52,12 @@ void snapshots_free(struct snapshots *s);
  * the log and left out. */
 MUST_CHECK enum err snapshots_make(struct snapshots *s, const struct snapshot_source *source,
                                    unsigned parts, const struct snapshot **out);
+
+/* When a schedule of the last one made begins or ends, in unix seconds; INT64_MAX: never. */
+int64_t snapshots_next_change(const struct snapshots *s);
+
+/* What the policy of such a source is planned from. */
+void snapshots_policy_source(const struct snapshot_source *source, struct policy_source *out);
 
 /* A publish_free (publish.h); `arg` is the struct snapshots. */
 void snapshots_release(void *arg, const struct snapshot *snapshot);

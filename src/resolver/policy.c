@@ -12,6 +12,7 @@
 #include "resolver/resolver_int.h"
 
 static const char own_rule[] = "denied by own rule";
+static const char at_this_time[] = "blocked at this time";
 
 /* List names as they go into answers: printable text, cut to what is useful there. */
 static void copy_name(char *to, struct span name)
@@ -28,8 +29,22 @@ static void copy_name(char *to, struct span name)
     to[n] = '\0';
 }
 
+static usec_t first_allow_end(const struct snapshot *s)
+{
+    usec_t first = bl_overlay_allow_ends(s->rules);
+    for (uint32_t i = 0; s->regexes != NULL && i < s->regexes->count; i++) {
+        const struct bl_regex_rule *rule = &s->regexes->rules[i];
+        if (rule->rank == BL_RANK_OWN_ALLOW && rule->own.expires != 0 &&
+            rule->own.expires < first) {
+            first = rule->own.expires;
+        }
+    }
+    return first;
+}
+
 void policy_load(struct resolver *r)
 {
+    r->list_policy.allow_ends = first_allow_end(r->snap);
     for (unsigned i = 0; i < BL_LISTS_MAX; i++) {
         struct bl_list_info info;
         r->list_policy.list_names[i][0] = '\0';
@@ -115,6 +130,12 @@ void policy_judge(const struct resolver *r, const struct profile *profile,
     case BL_ALLOW:
         out->verdict = VERDICT_ALLOW;
         return;
+    case BL_NONE:
+        if (LIKELY(!profile->blocks_all)) {
+            break;
+        }
+        out->at_times = true;
+        FALLTHROUGH;
     case BL_BLOCK:
         if (asks_regex(r, BL_RANK_OWN_DENY) &&
             judge_regex(r, profile, name, suffixes, BL_RANK_OWN_DENY, out)) {
@@ -122,11 +143,11 @@ void policy_judge(const struct resolver *r, const struct profile *profile,
         }
         out->verdict = VERDICT_BLOCK;
         out->status = QUERY_BLOCKED_RULE;
-        out->service = own.id & RULE_SERVICE ? (uint16_t)((own.id & RULE_SERVICE_MASK) + 1) : 0;
-        out->labels = (uint8_t)(name->labels - own.label);
+        out->service = !out->at_times && (own.id & RULE_SERVICE)
+                           ? (uint16_t)((own.id & RULE_SERVICE_MASK) + 1)
+                           : 0;
+        out->labels = (uint8_t)(out->at_times ? 0 : name->labels - own.label);
         return;
-    case BL_NONE:
-        break;
     }
     judge_listed(r, profile, name, suffixes, out);
 }
@@ -136,7 +157,9 @@ const char *policy_reason(const struct resolver *r, const struct policy_verdict 
     if (v->service != 0) {
         return r->snap->service_reasons[v->service - 1];
     }
-    return v->list < BL_LISTS_MAX ? r->list_policy.list_names[v->list] : own_rule;
+    return v->list < BL_LISTS_MAX ? r->list_policy.list_names[v->list]
+           : v->at_times          ? at_this_time
+                                  : own_rule;
 }
 
 void policy_decide(struct resolver *r, struct query *q)
@@ -183,8 +206,7 @@ bool policy_judge_chain(const struct resolver *r, const struct profile *profile,
  * that was remembered holds, and nothing is. */
 static bool remembers(const struct resolver *r, const struct profile *profile)
 {
-    return profile->number < POLICY_JUDGED_PROFILES &&
-           r->now < bl_overlay_allow_ends(r->snap->rules);
+    return profile->number < POLICY_JUDGED_PROFILES && r->now < r->list_policy.allow_ends;
 }
 
 bool policy_has_passed(const struct resolver *r, const struct profile *profile, uint32_t judged)

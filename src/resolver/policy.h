@@ -15,6 +15,7 @@ enum verdict { VERDICT_PASS, VERDICT_ALLOW, VERDICT_BLOCK };
 /* What the policy knows of the snapshot's lists beside the image. */
 struct policy {
     char list_names[BL_LISTS_MAX][POLICY_LIST_NAME];
+    usec_t allow_ends; /* the first end of an own allow rule; USEC_NEVER: none has one */
 };
 
 struct policy_verdict {
@@ -23,6 +24,7 @@ struct policy_verdict {
     uint8_t labels;   /* of the rule's name */
     uint16_t list;    /* STATS_NO_LIST for a rule of one's own */
     uint16_t service; /* of such a rule: 1 + the number of a blocked service; 0: none */
+    bool at_times;    /* everything is blocked now */
 };
 
 struct resolver;

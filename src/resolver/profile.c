@@ -91,10 +91,15 @@ void client_map_init(struct client_map *m, void *mem, uint32_t count)
     }
 }
 
+bool client_map_has_room(const struct client_map *m)
+{
+    return m->rows != NULL && m->count <= m->mask / 2;
+}
+
 enum err client_map_add(struct client_map *m, const struct ip_prefix *prefix, uint16_t profile,
                         uint16_t *other)
 {
-    REQUIRE(m->rows != NULL && m->count <= m->mask / 2);
+    REQUIRE(client_map_has_room(m));
     struct client_row *rows = (struct client_row *)(uintptr_t)m->rows;
     struct ip_addr a = masked(&prefix->addr, prefix->bits);
     struct client_row *row = &rows[slot_of(m, &a, prefix->bits)];

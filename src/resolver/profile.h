@@ -33,6 +33,7 @@ struct profile {
     uint64_t view;      /* names without a route of their own: 0: the upstreams of everybody; else
                            what tells these upstreams, and so their answers, from all others */
     uint16_t route;     /* … the number of those upstreams in the snapshot */
+    bool blocks_all;     /* only what an own rule allows is not blocked */
     uint8_t safe_search; /* enum safe_bit, safe.h; a set */
     uint8_t number;      /* place among the snapshot's profiles, everybody's is 0; at most
                             PROFILE_NUMBER_MAX: that many and beyond */
@@ -72,6 +73,9 @@ void client_map_init(struct client_map *m, void *mem, uint32_t count);
 /* ERR_EXISTS: the prefix is there already, with *profile. */
 MUST_CHECK enum err client_map_add(struct client_map *m, const struct ip_prefix *prefix,
                                    uint16_t profile, uint16_t *other);
+
+/* Is there room for one more row? */
+bool client_map_has_room(const struct client_map *m);
 
 /* After the last one. */
 void client_map_done(struct client_map *m);

@@ -166,7 +166,15 @@ void story_advance(struct story *s, usec_t to)
             usec_t next = resolver_deadline(s->world.resolver[i]);
             step = next > s->world.now && next < step ? next : step;
         }
+        usec_t change = s->world.next_change == INT64_MAX
+                            ? USEC_NEVER
+                            : world_time_of(&s->world, s->world.next_change);
+        step = change > s->world.now && change < step ? change : step;
         world_advance(&s->world, step);
+        if (s->world.now >= change) {
+            s->dirty = true; /* as the owner of the clock does */
+            story_ready(s);
+        }
         story_pump(s);
     }
 }

@@ -86,7 +86,8 @@ void world_open(struct world *w)
     require_set_handler(on_require);
     *w = (struct world){
         .now = WORLD_START,
-        .unix_start = 1700000000,
+        .next_change = INT64_MAX,
+        .unix_start = 1767571200, /* Monday, 2026-01-05, midnight in Greenwich */
         .workers = 1,
         .rc = {.pending_max = 256,
                .waiting_max = 512,
@@ -379,7 +380,7 @@ void world_apply(struct world *w)
         s->image = w->draft.image = build_image(w);
     }
     s->rules = build_overlay(w);
-    if (w->rules.doc != NULL) {
+    if (world_has_policy(w)) {
         world_apply_policy(w, s);
     }
     s->regexes = build_regexes(w, s->image);
@@ -649,6 +650,7 @@ void world_close(struct world *w)
         free(w->list_text[i]);
     }
     rules_free(&w->rules);
+    free(w->config_text);
     free(w->local_text);
     free(w->hosts_text);
     free(w->garbage);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "api/rules.h"
+#include "base/tz.h"
 #include "blocklist/overlay.h"
 #include "host/regex_pcre2.h"
 #include "resolver/cache.h"
@@ -69,7 +70,10 @@ struct world {
     bool allow_from_negated[WORLD_PREFIXES];
     struct route routes[WORLD_ROUTES];
     struct dns_name rebind_allow[WORLD_RULES];
-    struct rules rules; /* groups and clients, world_policy.c; none while doc is NULL */
+    struct rules rules;  /* groups and clients, world_policy.c; none while doc is NULL */
+    char *config_text;   /* lines of a configuration file; NULL: none */
+    int64_t next_change; /* of a schedule, unix seconds */
+    struct tz tz;
     int64_t unix_start; /* wall time at WORLD_START */
     char *local_text;   /* lines of local_add_text */
     char *hosts_text;
@@ -110,7 +114,15 @@ bool world_add_group(struct world *w, const char *name);
 bool world_add_member(struct world *w, const char *group, const char *client);
 bool world_add_group_list(struct world *w, const char *group, const char *list);
 bool world_add_rule(struct world *w, bool allow, const char *rule, const char *owner, usec_t until);
+/* Line of a configuration file: groups and their settings. */
+void world_add_config(struct world *w, const char *line);
+
+/* Pause one group or client until then, 0: for good; < 0: no more. */
+bool world_pause(struct world *w, const char *group, const char *client, int64_t until_unix);
+bool world_add_schedule(struct world *w, const char *group, const char *text);
+bool world_has_policy(const struct world *w);
 int64_t world_unix(const struct world *w);
+usec_t world_time_of(const struct world *w, int64_t unix_s);
 
 /* What the draft comes to with the document: profiles and own rules. */
 void world_apply_policy(struct world *w, struct snapshot *s);

@@ -21,6 +21,55 @@ static struct rules *document(struct world *w)
     return &w->rules;
 }
 
+bool world_has_policy(const struct world *w)
+{
+    return w->rules.doc != NULL || w->config_text != NULL;
+}
+
+void world_add_config(struct world *w, const char *line)
+{
+    size_t have = w->config_text ? strlen(w->config_text) : 0;
+    char *more = realloc(w->config_text, have + strlen(line) + 2);
+    if (more == NULL) {
+        abort();
+    }
+    sprintf(more + have, "%s\n", line);
+    w->config_text = more;
+}
+
+usec_t world_time_of(const struct world *w, int64_t unix_s)
+{
+    return unix_s <= w->unix_start ? WORLD_START
+                                   : WORLD_START + (usec_t)(unix_s - w->unix_start) * USEC_PER_SEC;
+}
+
+bool world_pause(struct world *w, const char *group, const char *client, int64_t until_unix)
+{
+    const char *why = NULL;
+    return rules_set_pause_of(document(w), group, client, until_unix, world_unix(w), &why) ==
+           ERR_OK;
+}
+
+bool world_add_schedule(struct world *w, const char *group, const char *text)
+{
+    const char *why = NULL;
+    uint32_t index;
+    struct group_view v;
+    json_t *all = json_array();
+    if (rules_group_find(document(w), group, &index) == ERR_OK &&
+        rules_group_at(&w->rules, index, &v)) {
+        const char *have;
+        for (uint32_t n = 0; (have = rules_group_value(&v, CFG_GROUP_SCHEDULE, n)) != NULL; n++) {
+            json_array_append_new(all, json_string(have));
+        }
+    }
+    json_array_append_new(all, json_string(text));
+    json_t *values = json_pack("{s:o}", "schedules", all);
+    enum err e = rules_group_treat(&w->rules, group, values, world_unix(w), &why);
+    json_decref(values);
+    return e == ERR_OK;
+}
+
 int64_t world_unix(const struct world *w)
 {
     return w->unix_start + (int64_t)((w->now - WORLD_START) / USEC_PER_SEC);
@@ -172,10 +221,22 @@ bool world_safe_search(struct world *w, bool on, const char *youtube)
     return document(w) != NULL;
 }
 
+static uint32_t id_of_list(const char *text, bool allow)
+{
+    return rules_list_id(text, allow);
+}
+
 static struct config *config_of(struct world *w)
 {
     struct config *c = NULL;
+    struct cfg_error error;
+    const char *text = w->config_text ? w->config_text : "";
     if (cfg_init(&c, world_memory(w, cfg_memory()), cfg_memory()) != ERR_OK) {
+        abort();
+    }
+    c->list.count = 0; /* a world's lists are everybody's unless a group has them */
+    if (cfg_apply_text(c, "story", span_str(text), &error) != ERR_OK) {
+        fprintf(stderr, "%s\n", error.text);
         abort();
     }
     c->block_mode = (struct cfg_block_mode){.mode = w->draft.everybody.block_mode,
@@ -201,8 +262,13 @@ static void apply_services(struct world *w, struct snapshot *s)
 
 void world_apply_policy(struct world *w, struct snapshot *s)
 {
-    const struct policy_source from = {
-        .config = config_of(w), .rules = &w->rules, .now = w->now, .now_unix = world_unix(w)};
+    (void)document(w);
+    const struct policy_source from = {.config = config_of(w),
+                                       .rules = &w->rules,
+                                       .now = w->now,
+                                       .now_unix = world_unix(w),
+                                       .tz = &w->tz,
+                                       .list_id = id_of_list};
     struct policy_plan plan;
     struct bl_overlay *overlay = NULL;
     struct arena arena;
@@ -223,4 +289,5 @@ void world_apply_policy(struct world *w, struct snapshot *s)
     }
     s->rules = overlay;
     apply_services(w, s);
+    w->next_change = plan.groups.next_change;
 }

@@ -136,8 +136,23 @@ static bool verb_setting(struct story *s)
     return false;
 }
 
+/* pause group NAME [TIME]; pause client CLIENT [TIME] */
+static bool pause_one(struct story *s)
+{
+    bool group = strcmp(s->word[1], "group") == 0;
+    usec_t now = s->world.now - WORLD_START;
+    int64_t until = s->count > 3 ? s->world.unix_start +
+                                       (int64_t)((now + story_time(s->word[3])) / USEC_PER_SEC)
+                                 : 0;
+    return s->dirty =
+               world_pause(&s->world, group ? s->word[2] : NULL, group ? NULL : s->word[2], until);
+}
+
 static bool verb_pause(struct story *s)
 {
+    if (s->count > 2) {
+        return pause_one(s);
+    }
     story_ready(s);
     s->world.draft.everybody.pause_until =
         s->count > 1 ? s->world.now + story_time(s->word[1]) : USEC_NEVER;
@@ -262,7 +277,7 @@ static bool verb_at(struct story *s)
     return story_step(s, rest + strspn(rest, " \t"));
 }
 
-/* group NAME; group NAME has CLIENT…; group NAME uses LIST… */
+/* group NAME; group NAME has CLIENT…; group NAME uses LIST…; group NAME schedule TEXT */
 static bool verb_group(struct story *s)
 {
     struct world *w = &s->world;
@@ -270,6 +285,9 @@ static bool verb_group(struct story *s)
     s->dirty = true;
     if (s->count == 2) {
         return world_add_group(w, s->word[1]);
+    }
+    if (strcmp(s->word[2], "schedule") == 0 && s->count > 3) {
+        return world_add_schedule(w, s->word[1], strstr(s->rest, "schedule") + 9);
     }
     bool has = strcmp(s->word[2], "has") == 0;
     for (unsigned i = 3; i < s->count; i++) {
@@ -322,6 +340,18 @@ static bool run_verb(struct story *s)
     }
     if (strcmp(v, "group") == 0 && s->count > 1) {
         return verb_group(s);
+    }
+    if (strcmp(v, "config") == 0) {
+        world_add_config(w, s->rest);
+        return s->dirty = true;
+    }
+    if (strcmp(v, "clock") == 0 && s->count > 1) {
+        w->unix_start =
+            strtoll(s->word[1], NULL, 10) - (int64_t)((w->now - WORLD_START) / USEC_PER_SEC);
+        return s->dirty = true;
+    }
+    if (strcmp(v, "timezone") == 0 && s->count > 1) {
+        return s->dirty = tz_parse(span_str(s->word[1]), &w->tz) == ERR_OK;
     }
     if (strcmp(v, "rule") == 0 && s->count > 1) {
         return verb_rule(s);

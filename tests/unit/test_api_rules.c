@@ -294,9 +294,10 @@ static void pause_is_counted_from_wall_time(void **state)
     (void)state;
     struct rules r = {0};
     assert_int_equal(rules_clear(&r), ERR_OK);
-    assert_int_equal(rules_set_pause(&r, 1100), ERR_OK);
-    assert_int_equal(rules_pause_until(&r, 7, 1000), 7 + 100 * USEC_PER_SEC);
-    assert_int_equal(rules_pause_until(&r, 7, 1100), 0);
+    assert_int_equal(rules_set_pause(&r, 1800001100), ERR_OK);
+    assert_int_equal(rules_pause_until(&r, 7, 1800001000), 7 + 100 * USEC_PER_SEC);
+    assert_int_equal(rules_pause_until(&r, 7, 1000), 0); /* a clock that was never set */
+    assert_int_equal(rules_pause_until(&r, 7, 1800001100), 0);
     assert_int_equal(rules_set_pause(&r, 0), ERR_OK);
     assert_true(rules_pause_until(&r, 7, 1100) == USEC_NEVER);
     assert_int_equal(rules_set_pause(&r, -1), ERR_OK);

@@ -130,10 +130,24 @@ static void errors_name_file_and_line(void **state)
         {"\n\ncache-entries 1000\n",
          "test.conf:3: found \"cache-entries 1000\", expected name = value", ERR_FORMAT},
         {"= 1000\n", "test.conf:1: found \"= 1000\", expected name = value", ERR_FORMAT},
-        {"list = /a\n[group kids]\n",
-         "test.conf:2: found \"[group kids]\", expected name = value ([group] sections are not "
-         "supported yet)",
-         ERR_UNSUPPORTED},
+        {"list = /a\n[groups]\n", "test.conf:2: found \"[groups]\", expected [group NAME]",
+         ERR_FORMAT},
+        {"[group a]\n[group a]\n", "test.conf:2: found \"[group a]\", expected each group once",
+         ERR_FORMAT},
+        {"[group a]\nworkers = 2\n",
+         "test.conf:2: found \"workers\", expected client, list, allow-list, upstream, schedule, "
+         "service, block-mode, safe-search or with-default in a [group]",
+         ERR_FORMAT},
+        {"[group a]\nclient = 192.0.2.1 192.0.2.300/24\n",
+         "test.conf:2: found \"192.0.2.300/24\", expected an address, ADDR/BITS, a hardware "
+         "address, or a name",
+         ERR_FORMAT},
+        {"[group a]\nschedule = mon 21:00\n",
+         "test.conf:2: found \"mon 21:00\", expected DAYS HH:MM-HH:MM and block, pause, services "
+         "NAME..., or lists URL..., such as mon-fri 21:00-06:30 block",
+         ERR_FORMAT},
+        {"[group a]\nblock-mode = null\nblock-mode = nodata\n",
+         "test.conf:3: found \"nodata\", expected it once in a group", ERR_FORMAT},
         {"workers = 2\n#\nworkers = 3\n",
          "test.conf:3: found workers a second time (first on line 1), expected it once",
          ERR_FORMAT},
