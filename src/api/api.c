@@ -29,7 +29,7 @@ static size_t response_octets(const struct api_config *cfg)
 size_t api_memory(const struct api_config *cfg)
 {
     return sizeof(struct api) + FEEDS_MAX * sizeof(struct feed) + sizeof(struct topk) +
-           topk_memory(SCRATCH_NAMES, DNS_NAME_MAX) + TOP_NAMES_MAX * sizeof(struct stats_name) +
+           topk_memory(SCRATCH_NAMES, API_SCRATCH_KEY) + TOP_NAMES_MAX * sizeof(struct stats_name) +
            response_octets(cfg) + 8 * CACHE_LINE;
 }
 
@@ -48,7 +48,7 @@ enum err api_init(struct api **out, void *mem, size_t len, const struct api_conf
     struct stats_name *names = ARENA_ARRAY(&arena, struct stats_name, TOP_NAMES_MAX);
     char *response = arena_alloc(&arena, response_octets(cfg), 1);
     if (!a || !feeds || !scratch || !names || !response ||
-        !topk_init(scratch, &arena, SCRATCH_NAMES, DNS_NAME_MAX)) {
+        !topk_init(scratch, &arena, SCRATCH_NAMES, API_SCRATCH_KEY)) {
         return ERR_SPACE;
     }
     *a = (struct api){

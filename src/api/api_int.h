@@ -51,6 +51,9 @@ struct failure {
 };
 
 /* What open pages are told to read again. */
+/* Octets of a key of the scratch table: a name, or a name and an id. */
+#define API_SCRATCH_KEY (DNS_NAME_MAX + 4)
+
 enum change { CHANGE_LISTS, CHANGE_DOMAINS, CHANGE_BLOCKING, CHANGE_SETTINGS, CHANGE_COUNT };
 
 struct feed; /* feed.h */

@@ -8,6 +8,7 @@ api_SRCS := \
     history_feed.c \
     items.c \
     json.c \
+    list_hits.c \
     lookup.c \
     metrics.c \
     origin.c \

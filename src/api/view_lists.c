@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/items.h"
+#include "api/list_hits.h"
 #include "api/routes.h"
 
 static json_t *examples_array(const struct api_list *l)
@@ -32,7 +33,9 @@ static void find_entry(const struct call *c, const struct api_list *l, struct li
     }
 }
 
-static json_t *list_object(const struct call *c, const struct api_list *l)
+/* `hits` may be NULL: then what no other list would have blocked is not told. */
+static json_t *list_object(const struct call *c, const struct api_list *l,
+                           const struct list_hits_table *hits, bool of_span)
 {
     struct stats_list_use use;
     struct list_view entry;
@@ -49,7 +52,10 @@ static json_t *list_object(const struct call *c, const struct api_list *l)
                           (json_int_t)l->rules, "invalid_domains", (json_int_t)l->rejected,
                           "abp_entries", (json_int_t)l->adblock, "status", (int)l->status);
     json_object_set_new(o, "name", json_text(name));
-    json_object_set_new(o, "hits", json_integer((json_int_t)use.day));
+    struct list_hits h = hits ? list_hits_of(hits, l->id) : (struct list_hits){0};
+    json_object_set_new(o, "hits", json_integer((json_int_t)(of_span ? h.blocked : use.day)));
+    json_object_set_new(o, "unique_hits",
+                        hits && !l->allow ? json_integer((json_int_t)h.alone) : json_null());
     json_object_set_new(o, "hits_ever", json_integer((json_int_t)use.ever));
     json_object_set_new(o, "unique",
                         l->unique == UINT32_MAX ? json_null() : json_integer(l->unique));
@@ -98,11 +104,16 @@ void view_lists_get(struct call *c)
     json_t *array = json_array();
     uint32_t count = be->list_count(be->ctx);
     int type = asked_type(c);
+    struct list_hits_table hits;
+    struct span_of_time span = param_span(c),
+                        day = {.from_us = c->unix_us - INT64_C(86400) * 1000000,
+                               .until_us = INT64_MAX};
+    list_hits_count(c->api, span.given ? span : day, &hits);
     for (uint32_t i = 0; i < count; i++) {
         memset(&l, 0, sizeof l);
         be->list_at(be->ctx, i, &l);
         if ((type < 0 || l.allow == type) && (!c->param[0] || strcmp(l.url, c->param[0]) == 0)) {
-            json_array_append_new(array, list_object(c, &l));
+            json_array_append_new(array, list_object(c, &l, &hits, span.given));
         }
     }
     reply_json(c, 200, json_pack("{s:o}", "lists", array));
@@ -153,7 +164,7 @@ static json_t *current_lists(struct call *c, const json_t *urls, bool allow)
         struct api_list l;
         const char *url = json_string_value(json_is_array(urls) ? json_array_get(urls, i) : urls);
         if (url && find_list(c, url, allow, &l)) {
-            json_array_append_new(array, list_object(c, &l));
+            json_array_append_new(array, list_object(c, &l, NULL, false));
         }
     }
     return array;
@@ -338,7 +349,7 @@ static void act_on_list(struct call *c, enum err (*act)(void *ctx, uint32_t id))
     } else if (act(c->api->be->ctx, (uint32_t)id) != ERR_OK) {
         reply_error(c, 409, "conflict", "It is not possible now", NULL);
     } else {
-        reply_json(c, 202, json_pack("{s:o}", "list", list_object(c, &l)));
+        reply_json(c, 202, json_pack("{s:o}", "list", list_object(c, &l, NULL, false)));
     }
 }
 

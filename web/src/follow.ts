@@ -169,7 +169,8 @@ async function poll(stop: AbortSignal): Promise<void> {
       await Promise.all([slow ? null : summary.load(), loadBlocking()]);
       pollers.forEach((f) => f());
     }
-    if (turn % 60 === 0) await Promise.all([lists.load(), rules.load()]);
+    if (turn % 12 === 0) await lists.load();
+    if (turn % 60 === 0) await rules.load();
   }
 }
 

@@ -7,7 +7,7 @@ import { Loaded, Name, Panel, Rows, toast } from "./parts.tsx";
 import { changeList, everybody, listPath } from "./policy.ts";
 import { PreviewDialog, tryList } from "./preview.tsx";
 import { features, lists, now, status, summary } from "./state.ts";
-import { windowNote } from "./totals.tsx";
+import { rangeNote } from "./totals.tsx";
 import type { List, Processed } from "./types.ts";
 
 /** How the last refresh went (the contract's status numbers). */
@@ -237,7 +237,7 @@ async function fetchUpdate(): Promise<string> {
 export function Lists() {
   if (lists.absent.value) return null;
   return (
-    <Panel id="lists" title="Lists" note={`What each one did ${windowNote()}`} aside={<Update />}>
+    <Panel id="lists" title="Lists" note={`What each one did ${rangeNote()}`} aside={<Update />}>
       <Loaded
         of={lists}
         lines={4}

@@ -104,7 +104,7 @@ export const span = signal<Span>("24h");
 export const status = resource(() => get<Status>("sinkhole/status"));
 export const summary = resource(() => get<Summary>("stats/summary"));
 export const blocking = resource(() => get<Blocking>("dns/blocking"));
-export const lists = resource(async () => (await get<{ lists: List[] }>("lists")).lists);
+export const lists = resource(async () => (await get<{ lists: List[] }>(ranged("lists?"))).lists);
 export const rules = resource(async () => (await get<{ domains: Rule[] }>("domains")).domains);
 
 interface DnsConfig<K extends string> {
@@ -222,8 +222,9 @@ export async function loadSlow(): Promise<void> {
   ]);
 }
 
+/** What a brushed span changes. */
 export async function loadTops(): Promise<void> {
-  await Promise.all([topBlocked.load(), topAllowed.load(), topClients.load(), upstreams.load()]);
+  await Promise.all([topBlocked.load(), topAllowed.load(), topClients.load(), upstreams.load(), lists.load()]);
 }
 
 /** Everything, as at the start. What there is of history and ranges is said by the status, so those wait for it. */
@@ -233,7 +234,6 @@ export async function loadAll(): Promise<void> {
     after,
     summary.load(),
     loadBlocking(),
-    lists.load(),
     rules.load(),
     localRecords.load(),
     groups.load(),

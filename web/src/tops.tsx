@@ -1,17 +1,12 @@
 // The most frequent names, clients and upstreams, as lists with a bar for their share.
 import type { ComponentChildren } from "preact";
-import { between, count, latency, percent } from "./format.ts";
+import { count, latency, percent } from "./format.ts";
 import { setFilter } from "./log.ts";
 import { Loaded, Name, Panel } from "./parts.tsx";
-import { now, topAllowed, topBlocked, topClients, topsRange, upstreams, type Resource } from "./state.ts";
-import { windowNote } from "./totals.tsx";
+import { topAllowed, topBlocked, topClients, upstreams, type Resource } from "./state.ts";
+import { rangeNote } from "./totals.tsx";
 import type { TopClient, TopDomain, Upstream } from "./types.ts";
 import { openWhy } from "./why.tsx";
-
-function rangeNote(): string {
-  const r = topsRange.value;
-  return r ? between(r.from, r.until, now.value) : windowNote();
-}
 
 function Row({
   share,

@@ -1,10 +1,16 @@
 // Four numbers, each with the time that it covers.
-import { count, meanWords, percent, rate, windowWords } from "./format.ts";
-import { status, summary, totals } from "./state.ts";
+import { between, count, meanWords, percent, rate, windowWords } from "./format.ts";
+import { now, status, summary, topsRange, totals } from "./state.ts";
 
 export function windowNote(): string {
   const w = status.data.value?.window;
   return w ? windowWords(w.from, w.until) : "in the last 24 hours";
+}
+
+/** The same, or the span that was brushed. */
+export function rangeNote(): string {
+  const r = topsRange.value;
+  return r ? between(r.from, r.until, now.value) : windowNote();
 }
 
 function Number({ label, value, note, tone }: { label: string; value: string | null; note: string; tone?: string }) {

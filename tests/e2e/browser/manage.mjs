@@ -95,6 +95,30 @@ test("allowing from the panel for one device and ten minutes, which end", async 
   await until(async () => !/You allow this name/.test(await panel.innerText()), "from the panel, too", 12_000);
 });
 
+test("the report card tells what each list did, and what it alone did", async ({ page }) => {
+  const lists = async (query = "") => (await api(page, "lists" + query)).json.lists;
+  const alone = async (query) => (await lists(query)).find((l) => l.address.includes(env.moreList));
+  const before = await alone();
+  for (let i = 0; i < 3; i++) await env.ask(env.moreName); // on this list alone
+  for (let i = 0; i < 2; i++) await env.ask(env.blockedName); // on both
+  await until(
+    async () => (await alone()).unique_hits === before.unique_hits + 3,
+    "three more that no other list would have blocked",
+  );
+  assert.ok((await lists()).reduce((n, l) => n + l.hits, 0) >= 5);
+  await page.reload();
+  const cells = (l) => row(page, "lists", l.address).locator("td").allInnerTexts();
+  const want = await lists();
+  for (const l of want) {
+    const [rules, blocked, only] = (await cells(l)).map((t) => Number(t.replace(/[^0-9]/g, "")));
+    assert.deepEqual([rules, blocked, only], [l.number, l.hits, l.unique_hits], l.address);
+  }
+  // A span before all queries: nothing was done in it.
+  await page.goto("/?from=1600000000&until=1600003600");
+  await until(async () => /Sun 13 Sep|Sep/.test(await page.locator("#lists .note").innerText()), "says the span");
+  await until(async () => (await cells(want[0]))[1] === "0", "no hits in it");
+});
+
 test("a list is tried before it is added: what it says is what was asked", async ({ page }) => {
   if (!process.env.LISTS) skip("this machine has no address but loopback");
   const base = `tried${Date.now()}.example`;
