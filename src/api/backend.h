@@ -17,6 +17,8 @@
 #include "base/log_ring.h"
 #include "base/span.h"
 #include "base/time.h"
+#include "blocklist/diff.h"
+#include "blocklist/guard.h"
 #include "resolver/cache.h"
 #include "resolver/resolver.h"
 #include "resolver/snapshot.h"
@@ -99,13 +101,15 @@ enum api_list_status {
 struct api_list {
     uint32_t id; /* rules_list_id(url, allow) */
     char url[API_LIST_URL_MAX];
-    char name[128];  /* for people; "" if it has none */
-    char error[256]; /* why the last update did not succeed; "" if it did */
-    bool allow;      /* an allow list */
+    char name[128];   /* for people; "" if it has none */
+    char error[256];  /* why the last update did not succeed, or is held back; "" if neither */
+    char notice[256]; /* what a person should know of its content; "": nothing */
+    bool allow;       /* an allow list */
     bool enabled;
     bool configured;    /* stands in the configuration: may be disabled, not removed */
     bool fetching;      /* under way now */
-    bool needs_confirm; /* the new copy is less than half as long: list_confirm takes it */
+    bool needs_confirm; /* an update is held back: list_confirm takes it, list_refuse drops it */
+    bool guard;         /* updates that look wrong are held back */
     enum api_list_status status;
     char format[16];      /* "hosts", "adblock" …; "" if not known yet */
     char example[5][160]; /* the first rejected lines, printable ASCII */
@@ -120,6 +124,17 @@ struct api_list {
     int64_t added_unix, modified_unix;
     int64_t checked_unix; /* last attempt, 0: never */
     int64_t updated_unix; /* when its content last changed, 0: never */
+};
+
+/* An update of a list that waits for a person. */
+struct api_held {
+    char reason[256];
+    int64_t fetched_unix;
+    uint64_t octets;
+    uint32_t rules, rules_before;
+    bool compared; /* the rest is filled */
+    struct bl_guard_names names;
+    struct bl_diff_side added, removed;
 };
 
 /* What of the rules document has changed, so that the platform does no more than it must. */
@@ -271,8 +286,12 @@ struct api_backend {
     enum err (*update_lists)(void *ctx);
     bool (*update_running)(void *ctx);
     enum err (*list_update)(void *ctx, uint32_t id); /* one list, now; may be NULL */
-    enum err (*list_confirm)(
-        void *ctx, uint32_t id); /* take its next copy even if it is much shorter; may be NULL */
+    /* Take what is held back of a list, or else its next copy whatever it is; drop what is held
+     * back; look at it: NULL if nothing is, else borrowed until the call into the API returns. May
+     * be NULL each. */
+    enum err (*list_confirm)(void *ctx, uint32_t id);
+    enum err (*list_refuse)(void *ctx, uint32_t id);
+    const struct api_held *(*list_held)(void *ctx, uint32_t id);
 
     /*
      * What a block list would have blocked; see struct api_preview. start fetches a list aside, in

@@ -186,6 +186,7 @@ bool rules_list_at(const struct rules *r, uint32_t i, struct list_view *out)
         .allow = strcmp(text_of(item, "type"), "allow") == 0,
         .enabled = flag_of(item, "enabled"),
         .configured = flag_of(item, "configured"),
+        .guard = flag_of(item, "guard"),
         .comment = text_of(item, "comment"),
         .added_unix = number_of(item, "added"),
         .modified_unix = number_of(item, "modified"),

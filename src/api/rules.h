@@ -68,6 +68,7 @@ struct list_view {
     bool enabled;
     bool configured; /* an entry that only switches a list of the configuration off, or comments on
                         it */
+    bool guard;          /* updates that look wrong wait for a person */
     const char *comment; /* may be NULL */
     int64_t added_unix, modified_unix;
     const json_t *groups; /* array of group ids */
@@ -204,6 +205,7 @@ MUST_CHECK enum err rules_list_find(const struct rules *r, const char *url, bool
                                     uint32_t *index);
 MUST_CHECK enum err rules_list_set(struct rules *r, uint32_t index, const char *comment,
                                    bool enabled, json_t *groups, int64_t now_unix);
+MUST_CHECK enum err rules_list_set_guard(struct rules *r, uint32_t index, bool guard);
 void rules_list_remove(struct rules *r, uint32_t index);
 
 MUST_CHECK enum err rules_group_add(struct rules *r, const char *name, const char *comment,

@@ -56,6 +56,7 @@ static const struct field list_fields[] = {
     {"type", FIELD_WORD, true, "allow|block", NULL},
     {"enabled", FIELD_BOOL, false, NULL, NULL},
     {"configured", FIELD_BOOL, true, NULL, NULL},
+    {"guard", FIELD_BOOL, false, NULL, NULL},
     {"comment", FIELD_TEXT, false, NULL, rules_problem_of_comment},
     {"groups", FIELD_GROUPS, false, NULL, NULL},
     {"added", FIELD_TIME, false, NULL, NULL},

@@ -237,9 +237,9 @@ enum err rules_list_add(struct rules *r, const char *url, bool allow, bool confi
         return ERR_EXISTS;
     }
     return append(rules_section(r, "lists"), RULES_LISTS_MAX,
-                  json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:I, s:I}", "url", url, "type",
+                  json_pack("{s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:I, s:I}", "url", url, "type",
                             allow ? "allow" : "block", "enabled", (int)enabled, "configured",
-                            (int)configured, "comment", text_or_null(comment), "groups",
+                            (int)configured, "guard", 1, "comment", text_or_null(comment), "groups",
                             groups_or_default(groups), "added", (json_int_t)now_unix, "modified",
                             (json_int_t)now_unix));
 }
@@ -260,6 +260,15 @@ enum err rules_list_set(struct rules *r, uint32_t index, const char *comment, bo
               (!groups || set(item, "groups", json_deep_copy(groups))) &&
               set(item, "modified", json_integer((json_int_t)now_unix));
     return ok ? ERR_OK : ERR_MEMORY;
+}
+
+enum err rules_list_set_guard(struct rules *r, uint32_t index, bool guard)
+{
+    json_t *item = json_array_get(rules_section(r, "lists"), index);
+    if (!item) {
+        return ERR_NOT_FOUND;
+    }
+    return set(item, "guard", json_boolean(guard)) ? ERR_OK : ERR_MEMORY;
 }
 
 void rules_list_remove(struct rules *r, uint32_t index)

@@ -245,7 +245,7 @@ static void html_escape(struct strbuf *out, const char *text)
 
 static bool has_message(const struct api_list *list)
 {
-    return list->enabled && (list->error[0] || list->needs_confirm);
+    return list->enabled && (list->error[0] || list->needs_confirm || list->notice[0]);
 }
 
 static json_t *message_object(json_int_t id, int64_t unix_s, const char *type, const char *plain)
@@ -265,9 +265,13 @@ static json_t *list_message(const struct api_list *list)
     struct strbuf p;
     strbuf_init(&p, plain, sizeof plain);
     strbuf_printf(&p, "List %s: %s", list->url,
-                  list->error[0] ? list->error
-                                 : "less than half of its former rules; waits for your word");
-    return message_object((json_int_t)list->id, list->checked_unix, "INACCESSIBLE_ADLIST", plain);
+                  list->error[0]        ? list->error
+                  : list->needs_confirm ? "an update is held back; waits for your word"
+                                        : list->notice);
+    const char *type = list->needs_confirm ? "LIST_HELD"
+                       : list->error[0]    ? "INACCESSIBLE_ADLIST"
+                                           : "LIST_NOTICE";
+    return message_object((json_int_t)list->id, list->checked_unix, type, plain);
 }
 
 /* Its id is no list's: those are not 0. */

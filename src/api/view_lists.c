@@ -69,6 +69,8 @@ static json_t *list_object(const struct call *c, const struct api_list *l,
     json_object_set_new(o, "configured", json_boolean(l->configured));
     json_object_set_new(o, "fetching", json_boolean(l->fetching));
     json_object_set_new(o, "needs_confirm", json_boolean(l->needs_confirm));
+    json_object_set_new(o, "guard", json_boolean(l->guard));
+    json_object_set_new(o, "notice", json_text_or_null(l->notice));
     return o;
 }
 
@@ -228,14 +230,20 @@ static enum err set_list(struct call *c, struct rules *next, const struct api_li
                          const char **why)
 {
     uint32_t index;
+    enum err e;
     const char *comment = body_text(c, "comment");
     bool enabled = body_bool(c, "enabled", true);
     if (rules_list_find(next, l->url, l->allow, &index) == ERR_OK) {
         *why = "not a valid comment or groups";
-        return rules_list_set(next, index, comment, enabled, body_groups(c), c->unix_us / 1000000);
+        e = rules_list_set(next, index, comment, enabled, body_groups(c), c->unix_us / 1000000);
+    } else {
+        e = rules_list_add(next, l->url, l->allow, l->configured, comment, enabled, body_groups(c),
+                           c->unix_us / 1000000, why);
     }
-    return rules_list_add(next, l->url, l->allow, l->configured, comment, enabled, body_groups(c),
-                          c->unix_us / 1000000, why);
+    e = e == ERR_OK ? rules_list_find(next, l->url, l->allow, &index) : e;
+    return e == ERR_OK && json_object_get(c->body, "guard")
+               ? rules_list_set_guard(next, index, body_bool(c, "guard", true))
+               : e;
 }
 
 void view_lists_put(struct call *c)
@@ -334,19 +342,25 @@ void view_lists_batch(struct call *c)
 
 /* --- one list, now --------------------------------------------------------------------------- */
 
+static bool read_id(const char *text, uint32_t *out)
+{
+    uint64_t id = 0;
+    for (; *text >= '0' && *text <= '9' && id < UINT32_MAX; text++) {
+        id = id * 10 + (uint64_t)(*text - '0');
+    }
+    *out = (uint32_t)id;
+    return !*text && id <= UINT32_MAX;
+}
+
 static void act_on_list(struct call *c, enum err (*act)(void *ctx, uint32_t id))
 {
     struct api_list l;
-    const char *p = c->param[0];
-    uint64_t id = 0;
-    for (; *p >= '0' && *p <= '9' && id < UINT32_MAX; p++) {
-        id = id * 10 + (uint64_t)(*p - '0');
-    }
-    if (*p || id > UINT32_MAX || !list_by_id(c->api, (uint32_t)id, &l)) {
+    uint32_t id;
+    if (!read_id(c->param[0], &id) || !list_by_id(c->api, id, &l)) {
         not_found(c, "There is no such list");
     } else if (!act) {
         reply_error(c, 501, "not_implemented", "This platform does not do that", NULL);
-    } else if (act(c->api->be->ctx, (uint32_t)id) != ERR_OK) {
+    } else if (act(c->api->be->ctx, id) != ERR_OK) {
         reply_error(c, 409, "conflict", "It is not possible now", NULL);
     } else {
         reply_json(c, 202, json_pack("{s:o}", "list", list_object(c, &l, NULL, false)));
@@ -361,4 +375,76 @@ void view_list_update(struct call *c)
 void view_list_confirm(struct call *c)
 {
     act_on_list(c, c->api->be->list_confirm);
+}
+
+void view_list_refuse(struct call *c)
+{
+    act_on_list(c, c->api->be->list_refuse);
+}
+
+/* --- an update that is held back ------------------------------------------------------------- */
+
+static json_t *rules_array(const struct bl_diff_side *side)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < side->shown; i++) {
+        const struct bl_diff_rule *r = &side->rule[i];
+        char name[DNS_NAME_TEXT];
+        dns_name_format(&r->name, name);
+        json_array_append_new(array,
+                              json_pack("{s:o, s:b, s:b, s:s}", "name", json_text(name), "itself",
+                                        (int)((r->kind & BL_EXACT) != 0), "below",
+                                        (int)((r->kind & BL_BELOW) != 0), "type",
+                                        bl_rank_action(r->rank) == BL_ALLOW ? "allow" : "block"));
+    }
+    return array;
+}
+
+static json_t *names_array(const struct bl_guard_names *names)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; i < names->shown; i++) {
+        char name[DNS_NAME_TEXT];
+        dns_name_format(&names->name[i].name, name);
+        json_array_append_new(array, json_pack("{s:o, s:s, s:b}", "name", json_text(name), "kind",
+                                               bl_guard_kind_name(names->name[i].kind), "below",
+                                               (int)names->name[i].below));
+    }
+    return array;
+}
+
+static json_t *held_object(const struct api_held *h)
+{
+    json_t *counts = json_object();
+    for (unsigned k = 0; k < BL_GUARD_KINDS; k++) {
+        json_object_set_new(counts, bl_guard_kind_name((enum bl_guard_kind)k),
+                            json_integer(h->names.count[k]));
+    }
+    json_t *o =
+        json_pack("{s:o, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "reason", json_text(h->reason),
+                  "fetched", (json_int_t)h->fetched_unix, "octets", (json_int_t)h->octets, "rules",
+                  (json_int_t)h->rules, "rules_before", (json_int_t)h->rules_before, "compared",
+                  (int)h->compared, "counts", counts, "names", names_array(&h->names));
+    json_object_set_new(o, "added", json_integer(h->added.count));
+    json_object_set_new(o, "removed", json_integer(h->removed.count));
+    json_object_set_new(o, "added_rules", rules_array(&h->added));
+    json_object_set_new(o, "removed_rules", rules_array(&h->removed));
+    return o;
+}
+
+void view_list_held(struct call *c)
+{
+    struct api_list l;
+    uint32_t id;
+    if (!read_id(c->param[0], &id) || !list_by_id(c->api, id, &l)) {
+        not_found(c, "There is no such list");
+        return;
+    }
+    const struct api_backend *be = c->api->be;
+    const struct api_held *h = be->list_held ? be->list_held(be->ctx, id) : NULL;
+    if (!h) {
+        not_found(c, "No update of that list is held back");
+        return;
+    }
+    reply_json(c, 200, json_pack("{s:o, s:o}", "list", list_object(c, &l), "held", held_object(h)));
 }

@@ -25,17 +25,14 @@ static bool take_pattern(void *ctx, struct span pattern, uint8_t rank, uint32_t 
     return true;
 }
 
-void bl_judge_init(struct bl_judge *j, enum bl_format format, bool as_allow,
-                   size_t (*idna)(void *ctx, struct span utf8, char *out, size_t cap))
+void bl_judge_init(struct bl_judge *j, const struct bl_parse_config *cfg)
 {
-    struct bl_parse_config cfg = {.format = format,
-                                  .as_allow = as_allow,
-                                  .rule = drop_rule,
-                                  .idna = idna,
-                                  .regex = take_pattern};
+    struct bl_parse_config own = *cfg;
+    own.rule = cfg->rule != NULL ? cfg->rule : drop_rule;
+    own.regex = take_pattern;
     j->octets = 0;
     j->hopeless = false;
-    bl_parse_init(&j->parser, &cfg);
+    bl_parse_init(&j->parser, &own);
 }
 
 uint32_t bl_judge_rules(const struct bl_judge *j)
@@ -73,13 +70,11 @@ static bool is_garbage(enum bl_reason reason)
     }
 }
 
-bool bl_judge_end(struct bl_judge *j, uint32_t before, uint32_t min_percent, struct strbuf *reason,
-                  bool *shrunk)
+bool bl_judge_end(struct bl_judge *j, struct strbuf *reason)
 {
     const struct bl_parse_stats *s = &j->parser.stats;
     enum err e = j->parser.state;
     uint32_t garbage = 0, rules;
-    *shrunk = false;
     if (e == ERR_OK && !j->hopeless) {
         e = bl_parse_end(&j->parser);
     }
@@ -97,10 +92,6 @@ bool bl_judge_end(struct bl_judge *j, uint32_t before, uint32_t min_percent, str
     } else if (garbage > recognised) {
         strbuf_printf(reason, "does not look like a list: %u lines cannot be read, %u are rules",
                       garbage, rules);
-    } else if (min_percent > 0 && (uint64_t)rules * 100 < (uint64_t)before * min_percent) {
-        strbuf_printf(reason, "only %u rules where %u were before; confirm it if that is right",
-                      rules, before);
-        *shrunk = true;
     } else {
         return true;
     }

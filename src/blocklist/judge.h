@@ -19,20 +19,15 @@ struct bl_judge {
     bool hopeless; /* no use in reading on */
 };
 
-/* `idna` as in struct bl_parse_config; may be NULL. */
-void bl_judge_init(struct bl_judge *j, enum bl_format format, bool as_allow,
-                   size_t (*idna)(void *ctx, struct span utf8, char *out, size_t cap));
+/* Of `cfg` counts format, as_allow, idna, and rule (NULL: rules are of no interest) with ctx. */
+void bl_judge_init(struct bl_judge *j, const struct bl_parse_config *cfg);
 
 /* False: it is no list, or nothing in its first megabytes is a rule; reading on is of no use. */
 bool bl_judge_feed(struct bl_judge *j, struct span text);
 
-/*
- * The text is at its end, or bl_judge_feed said false. `before` is how many rules the copy in force
- * has, 0: none; `min_percent` of them must be there (0: any number). True: it may be taken. Else
- * one line for people is in `reason`, and *shrunk tells that only the number is against it.
- */
-bool bl_judge_end(struct bl_judge *j, uint32_t before, uint32_t min_percent, struct strbuf *reason,
-                  bool *shrunk);
+/* The text is at its end, or bl_judge_feed said false. True: it is a list. Else one line for people
+ * is in `reason`. */
+bool bl_judge_end(struct bl_judge *j, struct strbuf *reason);
 
 /* Rules of names and regular expressions so far. */
 uint32_t bl_judge_rules(const struct bl_judge *j);

@@ -31,6 +31,12 @@
 #define IN_FORCE_US   (100 * USEC_PER_MSEC) /* longest wait for workers to take a change */
 #define IN_FORCE_STEP 200                   /* microseconds */
 
+/* Room to look at an update that is held back. */
+struct held_room {
+    struct list_held from;
+    struct api_held told;
+};
+
 struct api_host {
     struct daemon *d;
     struct api_backend backend;
@@ -44,6 +50,7 @@ struct api_host {
     struct preview *preview;
     struct api_verdict verdict; /* for the preview's thread; under the daemon's lock */
     struct list_status *lists;  /* LISTS_MAX; as of the last list_count */
+    struct held_room *held;
     uint32_t list_count;
     const char **hosts; /* names of the configuration, as text */
     uint32_t host_count;
@@ -230,6 +237,8 @@ static void get_list(void *ctx, uint32_t i, struct api_list *out)
     out->enabled = s->enabled;
     out->configured = daemon_is_configured_list(h->d, s->id);
     out->fetching = s->fetching;
+    copy_text(out->notice, sizeof out->notice, s->notice);
+    out->guard = s->guard;
     out->needs_confirm = s->needs_confirm;
     out->status = status_of(s);
     for (uint32_t k = 0; k < s->examples_count && k < ARRAY_LEN(out->example); k++) {
@@ -292,6 +301,35 @@ static enum err confirm_list(void *ctx, uint32_t id)
     }
     lists_confirm(daemon_of(ctx)->lists, id);
     return ERR_OK;
+}
+
+static enum err refuse_list(void *ctx, uint32_t id)
+{
+    if (!has_list(ctx, id)) {
+        return ERR_NOT_FOUND;
+    }
+    lists_refuse(daemon_of(ctx)->lists, id);
+    return ERR_OK;
+}
+
+static const struct api_held *look_at_held(void *ctx, uint32_t id)
+{
+    struct api_host *h = ctx;
+    struct api_held *out = &h->held->told;
+    const struct list_held *from = &h->held->from;
+    if (!lists_get_held(h->d->lists, id, &h->held->from)) {
+        return NULL;
+    }
+    copy_text(out->reason, sizeof out->reason, from->reason);
+    out->fetched_unix = from->fetched_unix;
+    out->octets = from->octets;
+    out->rules = from->rules;
+    out->rules_before = from->rules_before;
+    out->compared = from->compared;
+    out->names = from->names;
+    out->added = from->added;
+    out->removed = from->removed;
+    return out;
 }
 
 /* ---- The history. ---- */
@@ -547,6 +585,8 @@ static void fill_backend(struct api_host *h)
                                       .update_running = is_updating,
                                       .list_update = update_list,
                                       .list_confirm = confirm_list,
+                                      .list_refuse = refuse_list,
+                                      .list_held = look_at_held,
                                       .flush_cache = flush_cache,
                                       .preview_start = start_preview,
                                       .preview_get = get_preview,
@@ -654,10 +694,11 @@ enum err api_host_open(struct api_host **out, struct daemon *d)
         return ERR_MEMORY;
     }
     h->d = d;
+    h->held = calloc(1, sizeof *h->held);
     h->lists = calloc(LISTS_MAX, sizeof *h->lists);
     fill_backend(h);
     struct preview_config preview = {.ctx = h, .is_allowed = is_allowed, .log_part = log_part};
-    enum err e = h->lists ? fill_hosts(h) : ERR_MEMORY;
+    enum err e = h->lists && h->held ? fill_hosts(h) : ERR_MEMORY;
     e = e == ERR_OK ? preview_new(&h->preview, &preview) : e;
     e = e == ERR_OK ? open_passwords(h) : e;
     e = e == ERR_OK ? make_api(h) : e;
@@ -684,6 +725,7 @@ void api_host_stop(struct api_host *h)
         free((void *)(uintptr_t)h->hosts[i]);
     }
     free(h->hosts);
+    free(h->held);
     free(h->lists);
     free(h);
 }

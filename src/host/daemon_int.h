@@ -68,6 +68,7 @@ struct daemon {
     unsigned quiet;      /* collections without events in a row */
     usec_t collected;    /* when statistics were collected last; under the lock */
     uint64_t unsaved;    /* events since statistics were saved */
+    uint32_t daily_told; /* stats_daily_changed when the lists were told */
     struct filewatch *files;
     struct privdrop privileges;
     struct budget budget;

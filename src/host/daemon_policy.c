@@ -18,11 +18,14 @@
 #include "host/timezone.h"
 
 #define API_URL_MAX 128
+<<<<<<< HEAD
 #define CLOCK_STEP_US \
     ((int64_t)(2 * USEC_PER_SEC)) /* the clock was set: more than it drifts in a minute */
 #define LOOK_S 60                 /* longest time between two looks at schedules and the clock */
 #define LIST_MIN_PERCENT \
     50 /* of a list's rules must be left in a new copy, or a person confirms it (hardening L2) */
+=======
+>>>>>>> 1ad6fa6 (lists: updates that look wrong are held back for a person's yes)
 
 /* ---- Snapshots. ---- */
 
@@ -313,6 +316,9 @@ static enum err add_rules_list(struct specs *s, const struct list_view *v)
         e = add_spec(s, v->url, false, v->allow ? LIST_ALLOW : LIST_BLOCK);
     }
     struct list_spec *spec = find_spec(s, v->id);
+    if (spec && !v->guard) {
+        spec->guard = false;
+    }
     if (spec && !v->enabled) {
         spec->enabled = false;
     }
@@ -353,6 +359,27 @@ static enum err gather_configured(const struct daemon *d, struct specs *out)
     return gathered(out, e);
 }
 
+/* Lists whose updates are taken as they come. */
+static void spare_unguarded(const struct config *c, struct specs *s)
+{
+    for (uint32_t i = 0; i < c->update_unguarded.count; i++) {
+        struct list_spec spec;
+        bool known = false;
+        enum err e = list_spec_parse(c->update_unguarded.item[i], true, &spec, NULL);
+        for (int allow = 0; e == ERR_OK && allow <= 1; allow++) {
+            struct list_spec *found = find_spec(s, rules_list_id(spec.url, allow != 0));
+            if (found) {
+                found->guard = false;
+                known = true;
+            }
+        }
+        if (!known) {
+            log_warning(LISTS, "update-unguarded: there is no list %s",
+                        c->update_unguarded.item[i]);
+        }
+    }
+}
+
 bool daemon_is_configured_list(const struct daemon *d, uint32_t id)
 {
     struct specs specs;
@@ -376,7 +403,12 @@ static enum err gather_specs(struct daemon *d, const struct rules *rules, struct
             e = add_rules_list(out, &view);
         }
     }
+<<<<<<< HEAD
     return gathered(out, e);
+=======
+    spare_unguarded(d->config, out);
+    return ERR_OK;
+>>>>>>> 7df279a (lists: updates that look wrong are held back for a person's yes)
 }
 
 struct fetch_limits daemon_list_limits(const struct config *c)
@@ -393,7 +425,7 @@ enum err daemon_open_lists(struct daemon *d)
                                .limits = daemon_list_limits(c),
                                .update_interval_s =
                                    (uint32_t)(c->update_interval_us / USEC_PER_SEC),
-                               .min_percent = LIST_MIN_PERCENT,
+                               .guard = c->update_guard,
                                .starter_id = rules_list_id("builtin", false),
                                .arg = d,
                                .on_image = daemon_on_image,
@@ -502,6 +534,7 @@ static enum err put_in_force(struct daemon *d, const struct rules *rules, bool r
     if (e == ERR_OK) {
         struct fetch_limits limits = daemon_list_limits(d->config);
         lists_set_limits(d->lists, &limits);
+        lists_set_guard(d->lists, d->config->update_guard);
         lists_set_interval(d->lists, (uint32_t)(d->config->update_interval_us / USEC_PER_SEC));
         if (refresh) {
             lists_refresh(d->lists);

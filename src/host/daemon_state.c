@@ -149,6 +149,7 @@ enum err daemon_make_stats(struct daemon *d)
     return e == ERR_OK ? make_rings(d) : e;
 }
 
+<<<<<<< HEAD
 /* ---- The history. ---- */
 
 static void on_history(void *arg)
@@ -185,14 +186,38 @@ enum err daemon_open_history(struct daemon *d)
     return e;
 }
 
+=======
+/* The names that are used here daily, to hold updates of lists against; they change once a day. */
+static void tell_daily(struct daemon *d)
+{
+    uint32_t changed = stats_daily_changed(d->stats);
+    if (changed == d->daily_told || !d->lists) {
+        return;
+    }
+    struct strbuf out;
+    char *names = malloc(STATS_DAILY_TEXT);
+    if (names) {
+        strbuf_init(&out, names, STATS_DAILY_TEXT);
+        (void)stats_daily_names(d->stats, &out);
+        char *kept = realloc(names, out.len + 1);
+        lists_set_used(d->lists, kept ? kept : names, out.len);
+        d->daily_told = changed;
+    }
+}
+
+>>>>>>> 7df279a (lists: updates that look wrong are held back for a person's yes)
 uint32_t daemon_collect(struct daemon *d)
 {
     d->collected = sys_now();
     uint32_t events = stats_collect(d->stats, d->collected, sys_unix_us());
     d->unsaved += events;
+<<<<<<< HEAD
     if (d->history) {
         history_take(d->history, d->stats, d->collected, false);
     }
+=======
+    tell_daily(d);
+>>>>>>> 7df279a (lists: updates that look wrong are held back for a person's yes)
     return events;
 }
 

@@ -47,6 +47,11 @@ void copy_name(const char *url, const char *format, char out[COPY_NAME_MAX])
     (void)snprintf(out, COPY_NAME_MAX, "lists/%016llx.gz", (unsigned long long)hash);
 }
 
+void copy_held_name(const char copy[COPY_NAME_MAX], char out[COPY_NAME_MAX])
+{
+    (void)snprintf(out, COPY_NAME_MAX, "%.*s-held.gz", (int)strcspn(copy, "."), copy);
+}
+
 void copy_blob_free(struct copy_blob *b)
 {
     free(b->data);
@@ -67,6 +72,9 @@ static void facts_format(const struct copy_meta *m, struct strbuf *s)
     strbuf_printf(s, "changed %llu\nrules %u\nrejected %u\nignored %u\ntext %llu\ndigest %llu\nfile %llu\n",
                   (unsigned long long)m->changed_unix, m->rules, m->rejected, m->ignored, (unsigned long long)m->octets_text,
                   (unsigned long long)m->digest, (unsigned long long)m->octets_file);
+    if (m->held[0]) {
+        strbuf_printf(s, "held %s\n", m->held);
+    }
     for (uint32_t i = 0; i < m->examples_count; i++) {
         strbuf_printf(s, "example %s\n", m->examples[i]);
     }
@@ -100,6 +108,8 @@ static void facts_line(struct copy_meta *m, const char *key, const char *value)
         m->digest = number;
     } else if (strcmp(key, "file") == 0) {
         m->octets_file = number;
+    } else if (strcmp(key, "held") == 0) {
+        take_text(m->held, sizeof m->held, value);
     } else if (strcmp(key, "example") == 0 && m->examples_count < LIST_EXAMPLES_MAX) {
         take_text(m->examples[m->examples_count++], LIST_EXAMPLE_MAX, value);
     }
@@ -245,6 +255,14 @@ enum err copy_writer_feed(struct copy_writer *w, struct span text)
         text = span_of(text.ptr + n, text.len - n);
     }
     return w->error;
+}
+
+void copy_writer_rename(struct copy_writer *w, const char *name)
+{
+    (void)snprintf(w->name, sizeof w->name, "%s", name);
+    if (w->file) {
+        store_retarget(w->file, name);
+    }
 }
 
 uint64_t copy_writer_digest(const struct copy_writer *w)

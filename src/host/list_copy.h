@@ -23,7 +23,7 @@
 #include "host/lists.h"
 #include "host/store.h"
 
-#define COPY_NAME_MAX 32 /* octets of "lists/0123456789abcdef.gz" with NUL */
+#define COPY_NAME_MAX 32 /* octets of "lists/0123456789abcdef-held.gz" with NUL */
 
 struct copy_meta {
     char url[FETCH_URL_MAX];
@@ -38,10 +38,14 @@ struct copy_meta {
     uint64_t octets_file; /* of the whole file, so that a cut one is noticed at once */
     uint32_t examples_count;
     char examples[LIST_EXAMPLES_MAX][LIST_EXAMPLE_MAX];
+    char held[FETCH_ERROR_MAX]; /* why it is held back; "": it is not */
 };
 
 /* The file name of a list's copy: a hash of what decides its text and how it is read. */
 void copy_name(const char *url, const char *format, char out[COPY_NAME_MAX]);
+
+/* The file name beside it of a text that waits for a person's yes. */
+void copy_held_name(const char copy[COPY_NAME_MAX], char out[COPY_NAME_MAX]);
 
 /* A copy that could not be put on the disk, kept in memory. */
 struct copy_blob {
@@ -58,6 +62,9 @@ MUST_CHECK enum err copy_writer_open(struct store *store, const char *name, stru
 
 /* ERR_IO (disk full), ERR_MEMORY; sticky. */
 MUST_CHECK enum err copy_writer_feed(struct copy_writer *w, struct span text);
+
+/* It gets this name instead. */
+void copy_writer_rename(struct copy_writer *w, const char *name);
 
 /* Of the text fed so far. */
 uint64_t copy_writer_digest(const struct copy_writer *w);

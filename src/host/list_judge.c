@@ -1,14 +1,17 @@
 /*
- * The judge of texts (blocklist/judge.h) with what the daemon has beside it: international names and
- * the facts of a copy.
+ * The judge of texts (blocklist/judge.h) with what the daemon has beside it: international names
+ * and the facts of a copy.
  */
 #include "host/list_judge.h"
 
 #include "host/idna.h"
 
-void judge_init(struct list_judge *j, enum bl_format format, bool as_allow)
+void judge_init(struct list_judge *j, enum bl_format format, bool as_allow,
+                void (*rule)(void *ctx, const struct bl_rule *rule), void *ctx)
 {
-    bl_judge_init(&j->judge, format, as_allow, idna_to_ascii);
+    struct bl_parse_config cfg = {
+        .format = format, .as_allow = as_allow, .rule = rule, .ctx = ctx, .idna = idna_to_ascii};
+    bl_judge_init(&j->judge, &cfg);
 }
 
 bool judge_feed(struct list_judge *j, struct span text)
@@ -16,12 +19,11 @@ bool judge_feed(struct list_judge *j, struct span text)
     return bl_judge_feed(&j->judge, text);
 }
 
-const char *judge_end(struct list_judge *j, uint32_t before, uint32_t min_percent, char *reason,
-                      bool *shrunk)
+const char *judge_end(struct list_judge *j, char *reason)
 {
     struct strbuf text;
     strbuf_init(&text, reason, FETCH_ERROR_MAX);
-    return bl_judge_end(&j->judge, before, min_percent, &text, shrunk) ? NULL : reason;
+    return bl_judge_end(&j->judge, &text) ? NULL : reason;
 }
 
 uint32_t judge_examples(const struct bl_parse_stats *stats,

@@ -16,17 +16,15 @@ struct list_judge {
     struct bl_judge judge;
 };
 
-void judge_init(struct list_judge *j, enum bl_format format, bool as_allow);
+/* `rule` gets each rule; NULL: nobody wants them. */
+void judge_init(struct list_judge *j, enum bl_format format, bool as_allow, void (*rule)(void *ctx, const struct bl_rule *rule), void *ctx);
 
 /* False: it is no list, or nothing in its first megabytes is a rule; reading on is of no use. */
 bool judge_feed(struct list_judge *j, struct span text);
 
-/*
- * The text is at its end, or judge_feed said false. `before` is how many rules the copy in force has, 0: none; `min_percent` of them must be there
- * (0: any number). NULL: it may be taken. Else one line for people in `reason` (FETCH_ERROR_MAX octets), and *shrunk tells that only the number is
- * against it.
- */
-const char *judge_end(struct list_judge *j, uint32_t before, uint32_t min_percent, char *reason, bool *shrunk);
+/* The text is at its end, or judge_feed said false. NULL: it is a list. Else one line for people in
+ * `reason` (FETCH_ERROR_MAX octets). */
+const char *judge_end(struct list_judge *j, char *reason);
 
 /* Counts and examples, into the copy's facts. */
 void judge_facts(const struct list_judge *j, struct copy_meta *out);

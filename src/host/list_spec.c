@@ -114,7 +114,7 @@ void list_spec_default_name(struct list_spec *spec)
 
 enum err list_spec_parse(const char *text, bool local, struct list_spec *out, char *problem)
 {
-    struct list_spec spec = {.enabled = true};
+    struct list_spec spec = {.enabled = true, .guard = true};
     enum err e = take_format(&text, &spec.format, problem);
     if (e != ERR_OK) {
         return e;

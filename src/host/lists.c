@@ -75,7 +75,7 @@ static void sweep_copy(void *arg, const char *name)
     }
     memcpy(path + 6, name, len + 1);
     for (uint32_t i = 0; i < l->count; i++) {
-        if (strcmp(l->entries[i]->copy, path) == 0) {
+        if (strcmp(l->entries[i]->copy, path) == 0 || strcmp(l->entries[i]->held, path) == 0) {
             return;
         }
     }
@@ -148,6 +148,7 @@ static void work(struct lists *l, bool all)
     uint32_t count = 0;
     usec_t now = sys_now();
     all |= now >= l->next_refresh;
+    held_answers(l);
     for (uint32_t i = 0; i < l->count; i++) {
         if (is_due(l, l->entries[i], all, now)) {
             due[count++] = l->entries[i];
@@ -166,6 +167,8 @@ static void work(struct lists *l, bool all)
     if (count > 0 || all) {
         progress_end(l);
     }
+    held_compare(l);
+    guard_close(l);
 }
 
 static usec_t next_deadline(const struct lists *l)
@@ -193,7 +196,7 @@ static bool asked_for(struct lists *l)
 {
     bool asked = l->stopping || l->refresh || l->replan || l->next;
     for (uint32_t i = 0; i < l->count && !asked; i++) {
-        asked = l->entries[i]->asked;
+        asked = l->entries[i]->asked || l->entries[i]->refuse;
     }
     return asked;
 }
@@ -280,6 +283,8 @@ static void free_all(struct lists *l)
     }
     free((void *)l->entries);
     free(l->next);
+    free(l->used);
+    free(l->next_used);
     list_image_close(l->image);
     pthread_cond_destroy(&l->wake);
     pthread_mutex_destroy(&l->lock);
@@ -306,12 +311,14 @@ static enum err make(const struct lists_config *config, const struct list_spec *
     l->config = *config;
     l->interval_s = config->update_interval_s;
     l->limits = config->limits;
+    l->guard_on = config->guard;
     l->next_refresh = USEC_NEVER;
     rng_init(&l->rng, config->seed);
     if (config->store && store_mkdir(config->store, "lists") != ERR_OK) {
         log_warning(LISTS, "%s: cannot be written; lists are kept in memory",
                     store_dir(config->store));
     }
+    refusals_load(l);
     e = lists_set_entries(l, specs, count);
     if (e != ERR_OK) {
         free_all(l);
@@ -419,6 +426,31 @@ void lists_confirm(struct lists *l, uint32_t id)
     ask_one(l, id, true);
 }
 
+void lists_refuse(struct lists *l, uint32_t id)
+{
+    pthread_mutex_lock(&l->lock);
+    for (uint32_t i = 0; i < l->count; i++) {
+        l->entries[i]->refuse |= l->entries[i]->spec.id == id && l->entries[i]->review != NULL;
+    }
+    wake(l, false);
+    pthread_mutex_unlock(&l->lock);
+}
+
+bool lists_get_held(struct lists *l, uint32_t id, struct list_held *out)
+{
+    bool found = false;
+    pthread_mutex_lock(&l->lock);
+    for (uint32_t i = 0; i < l->count && !found; i++) {
+        const struct entry *e = l->entries[i];
+        found = e->spec.id == id && e->review;
+        if (found) {
+            *out = *e->review;
+        }
+    }
+    pthread_mutex_unlock(&l->lock);
+    return found;
+}
+
 /* Under the lock: is this what is configured already, so that nothing under way need be cut? */
 static bool is_configured(const struct lists *l, const struct list_spec *specs, uint32_t count)
 {
@@ -426,7 +458,7 @@ static bool is_configured(const struct lists *l, const struct list_spec *specs, 
     for (uint32_t i = 0; same && i < count; i++) {
         const struct list_spec *a = &l->entries[i]->spec, *b = &specs[i];
         same = a->id == b->id && a->kind == b->kind && a->enabled == b->enabled &&
-               a->format == b->format && strcmp(a->url, b->url) == 0 &&
+               a->guard == b->guard && a->format == b->format && strcmp(a->url, b->url) == 0 &&
                (strcmp(a->name, b->name) == 0 || !b->name[0]);
     }
     return same;
@@ -460,6 +492,22 @@ void lists_set_limits(struct lists *l, const struct fetch_limits *limits)
 {
     pthread_mutex_lock(&l->lock);
     l->limits = *limits;
+    pthread_mutex_unlock(&l->lock);
+}
+
+void lists_set_guard(struct lists *l, bool on)
+{
+    pthread_mutex_lock(&l->lock);
+    l->guard_on = on;
+    pthread_mutex_unlock(&l->lock);
+}
+
+void lists_set_used(struct lists *l, char *names, size_t len)
+{
+    pthread_mutex_lock(&l->lock);
+    free(l->next_used);
+    l->next_used = names;
+    l->next_used_len = len;
     pthread_mutex_unlock(&l->lock);
 }
 

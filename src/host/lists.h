@@ -4,9 +4,10 @@
  * wait for it.
  *
  * In the state directory: blocklist.img, the image in use; lists/ID.gz, the last good copy of each
- * list with what is known about it (validators, counts) in its gzip header. A copy is replaced only
- * by one that passes the rules of hardening L2; whatever goes wrong with a list, its last good copy
- * stays in force and struct list_status says why.
+ * list with what is known about it (validators, counts) in its gzip header; lists/ID-held.gz, a newer
+ * one that waits for a person's yes. A copy is replaced only by one that passes the rules of
+ * hardening L2 and, if it comes from elsewhere, the update guard (blocklist/guard.h); whatever goes
+ * wrong with a list, its last good copy stays in force and struct list_status says why.
  */
 #ifndef SINKHOLE_HOST_LISTS_H
 #define SINKHOLE_HOST_LISTS_H
@@ -19,6 +20,8 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/span.h"
+#include "blocklist/diff.h"
+#include "blocklist/guard.h"
 #include "blocklist/image.h"
 #include "blocklist/parse.h"
 #include "host/fetch_curl.h"
@@ -37,6 +40,7 @@ struct list_spec {
     uint32_t id; /* unique in a configuration; comes back in verdicts and in list_status */
     enum list_kind kind;
     bool enabled;
+    bool guard; /* new copies that look wrong wait for a person */
     char
         url[FETCH_URL_MAX]; /* "http://…", "https://…", a path that starts with '/', or "builtin" */
     enum bl_format format;    /* BL_FORMAT_AUTO detects */
@@ -48,7 +52,7 @@ struct list_spec {
  * program), each but the last with an optional "FORMAT+" before it, as in "rpz+https://…". Relative
  * paths are made absolute. With `local` false only http and https to other machines are taken: for
  * what comes through the API. ERR_FORMAT; `problem` (FETCH_ERROR_MAX octets, may be NULL) says what
- * is wrong. id and kind are left zero, enabled is true.
+ * is wrong. id and kind are left zero, enabled and guard are true.
  */
 MUST_CHECK enum err list_spec_parse(const char *text, bool local, struct list_spec *out,
                                     char *problem);
@@ -68,8 +72,7 @@ struct list_status {
     bool enabled;
     bool fetching;      /* under way now */
     bool unchanged;     /* the last success found nothing new */
-    bool needs_confirm; /* a new copy has less than half of the old one's rules: lists_confirm takes
-                           it */
+    bool needs_confirm; /* a new copy is held back: lists_confirm takes it, lists_refuse drops it */
     char url[FETCH_URL_MAX];
     char name[LIST_NAME_MAX];
     enum bl_format format; /* as configured */
@@ -87,7 +90,23 @@ struct list_status {
     int64_t changed_unix;        /* when the copy in force was taken; 0: never */
     uint64_t octets_text;        /* of the copy in force, decoded */
     uint64_t octets_received;    /* by the last attempt */
-    char error[FETCH_ERROR_MAX]; /* why the last attempt failed, "" if it did not */
+    char error[FETCH_ERROR_MAX]; /* why the last attempt failed, or why what it brought is held
+                                    back; "" if neither */
+    bool guard;                   /* as configured */
+    char notice[FETCH_ERROR_MAX]; /* what a person should know of the copy in force, since its
+                                     first version was taken without being held against another;
+                                     "": nothing, or it was confirmed */
+};
+
+/* A new copy that is held back. About 50 kB. */
+struct list_held {
+    char reason[FETCH_ERROR_MAX];
+    int64_t fetched_unix;
+    uint64_t octets;
+    uint32_t rules, rules_before; /* those said twice counted twice */
+    bool compared; /* the rest is filled: some moments after it was held back */
+    struct bl_guard_names names;
+    struct bl_diff_side added, removed;
 };
 
 /* A compiled image, mapped and checked, shared by reference count. Released from any thread. */
@@ -122,8 +141,7 @@ struct lists_config {
     struct fetch_limits limits; /* octets_max also bounds local files */
     uint32_t retry_first_s; /* wait after a first failure that may pass; doubled each time; 0: 5 */
     uint32_t update_interval_s; /* 0: only when told */
-    uint32_t min_percent;    /* a copy with fewer than this part of the last one's rules waits for
-                                lists_confirm; 0: off */
+    bool guard; /* new copies from elsewhere that look wrong wait for lists_confirm */
     uint64_t scratch_octets; /* memory for a build, beside the image; less makes it slower;
                                 0: 16 MB and 5 octets a rule */
     uint32_t starter_id; /* the list inside the program stands in under this id while no list could
@@ -159,8 +177,13 @@ void lists_close(struct lists *l);
 /* From any thread; they return at once and the thread does it. */
 void lists_refresh(struct lists *l);                  /* all lists, now */
 void lists_refresh_one(struct lists *l, uint32_t id); /* one list, now */
-void lists_confirm(struct lists *l,
-                   uint32_t id); /* take the next copy even if it is much shorter */
+/* Take the copy that is held back; if there is none, fetch one now and take it whatever it is. */
+void lists_confirm(struct lists *l, uint32_t id);
+/* Drop the copy that is held back, and the same text whenever it comes again. */
+void lists_refuse(struct lists *l, uint32_t id);
+void lists_set_guard(struct lists *l, bool on);
+/* Names that this house uses daily, a line each; malloced, of the lists from now on. */
+void lists_set_used(struct lists *l, char *names, size_t len);
 MUST_CHECK enum err lists_set(struct lists *l, const struct list_spec *specs,
                               uint32_t count); /* a new configuration */
 void lists_set_limits(struct lists *l,
@@ -171,6 +194,8 @@ void lists_set_interval(struct lists *l, uint32_t update_interval_s);
 uint32_t lists_status(struct lists *l, struct list_status *out,
                       uint32_t cap); /* in configured order; returns how many there are */
 void lists_get_progress(struct lists *l, struct lists_progress *out);
+/* False: no copy of that list is held back. */
+bool lists_get_held(struct lists *l, uint32_t id, struct list_held *out);
 
 /*
  * Without a thread or a daemon, for `sinkhole compile` and `sinkhole check`: fetch each list once

@@ -25,6 +25,8 @@
 struct intake {
     struct list_judge judge;
     struct copy_writer *writer;
+    const struct bl_guard *guard; /* NULL: nobody looks at its rules */
+    uint8_t *marks;
 };
 
 struct attempt {
@@ -34,6 +36,12 @@ struct attempt {
     struct intake *intake; /* NULL: no text yet */
     enum err error;        /* of keeping the text */
 };
+
+static void mark_rule(void *ctx, const struct bl_rule *rule)
+{
+    const struct intake *in = ctx;
+    bl_guard_mark(in->guard, in->marks, rule);
+}
 
 static enum err intake_open(struct attempt *a)
 {
@@ -46,7 +54,12 @@ static enum err intake_open(struct attempt *a)
         free(in);
         return e;
     }
-    judge_init(&in->judge, a->e->spec.format, a->e->spec.kind == LIST_ALLOW);
+    if (a->l->guard && guard_watches(a->l, a->e)) {
+        in->guard = a->l->guard;
+        in->marks = calloc(1, bl_guard_marks(in->guard));
+    }
+    judge_init(&in->judge, a->e->spec.format, a->e->spec.kind == LIST_ALLOW,
+               in->marks ? mark_rule : NULL, in);
     a->intake = in;
     return ERR_OK;
 }
@@ -55,6 +68,7 @@ static void intake_close(struct attempt *a)
 {
     if (a->intake) {
         copy_writer_abort(a->intake->writer);
+        free(a->intake->marks);
         free(a->intake);
         a->intake = NULL;
     }
@@ -80,14 +94,6 @@ static bool take_text(void *arg, struct span text)
     return a->error == ERR_OK;
 }
 
-static bool is_confirmed(struct attempt *a)
-{
-    pthread_mutex_lock(&a->l->lock);
-    bool confirmed = a->e->confirm;
-    pthread_mutex_unlock(&a->l->lock);
-    return confirmed;
-}
-
 /* What is told about a copy that was taken. */
 static void facts_of(const struct attempt *a, const struct fetch_result *result,
                      struct copy_meta *m)
@@ -103,29 +109,61 @@ static void facts_of(const struct attempt *a, const struct fetch_result *result,
     }
 }
 
-/* A good text: is it new, and does it find a place? */
-static bool accept_text(struct attempt *a, const struct fetch_result *result)
+static void failed_to_save(struct attempt *a, enum err err, const struct fetch_result *result)
+{
+    char reason[FETCH_ERROR_MAX];
+    (void)snprintf(reason, sizeof reason, "the new copy cannot be saved: %s",
+                   err == ERR_IO ? strerror(errno) : err_text(err));
+    entry_failed(a->l, a->e, reason, result);
+}
+
+/* The copy in force stays. New validators are kept in memory only: a write for them alone is not
+ * worth the card's wear. */
+static void keep_copy(struct attempt *a, const struct copy_meta *meta,
+                      const struct fetch_result *result)
 {
     struct entry *e = a->e;
-    struct copy_meta meta;
-    struct copy_blob blob = {NULL, 0};
-    facts_of(a, result, &meta);
-    if (e->have_copy && copy_writer_digest(a->intake->writer) == e->meta.digest) {
-        /* The same text. New validators are kept in memory only: a write for them alone is not
-         * worth the card's wear. */
-        memcpy(e->meta.etag, meta.etag, sizeof e->meta.etag);
-        memcpy(e->meta.last_modified, meta.last_modified, sizeof e->meta.last_modified);
-        entry_succeeded(a->l, e, true, result);
-        return false;
-    }
+    memcpy(e->meta.etag, meta->etag, sizeof e->meta.etag);
+    memcpy(e->meta.last_modified, meta->last_modified, sizeof e->meta.last_modified);
+    held_drop(a->l, e); /* what waited is not what the server has now */
+    entry_succeeded(a->l, e, true, result);
+}
+
+static void hold_text(struct attempt *a, struct copy_meta *meta, const char *reason,
+                      const struct fetch_result *result)
+{
     struct copy_writer *writer = a->intake->writer;
     a->intake->writer = NULL;
-    enum err err = copy_writer_commit(writer, &meta, &blob);
+    enum err err = held_keep(a->l, a->e, writer, meta, reason);
     if (err != ERR_OK) {
-        char reason[FETCH_ERROR_MAX];
-        (void)snprintf(reason, sizeof reason, "the new copy cannot be saved: %s",
-                       err == ERR_IO ? strerror(errno) : err_text(err));
-        entry_failed(a->l, e, reason, false, result);
+        failed_to_save(a, err, result);
+    } else {
+        entry_held(a->l, a->e, true, result);
+    }
+}
+
+static void tell_notice(struct attempt *a, const char *notice)
+{
+    pthread_mutex_lock(&a->l->lock);
+    (void)snprintf(a->e->status.notice, sizeof a->e->status.notice, "%s", notice);
+    pthread_mutex_unlock(&a->l->lock);
+    if (notice[0]) {
+        log_warning(LISTS, "%s: %s; it is in force, since the list is new", a->e->spec.name,
+                    notice);
+    }
+}
+
+/* A good text comes in force if it finds a place. */
+static bool accept_text(struct attempt *a, struct copy_meta *meta, const char *notice,
+                        const struct fetch_result *result)
+{
+    struct entry *e = a->e;
+    struct copy_blob blob = {NULL, 0};
+    struct copy_writer *writer = a->intake->writer;
+    a->intake->writer = NULL;
+    enum err err = copy_writer_commit(writer, meta, &blob);
+    if (err != ERR_OK) {
+        failed_to_save(a, err, result);
         return false;
     }
     if (blob.data && a->l->config.store) {
@@ -135,11 +173,41 @@ static bool accept_text(struct attempt *a, const struct fetch_result *result)
     }
     copy_blob_free(&e->blob);
     e->blob = blob;
-    e->meta = meta;
+    e->meta = *meta;
     e->have_copy = true;
     a->l->accepted = true;
+    held_drop(a->l, e);
     entry_succeeded(a->l, e, false, result);
+    tell_notice(a, notice);
     return true;
+}
+
+/* A good text: is it new, is it what a person wants? True: the copy in force has changed. */
+static bool weigh_text(struct attempt *a, const struct fetch_result *result)
+{
+    struct entry *e = a->e;
+    struct copy_meta meta;
+    char reason[FETCH_ERROR_MAX], notice[FETCH_ERROR_MAX];
+    uint64_t digest = copy_writer_digest(a->intake->writer);
+    facts_of(a, result, &meta);
+    if (e->have_copy && digest == e->meta.digest) {
+        keep_copy(a, &meta, result);
+        return false;
+    }
+    switch (guard_decide(a->l, e, digest, meta.rules, a->intake->marks, reason, notice)) {
+    case GUARD_TAKE:
+        return accept_text(a, &meta, notice, result);
+    case GUARD_HOLD:
+        hold_text(a, &meta, reason, result);
+        break;
+    case GUARD_WAITS:
+        entry_held(a->l, e, false, result);
+        break;
+    case GUARD_REFUSED:
+        keep_copy(a, &meta, result);
+        break;
+    }
+    return false;
 }
 
 /* The end of a text; `whole` if it came to its own end, else the sink stopped it. True: the copy in
@@ -147,23 +215,19 @@ static bool accept_text(struct attempt *a, const struct fetch_result *result)
 static bool finish_text(struct attempt *a, bool whole, const struct fetch_result *result)
 {
     char reason[FETCH_ERROR_MAX];
-    bool shrunk = false;
-    struct entry *e = a->e;
     if (whole && !a->intake) {
         a->error = intake_open(a); /* an empty text */
     }
     if (a->error != ERR_OK) {
         (void)snprintf(reason, sizeof reason, "the list cannot be kept: %s", err_text(a->error));
-        entry_failed(a->l, e, reason, false, result);
+        entry_failed(a->l, a->e, reason, result);
         return false;
     }
-    uint32_t before =
-        e->have_copy && e->source == SOURCE_WEB && !is_confirmed(a) ? e->meta.rules : 0;
-    if (judge_end(&a->intake->judge, before, a->l->config.min_percent, reason, &shrunk)) {
-        entry_failed(a->l, e, reason, shrunk, result);
+    if (judge_end(&a->intake->judge, reason)) {
+        entry_failed(a->l, a->e, reason, result);
         return false;
     }
-    return accept_text(a, result);
+    return weigh_text(a, result);
 }
 
 static void one_done(struct lists *l, struct entry *e)
@@ -252,7 +316,7 @@ static bool attempt_file(struct lists *l, struct entry *e)
         close(fd);
     }
     if (problem) {
-        entry_failed(l, e, problem, false, NULL);
+        entry_failed(l, e, problem, NULL);
     } else if (fd < 0) {
         entry_succeeded(l, e, true, NULL);
     } else if (!atomic_load(&l->interrupt)) {
@@ -265,6 +329,25 @@ static bool attempt_file(struct lists *l, struct entry *e)
 
 /* Web */
 
+/* The server has what we have: what is held back, if anything is. */
+static void not_modified(struct attempt *a, const struct fetch_result *result)
+{
+    struct entry *e = a->e;
+    if (a->l->config.store && !e->blob.data) {
+        store_touch(a->l->config.store,
+                    e->copy); /* the time of the last check outlives a restart */
+    }
+    if (!e->have_held) {
+        entry_succeeded(a->l, e, true, result);
+    } else if (guard_watches(a->l, e) || !a->l->started) {
+        entry_held(a->l, e, false, result);
+    } else {
+        entry_succeeded(a->l, e, true, result);
+        held_take(a->l, e); /* nothing is held back any more */
+        *a->changed = true;
+    }
+}
+
 static void web_done(void *arg, const struct fetch_result *result)
 {
     struct attempt *a = arg;
@@ -273,18 +356,14 @@ static void web_done(void *arg, const struct fetch_result *result)
     }
     switch (result->outcome) {
     case FETCH_NOT_MODIFIED:
-        if (a->l->config.store && !a->e->blob.data) {
-            store_touch(a->l->config.store,
-                        a->e->copy); /* the time of the last check outlives a restart */
-        }
-        entry_succeeded(a->l, a->e, true, result);
+        not_modified(a, result);
         break;
     case FETCH_COMPLETE:
     case FETCH_STOPPED:
         *a->changed |= finish_text(a, result->outcome == FETCH_COMPLETE, result);
         break;
     case FETCH_FAILED:
-        entry_failed(a->l, a->e, result->error, false, result);
+        entry_failed(a->l, a->e, result->error, result);
         break;
     }
     intake_close(a);
@@ -296,8 +375,9 @@ static void web_start(struct fetcher *f, struct attempt *a)
     const struct entry *e = a->e;
     struct fetch_request request = {.url = e->spec.url, .sink = take_text, .arg = a};
     if (e->have_copy) {
-        request.etag = e->meta.etag;
-        request.last_modified = e->meta.last_modified;
+        const struct copy_meta *m = e->have_held ? &e->held_meta : &e->meta;
+        request.etag = m->etag;
+        request.last_modified = m->last_modified;
     }
     enum err err = fetch_start(f, &request);
     if (err != ERR_OK) {
@@ -362,6 +442,7 @@ bool lists_attempt(struct lists *l, struct entry *const *due, uint32_t count)
     struct entry *web[LISTS_MAX];
     uint32_t web_count = 0;
     bool changed = false;
+    guard_open(l, due, count);
     for (uint32_t i = 0; i < count && !atomic_load(&l->interrupt); i++) {
         if (due[i]->source == SOURCE_FILE) {
             changed |= attempt_file(l, due[i]);

@@ -82,6 +82,7 @@ struct entry *entry_new(struct lists *l, const struct list_spec *spec)
     s->id = spec->id;
     s->kind = spec->kind;
     s->enabled = spec->enabled;
+    s->guard = spec->guard;
     s->format = spec->format;
     memcpy(s->url, e->spec.url, sizeof s->url);
     memcpy(s->name, e->spec.name, sizeof s->name);
@@ -90,6 +91,7 @@ struct entry *entry_new(struct lists *l, const struct list_spec *spec)
     if (e->have_copy) {
         s->success_unix = store_mtime_unix(l->config.store, e->copy);
     }
+    held_load(l, e);
     return e;
 }
 
@@ -97,6 +99,8 @@ void entry_free(struct entry *e)
 {
     if (e) {
         copy_blob_free(&e->blob);
+        copy_blob_free(&e->held_blob);
+        free(e->review);
         free(e);
     }
 }
@@ -109,6 +113,7 @@ void entry_lost_copy(struct lists *l, struct entry *e)
         (void)store_remove(l->config.store, e->copy);
     }
     copy_blob_free(&e->blob);
+    held_drop(l, e); /* there is nothing to hold it against */
     e->have_copy = false;
     e->meta = (struct copy_meta){0};
     e->again = true;
@@ -149,7 +154,7 @@ void entry_succeeded(struct lists *l, struct entry *e, bool unchanged,
         e->status.duplicates = duplicates;
     }
     e->confirm = false;
-    e->status.needs_confirm = false;
+    e->status.needs_confirm = e->have_held;
     e->status.unchanged = unchanged;
     e->status.success_unix = unix_now();
     e->status.error[0] = '\0';
@@ -180,20 +185,52 @@ static uint32_t retry_delay_s(const struct lists *l, const struct entry *e,
     return result && result->retry_after_s > delay ? result->retry_after_s : delay;
 }
 
-void entry_failed(struct lists *l, struct entry *e, const char *reason, bool shrunk,
+void entry_taken(struct lists *l, struct entry *e)
+{
+    e->fails = 0;
+    pthread_mutex_lock(&l->lock);
+    status_of_copy(e);
+    e->status.error[0] = '\0';
+    e->status.unchanged = false;
+    e->status.success_unix = unix_now();
+    e->status.state = state_of(e, false);
+    pthread_mutex_unlock(&l->lock);
+    lists_tell_status(l);
+}
+
+void entry_held(struct lists *l, struct entry *e, bool news, const struct fetch_result *result)
+{
+    char name[2 * LIST_NAME_MAX];
+    struct strbuf s;
+    e->fails = 0; /* it waits for a person or for the next refresh */
+    pthread_mutex_lock(&l->lock);
+    status_of_result(e, result);
+    e->status.needs_confirm = true;
+    e->status.state = state_of(e, true);
+    (void)snprintf(e->status.error, sizeof e->status.error, "%s", e->held_meta.held);
+    pthread_mutex_unlock(&l->lock);
+    if (news) {
+        strbuf_init(&s, name, sizeof name);
+        strbuf_escaped(&s, span_str(e->spec.name));
+        log_warning(LISTS,
+                    "%s: %s; the last good copy stays in force until you say: sinkhole update "
+                    "--accept %u, or --refuse %u",
+                    name, e->held_meta.held, e->spec.id, e->spec.id);
+    }
+}
+
+void entry_failed(struct lists *l, struct entry *e, const char *reason,
                   const struct fetch_result *result)
 {
     char name[2 * LIST_NAME_MAX];
     struct strbuf s;
     e->fails++;
-    if (!shrunk) { /* a shrunk list waits for a person or for the next refresh */
-        uint64_t delay = retry_delay_s(l, e, result) * USEC_PER_SEC;
-        e->retry_at = sys_now() + delay * 3 / 4 +
-                      rng_below(&l->rng, (uint32_t)(delay / 2 / 1000) + 1) * USEC_PER_MSEC;
-    }
+    uint64_t delay = retry_delay_s(l, e, result) * USEC_PER_SEC;
+    e->retry_at = sys_now() + delay * 3 / 4 +
+                  rng_below(&l->rng, (uint32_t)(delay / 2 / 1000) + 1) * USEC_PER_MSEC;
     pthread_mutex_lock(&l->lock);
     status_of_result(e, result);
-    e->status.needs_confirm = shrunk;
+    e->status.needs_confirm = e->have_held;
     e->status.state = state_of(e, true);
     if (reason != e->status.error) {
         (void)snprintf(e->status.error, sizeof e->status.error, "%s", reason);
@@ -272,6 +309,7 @@ static void entry_adopt(struct entry *e, const struct list_spec *spec)
     }
     e->status.id = spec->id;
     e->status.enabled = spec->enabled;
+    e->status.guard = spec->guard;
     memcpy(e->status.name, e->spec.name, sizeof e->status.name);
     if (!spec->enabled) {
         e->status.state = LIST_STATE_DISABLED;

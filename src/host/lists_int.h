@@ -34,11 +34,26 @@ struct entry {
     unsigned fails;             /* attempts in a row that failed */
     usec_t retry_at;            /* 0: with the next refresh */
     char stamp[FILE_STAMP_MAX]; /* of a local file when it was last tried */
+    uint64_t refused;           /* digest of the text that a person refused last; 0: none */
+
+    /* A newer copy that waits for a person. */
+    bool have_held;
+    char held[COPY_NAME_MAX];
+    struct copy_meta held_meta;
+    struct copy_blob held_blob;
 
     /* Under the lock. */
-    bool asked;   /* due at once, asked for from outside */
-    bool confirm; /* the next copy may have any number of rules */
+    bool asked;               /* due at once, asked for from outside */
+    bool confirm;             /* what is held back is to be taken, or what comes next */
+    bool refuse;              /* what is held back is to be dropped */
+    struct list_held *review; /* of what is held back; NULL: nothing is, or no memory */
     struct list_status status;
+};
+
+/* A text that a person refused. */
+struct refusal {
+    uint64_t copy; /* the number in the name of the list's copy */
+    uint64_t digest;
 };
 
 struct lists {
@@ -49,6 +64,12 @@ struct lists {
     struct list_image *image; /* in force; a reference of ours */
     uint64_t fingerprint;     /* of the image in force; 0: unknown */
     bool accepted;            /* some list got a new copy since the start */
+    struct bl_guard *guard;   /* while texts come; NULL: nothing is held against anything */
+    void *guard_memory;
+    char *used; /* names of the house, which the guard borrows; NULL: none */
+    size_t used_len;
+    struct refusal refusal[LISTS_MAX];
+    uint32_t refusals;
     usec_t next_refresh;
     usec_t progress_told;
     atomic_bool interrupt; /* end builds and transfers soon: closing, or a new configuration */
@@ -66,7 +87,10 @@ struct lists {
     uint32_t next_count;
     uint32_t interval_s;
     struct fetch_limits limits; /* from the next refresh on */
-    struct fetcher *fetcher;    /* while transfers are under way */
+    bool guard_on;
+    char *next_used; /* to take over; NULL: none */
+    size_t next_used_len;
+    struct fetcher *fetcher; /* while transfers are under way */
     struct lists_progress progress;
 };
 
@@ -84,8 +108,12 @@ void entry_free(struct entry *e);
 void entry_begin(struct lists *l, struct entry *e);
 void entry_succeeded(struct lists *l, struct entry *e, bool unchanged,
                      const struct fetch_result *result);
-void entry_failed(struct lists *l, struct entry *e, const char *reason, bool shrunk,
+void entry_failed(struct lists *l, struct entry *e, const char *reason,
                   const struct fetch_result *result);
+/* What is in force, or waits, has changed by a person's word. */
+void entry_taken(struct lists *l, struct entry *e);
+/* What came is held back, or waits already. */
+void entry_held(struct lists *l, struct entry *e, bool news, const struct fetch_result *result);
 void entry_lost_copy(struct lists *l, struct entry *e);
 bool entry_file_changed(const struct entry *e);
 struct stat;
@@ -103,6 +131,36 @@ enum err lists_set_entries(struct lists *l, const struct list_spec *specs, uint3
 /* lists_attempt.c: brings the lists that are due up to date. True: what is in force has to be built
  * anew. */
 bool lists_attempt(struct lists *l, struct entry *const *due, uint32_t count);
+
+/* lists_guard.c: new texts against the names that a list seldom means. */
+
+/* Made before texts come, if any of these lists is guarded; gone when they are through. */
+void guard_open(struct lists *l, struct entry *const *due, uint32_t count);
+void guard_close(struct lists *l);
+bool guard_watches(struct lists *l, const struct entry *e);
+
+enum guard_verdict {
+    GUARD_TAKE,
+    GUARD_HOLD,   /* for what is in *reason */
+    GUARD_WAITS,  /* it is held back already */
+    GUARD_REFUSED /* a person did not want it */
+};
+/* What of a text that was judged to be a list? marks: of its rules, NULL: none were made. *notice
+ * gets what a person should know of a text that is taken. Both have FETCH_ERROR_MAX octets. */
+enum guard_verdict guard_decide(struct lists *l, struct entry *e, uint64_t digest, uint32_t rules,
+                                const uint8_t *marks, char *reason, char *notice);
+
+/* lists_held.c: texts that wait for a person. */
+
+/* Keep a text for a person to look at. ERR_IO, ERR_MEMORY: it was not kept. */
+enum err held_keep(struct lists *l, struct entry *e, struct copy_writer *w, struct copy_meta *meta,
+                   const char *reason);
+void held_load(struct lists *l, struct entry *e); /* from the disk, at the start */
+void held_drop(struct lists *l, struct entry *e); /* there is nothing to wait for any more */
+void held_take(struct lists *l, struct entry *e); /* it comes in force */
+void held_answers(struct lists *l);               /* what persons said since */
+void held_compare(struct lists *l);               /* what is not yet, for people to look at */
+void refusals_load(struct lists *l);
 
 /* lists_force.c: builds what is wanted if it is not in force already, and publishes it. */
 void lists_force(struct lists *l);

@@ -34,7 +34,7 @@ host_SRCS := \
     lists.c \
     lists_attempt.c \
     lists_entry.c \
-    lists_force.c \
+    lists_force.c lists_guard.c lists_held.c \
     logsink.c \
     loop.c \
     mailbox.c \

@@ -380,6 +380,12 @@ enum err store_begin(struct store *s, const char *name, struct store_file **out)
     return ERR_OK;
 }
 
+void store_retarget(struct store_file *f, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    (void)snprintf(f->leaf, sizeof f->leaf, "%s", slash ? slash + 1 : name);
+}
+
 void store_append(struct store_file *f, struct span data)
 {
     const uint8_t *p = data.ptr;
@@ -501,6 +507,24 @@ enum err store_set_aside(struct store *s, const char *name)
     }
     (void)snprintf(kept, sizeof kept, "%s" STORE_ASIDE, leaf);
     enum err e = renameat(dir_fd, leaf, dir_fd, kept) == 0 ? ERR_OK : err_of(errno);
+    int error = errno;
+    if (e == ERR_OK) {
+        (void)fsync(dir_fd);
+    }
+    close(dir_fd);
+    errno = error;
+    return e;
+}
+
+enum err store_rename(struct store *s, const char *from, const char *to)
+{
+    const char *leaf, *slash = strrchr(to, '/');
+    int dir_fd = open_parent(s, from, &leaf);
+    if (dir_fd < 0) {
+        return err_of(errno);
+    }
+    enum err e =
+        renameat(dir_fd, leaf, dir_fd, slash ? slash + 1 : to) == 0 ? ERR_OK : err_of(errno);
     int error = errno;
     if (e == ERR_OK) {
         (void)fsync(dir_fd);

@@ -75,6 +75,10 @@ MUST_CHECK enum err store_read_sealed(struct store *s, const char *name, const c
 #define STORE_ASIDE ".bad"
 MUST_CHECK enum err store_set_aside(struct store *s, const char *name);
 
+/* Give a file another name in the same folder; what had that name goes. ERR_NOT_FOUND, ERR_IO with
+ * errno. */
+MUST_CHECK enum err store_rename(struct store *s, const char *from, const char *to);
+
 /* Remove a file; ERR_NOT_FOUND, ERR_IO. */
 enum err store_remove(struct store *s, const char *name);
 
@@ -94,6 +98,9 @@ struct store_file;
 MUST_CHECK enum err store_begin(struct store *s, const char *name, struct store_file **out);
 void store_append(struct store_file *f, struct span data);
 uint64_t store_size(const struct store_file *f); /* octets appended so far */
+
+/* It gets another name in the same folder when it is put in place. */
+void store_retarget(struct store_file *f, const char *name);
 
 /* The file's descriptor, for whoever wants to size and map it instead of appending. Kept by the store. */
 int store_fd(const struct store_file *f);

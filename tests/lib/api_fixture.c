@@ -261,6 +261,19 @@ static enum err list_confirm(void *ctx, uint32_t id)
     return ERR_STATE;
 }
 
+static enum err list_refuse(void *ctx, uint32_t id)
+{
+    (void)id;
+    ((struct api_fixture *)ctx)->list_refusals++;
+    return ERR_OK;
+}
+
+static const struct api_held *list_held(void *ctx, uint32_t id)
+{
+    const struct api_fixture *f = ctx;
+    return id == f->list[0].id ? f->held : NULL;
+}
+
 static enum err flush_cache(void *ctx)
 {
     ((struct api_fixture *)ctx)->flushes++;
@@ -300,6 +313,8 @@ static const struct api_backend platform = {
     .update_running = update_running,
     .list_update = list_update,
     .list_confirm = list_confirm,
+    .list_refuse = list_refuse,
+    .list_held = list_held,
     .flush_cache = flush_cache,
     .reload = reload,
 };

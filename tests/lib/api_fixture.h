@@ -42,7 +42,8 @@ struct api_fixture {
     unsigned applied_parts;   /* the last time */
     char applied_text[16384]; /* the document, the last time */
     bool updating;
-    uint32_t updates, flushes, reloads, list_updates, list_confirms;
+    uint32_t updates, flushes, reloads, list_updates, list_confirms, list_refusals;
+    struct api_held *held; /* of list[0]; NULL: nothing is held back */
     struct api_verdict verdict;
     usec_t clock; /* grows by 1 ms with each look */
     struct api_key_info key[4];

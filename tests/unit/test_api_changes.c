@@ -486,6 +486,61 @@ static void a_list_shows_what_it_did(void **state)
     assert_int_equal(status_of(f, "POST", target, NULL), 501);
 }
 
+static void an_update_that_is_held_back_is_shown(void **state)
+{
+    struct api_fixture *f = *state;
+    static struct api_held held = {.reason = "held back: adds a public suffix (com and all below)",
+                                   .fetched_unix = 1767225000,
+                                   .rules = 900,
+                                   .rules_before = 1000,
+                                   .compared = true,
+                                   .names = {.count = {[BL_GUARD_SUFFIX] = 1}, .shown = 1},
+                                   .added = {.count = 70, .shown = 1},
+                                   .removed = {.count = 170}};
+    char target[64];
+    assert_int_equal(dns_name_parse(span_str("com"), &held.names.name[0].name), ERR_OK);
+    held.names.name[0].below = true;
+    assert_int_equal(dns_name_parse(span_str("com"), &held.added.rule[0].name), ERR_OK);
+    held.added.rule[0].kind = BL_BOTH;
+    snprintf(target, sizeof target, "/api/sinkhole/lists/%u/held", f->list[0].id);
+    assert_int_equal(status_of(f, "GET", target, NULL), 404);
+    assert_int_equal(status_of(f, "GET", "/api/sinkhole/lists/x/held", NULL), 404);
+    f->held = &held;
+    f->list[0].needs_confirm = true;
+    (void)snprintf(f->list[0].error, sizeof f->list[0].error, "%s", held.reason);
+    struct answer a = api_get(f, target);
+    assert_string_equal(text(&a, "held.reason"), held.reason);
+    assert_string_equal(text(&a, "held.names.0.name"), "com");
+    assert_string_equal(text(&a, "held.names.0.kind"), "suffix");
+    assert_string_equal(text(&a, "held.added_rules.0.name"), "com");
+    assert_int_equal(json_integer_value(json_at_path(a.json, "held.removed")), 170);
+    assert_true(json_is_true(json_at_path(a.json, "list.needs_confirm")));
+    answer_free(&a);
+    a = api_get(f, "/api/info/messages");
+    assert_string_equal(text(&a, "messages.0.type"), "LIST_HELD");
+    assert_non_null(strstr(text(&a, "messages.0.plain"), "public suffix (com"));
+    answer_free(&a);
+    snprintf(target, sizeof target, "/api/sinkhole/lists/%u/refuse", f->list[0].id);
+    assert_int_equal(status_of(f, "POST", target, NULL), 202);
+    assert_int_equal(f->list_refusals, 1);
+}
+
+static void the_guard_is_switched_off_for_a_list(void **state)
+{
+    struct api_fixture *f = *state;
+    static const char ads[] = "/api/lists/https%3A%2F%2Flists.example%2Fads.txt?type=block";
+    assert_int_equal(status_of(f, "PUT", ads, "{\"guard\":false,\"comment\":\"changes much\"}"),
+                     200);
+    assert_int_equal(f->applied_parts, RULES_LISTS);
+    struct answer a = api_get(f, "/api/sinkhole/rules");
+    assert_true(json_is_false(json_at_path(a.json, "lists.0.guard")));
+    answer_free(&a);
+    assert_int_equal(status_of(f, "PUT", ads, "{\"comment\":\"still\"}"), 200);
+    a = api_get(f, "/api/sinkhole/rules");
+    assert_true(json_is_false(json_at_path(a.json, "lists.0.guard")));
+    answer_free(&a);
+}
+
 /* --- the rest -------------------------------------------------------------------------------- */
 
 static void groups_and_clients_are_kept(void **state)
@@ -714,6 +769,8 @@ int main(void)
         TEST(lists_of_the_configuration_stay),
         TEST(list_addresses_are_not_files),
         TEST(a_list_shows_what_it_did),
+        TEST(an_update_that_is_held_back_is_shown),
+        TEST(the_guard_is_switched_off_for_a_list),
         TEST(groups_and_clients_are_kept),
         TEST(local_records_are_kept),
         TEST(records_of_any_type_are_kept),

@@ -140,17 +140,16 @@ static char *repeat(const char *format, unsigned count)
     return text;
 }
 
-static const char *judge(struct span text, uint32_t before, char reason[FETCH_ERROR_MAX],
-                         bool *shrunk)
+static const char *judge(struct span text, char reason[FETCH_ERROR_MAX])
 {
     static struct list_judge j;
-    judge_init(&j, BL_FORMAT_AUTO, false);
+    judge_init(&j, BL_FORMAT_AUTO, false, NULL, NULL);
     for (size_t at = 0;
          at < text.len &&
          judge_feed(&j, span_of(text.ptr + at, text.len - at < 777 ? text.len - at : 777));
          at += 777) {
     }
-    return judge_end(&j, before, 50, reason, shrunk);
+    return judge_end(&j, reason);
 }
 
 static void takes_lists_and_refuses_what_is_none(void **state)
@@ -159,48 +158,39 @@ static void takes_lists_and_refuses_what_is_none(void **state)
     static const struct {
         const char *why, *line;
         unsigned count;
-        uint32_t before;
         const char *reason; /* NULL: taken */
-        bool shrunk;
     } rows[] = {
-        {"hosts", "0.0.0.0 ads%u.example\n", 1000, 0, NULL, false},
-        {"a single name", "ads%u.example\n", 1, 0, NULL, false},
-        {"exactly half of the old count", "ads%u.example\n", 50, 100, NULL, false},
-        {"less than half", "ads%u.example\n", 49, 100, "only 49 rules where 100 were", true},
+        {"hosts", "0.0.0.0 ads%u.example\n", 1000, NULL},
+        {"a single name", "ads%u.example\n", 1, NULL},
         {"cosmetic rules beside",
-         "||ads%u.example^\nexample.com##.ad\n##.banner\n/path/ads.js$script\n", 100, 0, NULL,
-         false},
+         "||ads%u.example^\nexample.com##.ad\n##.banner\n/path/ads.js$script\n", 100, NULL},
         {"addresses and ports beside",
-         "ads%u.example\n192.0.2.1:8080\n192.0.2.2\nhttp://a.example/x\n", 100, 0, NULL, false},
-        {"a page", "<!DOCTYPE html>\n<html><body>%u ads.example</body></html>\n", 3, 0,
-         "not a list", false},
-        {"a page after blank lines", "\n\n  <html><body>%u</body></html>\n", 1, 0, "not a list",
-         false},
-        {"comments only", "# nothing %u\n", 100, 0, "no usable rule", false},
-        {"addresses only", "192.0.2.%u\n", 9, 0, "no usable rule", false},
+         "ads%u.example\n192.0.2.1:8080\n192.0.2.2\nhttp://a.example/x\n", 100, NULL},
+        {"a page", "<!DOCTYPE html>\n<html><body>%u ads.example</body></html>\n", 3, "not a list"},
+        {"a page after blank lines", "\n\n  <html><body>%u</body></html>\n", 1, "not a list"},
+        {"comments only", "# nothing %u\n", 100, "no usable rule"},
+        {"addresses only", "192.0.2.%u\n", 9, "no usable rule"},
         {"prose", "The server is down for maintenance, please try again at %u.example or later.\n",
-         10, 0, "", false},
-        {"program text", "function f%u(a) { return a.b(c); }\nvar a = b;\nads.example\n", 10, 0,
-         "does not look like a list", false},
+         10, ""},
+        {"program text", "function f%u(a) { return a.b(c); }\nvar a = b;\nads.example\n", 10,
+         "does not look like a list"},
         {"binary",
          "\x7f"
          "ELF\x02\x01\x01%u\x03\x01",
-         100, 0, "", false},
+         100, ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char reason[FETCH_ERROR_MAX] = "";
-        bool shrunk = true;
         char *text = repeat(rows[i].line, rows[i].count);
-        const char *verdict = judge(span_str(text), rows[i].before, reason, &shrunk);
+        const char *verdict = judge(span_str(text), reason);
         free(text);
         if ((verdict == NULL) != (rows[i].reason == NULL) ||
-            (rows[i].reason && !strstr(reason, rows[i].reason)) || shrunk != rows[i].shrunk) {
+            (rows[i].reason && !strstr(reason, rows[i].reason))) {
             fail_msg("%s: %s", rows[i].why, verdict ? verdict : "taken");
         }
     }
     char reason[FETCH_ERROR_MAX];
-    bool shrunk;
-    assert_string_equal(judge(span_of("", 0), 0, reason, &shrunk), "the list is empty");
+    assert_string_equal(judge(span_of("", 0), reason), "the list is empty");
 }
 
 static void gives_up_on_megabytes_without_a_rule(void **state)
@@ -209,7 +199,7 @@ static void gives_up_on_megabytes_without_a_rule(void **state)
     static struct list_judge j;
     static uint8_t line[65536];
     memset(line, 'x', sizeof line);
-    judge_init(&j, BL_FORMAT_AUTO, false);
+    judge_init(&j, BL_FORMAT_AUTO, false, NULL, NULL);
     unsigned fed = 0;
     while (fed < 1000 && judge_feed(&j, span_of(line, sizeof line))) {
         fed++;
@@ -224,11 +214,10 @@ static void shows_rejected_lines(void **state)
     struct copy_meta facts = {.rules = 0};
     static const char text[] =
         "good.example\n192.0.2.1\nok1.example\nok2.example\nbad..example\n\x1b[31mred.example\n";
-    judge_init(&j, BL_FORMAT_AUTO, false);
+    judge_init(&j, BL_FORMAT_AUTO, false, NULL, NULL);
     assert_true(judge_feed(&j, span_of(text, sizeof text - 1)));
     char reason[FETCH_ERROR_MAX];
-    bool shrunk;
-    if (judge_end(&j, 0, 50, reason, &shrunk)) {
+    if (judge_end(&j, reason)) {
         fail_msg("%s", reason);
     }
     judge_facts(&j, &facts);

@@ -125,7 +125,7 @@ static struct lists_config config(void)
                                             .connect_timeout_s = 2,
                                             .low_speed_octets = 1000,
                                             .low_speed_s = 1},
-                                 .min_percent = 50,
+                                 .guard = true,
                                  .retry_first_s = 1,
                                  .starter_id = STARTER_ID,
                                  .on_image = on_image,
@@ -457,6 +457,195 @@ static void a_much_shorter_list_waits_for_a_person(void **state)
     lists_close(l);
 }
 
+/* What is held back of list 11, compared. */
+static struct list_held held_of(struct lists *l)
+{
+    struct list_held h;
+    WAIT_FOR(lists_get_held(l, 11, &h) && h.compared);
+    return h;
+}
+
+static void put_tagged(const char *path, const char *text, const char *etag)
+{
+    list_server_put(server, path, &(struct page){.body = text, .len = strlen(text), .etag = etag});
+}
+
+static const char with_com[] =
+    "0.0.0.0 ads1.example\n0.0.0.0 ads2.example\n0.0.0.0 ads4.example\n||com^\n";
+
+static void an_update_that_looks_wrong_is_held_back(void **state)
+{
+    (void)state;
+    char copy[64] = "";
+    put_tagged("/held", ads, "\"1\"");
+    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/held")};
+    struct lists *l = open_lists(specs, 1);
+    struct list_held h;
+    WAIT_FOR(blocks("ads2.example") && idle(l));
+    assert_false(lists_get_held(l, 11, &h));
+    put_tagged("/held", with_com, "\"2\"");
+    lists_refresh(l);
+    WAIT_FOR(status_of(l, 11).needs_confirm && idle(l));
+    h = held_of(l);
+    assert_string_equal(h.reason, "held back: adds a public suffix (com and all below)");
+    assert_string_equal(status_of(l, 11).error, h.reason);
+    assert_int_equal(status_of(l, 11).state, LIST_STATE_STALE);
+    assert_int_equal(h.names.count[BL_GUARD_SUFFIX], 1);
+    assert_int_equal(h.added.count, 2);
+    assert_int_equal(h.removed.count, 1); /* ads3, which was said twice */
+    assert_int_equal(h.rules, 4);
+    assert_int_equal(h.rules_before, 4);
+    assert_false(blocks("www.com"));
+    assert_true(blocks("ads3.example"));
+    /* It is not fetched again, and waits on. */
+    unsigned unchanged = list_server_not_modified(server, "/held");
+    lists_refresh(l);
+    WAIT_FOR(list_server_not_modified(server, "/held") == unchanged + 1 && idle(l));
+    assert_true(status_of(l, 11).needs_confirm);
+    lists_close(l);
+    forget();
+    /* A restart does not lose it, nor put it in force. */
+    list_server_put(server, "/held", &(struct page){.kind = PAGE_SILENT_CLOSE});
+    l = open_lists(specs, 1);
+    assert_true(lists_get_held(l, 11, &h));
+    h = held_of(l);
+    assert_string_equal(h.reason, "held back: adds a public suffix (com and all below)");
+    assert_int_equal(h.added.count, 2);
+    assert_false(blocks("www.com"));
+    assert_true(status_of(l, 11).needs_confirm);
+    /* A yes needs no server. */
+    lists_confirm(l, 11);
+    WAIT_FOR(blocks("www.com") && idle(l));
+    assert_false(blocks("ads3.example"));
+    assert_false(lists_get_held(l, 11, &h));
+    WAIT_FOR(!status_of(l, 11).needs_confirm);
+    assert_int_equal(status_of(l, 11).rules, 4);
+    lists_close(l);
+    store_each(store, "lists", remember_name, copy);
+    assert_null(strstr(copy, "held"));
+}
+
+static void what_was_refused_is_not_asked_about_again(void **state)
+{
+    (void)state;
+    put_text("/held", ads);
+    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/held")};
+    struct lists *l = open_lists(specs, 1);
+    struct list_held h;
+    WAIT_FOR(blocks("ads2.example") && idle(l));
+    put_text("/held", with_com);
+    lists_refresh(l);
+    WAIT_FOR(lists_get_held(l, 11, &h) && idle(l));
+    lists_refuse(l, 11);
+    WAIT_FOR(!lists_get_held(l, 11, &h) && !status_of(l, 11).needs_confirm && idle(l));
+    assert_string_equal(status_of(l, 11).error, "");
+    unsigned hits = list_server_hits(server, "/held");
+    lists_refresh(l);
+    WAIT_FOR(list_server_hits(server, "/held") == hits + 1 && idle(l));
+    assert_false(lists_get_held(l, 11, &h));
+    lists_close(l);
+    forget();
+    l = open_lists(specs, 1); /* and after a restart neither */
+    WAIT_FOR(list_server_hits(server, "/held") == hits + 2 && idle(l));
+    assert_false(lists_get_held(l, 11, &h));
+    assert_true(blocks("ads3.example"));
+    assert_false(blocks("www.com"));
+    put_text("/held", "0.0.0.0 ads1.example\n0.0.0.0 ads2.example\n||com^\n||net^\n");
+    lists_refresh(l);
+    WAIT_FOR(lists_get_held(l, 11, &h)); /* that is another text */
+    lists_close(l);
+}
+
+static void what_the_server_takes_back_waits_no_more(void **state)
+{
+    (void)state;
+    put_text("/held", ads);
+    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/held")};
+    struct lists *l = open_lists(specs, 1);
+    struct list_held h;
+    WAIT_FOR(blocks("ads2.example") && idle(l));
+    put_text("/held", with_com);
+    lists_refresh(l);
+    WAIT_FOR(lists_get_held(l, 11, &h) && idle(l));
+    put_text("/held", "0.0.0.0 ads1.example\n0.0.0.0 ads2.example\n0.0.0.0 ads7.example\n");
+    lists_refresh(l);
+    WAIT_FOR(blocks("ads7.example") && idle(l));
+    assert_false(lists_get_held(l, 11, &h));
+    assert_false(status_of(l, 11).needs_confirm);
+    put_text("/held", with_com);
+    lists_refresh(l);
+    WAIT_FOR(lists_get_held(l, 11, &h) && idle(l));
+    put_text("/held", "0.0.0.0 ads1.example\n0.0.0.0 ads2.example\n0.0.0.0 ads7.example\n");
+    lists_refresh(l); /* what is in force */
+    WAIT_FOR(!lists_get_held(l, 11, &h) && idle(l));
+    lists_close(l);
+}
+
+static void the_guard_may_be_off(void **state)
+{
+    (void)state;
+    put_text("/held", ads);
+    put_text("/spared", ads);
+    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/held"), spec(12, LIST_BLOCK, "/spared")};
+    specs[1].guard = false;
+    struct lists *l = open_lists(specs, 2);
+    struct list_held h;
+    WAIT_FOR(blocks("ads2.example") && idle(l));
+    put_tagged("/held", with_com, "\"a\"");
+    put_text("/spared", "||net^\n");
+    lists_refresh(l);
+    WAIT_FOR(blocks("www.net") && lists_get_held(l, 11, &h) && idle(l));
+    assert_false(blocks("www.com"));
+    lists_set_guard(l, false); /* what waits is taken with the next look */
+    lists_refresh(l);
+    WAIT_FOR(blocks("www.com") && idle(l));
+    assert_false(lists_get_held(l, 11, &h));
+    assert_false(status_of(l, 11).needs_confirm);
+    lists_close(l);
+}
+
+static void the_first_version_is_taken_with_a_word(void **state)
+{
+    (void)state;
+    put_text("/held", "||google.com^\n0.0.0.0 ads1.example\n");
+    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/held")};
+    struct lists *l = open_lists(specs, 1);
+    WAIT_FOR(blocks("www.google.com") && idle(l));
+    struct list_status s = status_of(l, 11);
+    assert_false(s.needs_confirm);
+    assert_non_null(strstr(s.notice, "most-used names"));
+    lists_confirm(l, 11);
+    WAIT_FOR(status_of(l, 11).notice[0] == '\0' && idle(l));
+    lists_close(l);
+}
+
+static void names_of_the_house_count(void **state)
+{
+    (void)state;
+    put_text("/held", ads);
+    struct list_spec specs[] = {spec(11, LIST_BLOCK, "/held")};
+    struct lists_config c = config();
+    struct lists *l;
+    struct list_held h;
+    c.store = NULL; /* all in memory */
+    assert_int_equal(lists_open(&c, specs, 1, &l), ERR_OK);
+    WAIT_FOR(blocks("ads2.example") && idle(l));
+    char *names = strdup("learn.school.example\nmail.example\n");
+    assert_non_null(names);
+    lists_set_used(l, names, strlen(names));
+    put_text("/held", "0.0.0.0 ads1.example\n0.0.0.0 ads2.example\n||school.example^\n");
+    lists_refresh(l);
+    WAIT_FOR(lists_get_held(l, 11, &h) && idle(l));
+    h = held_of(l);
+    assert_string_equal(h.reason, "held back: adds a name that was used here daily "
+                                  "(school.example and all below)");
+    assert_int_equal(h.names.count[BL_GUARD_USED], 1);
+    lists_confirm(l, 11);
+    WAIT_FOR(blocks("learn.school.example") && idle(l));
+    assert_false(blocks("ads3.example"));
+    lists_close(l);
+}
+
 static void nothing_is_built_of_nothing(void **state)
 {
     (void)state;
@@ -700,7 +889,7 @@ static void lost_copies_do_not_shrink_what_is_in_force(void **state)
     WAIT_FOR(tried(l, 11) && tried(l, 12));
     assert_true(blocks("ads2.example"));
     assert_true(blocks("x.other.example"));
-    put_text("/ads", "ads2.example\nads5.example\n");
+    put_text("/ads", "ads2.example\nads3.example\nads5.example\n");
     put_text("/other", other);
     lists_refresh(l);
     WAIT_FOR(blocks("ads5.example") && blocks("x.other.example") && !blocks("ads1.example"));
@@ -720,7 +909,7 @@ static void a_full_disk_does_not_stop_the_service(void **state)
     struct list_spec specs[] = {spec(11, LIST_BLOCK, "/ads"), spec(12, LIST_BLOCK, "/other")};
     fill_state_dir(specs, 1);
     store_set_fault(nothing_can_be_written);
-    put_text("/ads", "ads2.example\nads6.example\n");
+    put_text("/ads", "ads2.example\nads3.example\nads6.example\n");
     put_text("/other", other);
     struct lists *l = open_lists(specs, 2);
     WAIT_FOR(blocks("ads6.example") && blocks("x.other.example") && idle(l));
@@ -746,7 +935,7 @@ static void works_without_a_state_directory(void **state)
     c.store = NULL;
     assert_int_equal(lists_open(&c, specs, 1, &l), ERR_OK);
     WAIT_FOR(blocks("ads2.example"));
-    put_text("/ads", "ads2.example\nads7.example\n");
+    put_text("/ads", "ads2.example\nads3.example\nads7.example\n");
     lists_refresh(l);
     WAIT_FOR(blocks("ads7.example"));
     lists_close(l);
@@ -874,6 +1063,12 @@ int main(void)
         IN_A_DIRECTORY(keeps_the_last_good_copy_whatever_comes),
         IN_A_DIRECTORY(tries_again_by_itself_and_the_starter_stands_in),
         IN_A_DIRECTORY(a_much_shorter_list_waits_for_a_person),
+        IN_A_DIRECTORY(an_update_that_looks_wrong_is_held_back),
+        IN_A_DIRECTORY(what_was_refused_is_not_asked_about_again),
+        IN_A_DIRECTORY(what_the_server_takes_back_waits_no_more),
+        IN_A_DIRECTORY(the_guard_may_be_off),
+        IN_A_DIRECTORY(the_first_version_is_taken_with_a_word),
+        IN_A_DIRECTORY(names_of_the_house_count),
         IN_A_DIRECTORY(nothing_is_built_of_nothing),
         IN_A_DIRECTORY(one_bad_list_does_not_hold_up_the_others),
         IN_A_DIRECTORY(reads_local_files_when_they_change),
