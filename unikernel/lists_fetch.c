@@ -12,11 +12,7 @@
 #include "lib/wallclock.h"
 #include "lists_int.h"
 
-enum {
-    MIN_PERCENT = 50, /* of a list's rules must be left in a new copy, or a person confirms it */
-    TEXT_FIRST = 65536,
-    FETCH_IDLE_US = 20000000
-};
+enum { TEXT_FIRST = 65536, FETCH_IDLE_US = 20000000 };
 #define RETRY_FIRST_US (5 * USEC_PER_SEC)
 #define RETRY_MAX_US   (3600 * USEC_PER_SEC)
 
@@ -100,12 +96,10 @@ static void judge_text(struct list_entry *e)
 {
     char reason[200];
     struct strbuf text;
-    bool shrunk;
     strbuf_init(&text, reason, sizeof reason);
-    uint32_t before = engine_list_slot(e->shown.id) >= 0 ? e->shown.rules + e->shown.duplicates : 0;
-    bool good = bl_judge_end(e->judge, before, e->confirmed ? 0 : MIN_PERCENT, &text, &shrunk);
-    e->shown.needs_confirm = shrunk;
-    if (!good) {
+    bool good = bl_judge_end(e->judge, &text);
+    e->shown.needs_confirm = good && list_guard_objects(e, bl_judge_rules(e->judge), &text);
+    if (!good || e->shown.needs_confirm) {
         fail(e, reason);
         return;
     }
@@ -154,6 +148,11 @@ static void on_done(void *ctx, const struct fetch_result *r)
     e->judge = NULL;
     decode_close(e->decoder);
     e->decoder = NULL;
+    free(e->marks);
+    e->marks = NULL;
+    if (lists.fetching == 0) {
+        list_guard_close();
+    }
     list_entry_release(e);
 }
 
@@ -177,7 +176,9 @@ void list_fetch(struct list_entry *e)
         fail(e, "there is not enough memory for it");
         return;
     }
-    bl_judge_init(e->judge, e->format, e->shown.allow, NULL);
+    struct bl_parse_config cfg = {.format = e->format, .as_allow = e->shown.allow};
+    list_guard_begin(e, &cfg);
+    bl_judge_init(e->judge, &cfg);
     list_entry_drop_text(e);
     e->refusal = NULL;
     e->refs++;

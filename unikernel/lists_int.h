@@ -2,6 +2,7 @@
 #ifndef UNIKERNEL_LISTS_INT_H
 #define UNIKERNEL_LISTS_INT_H
 
+#include "blocklist/guard.h"
 #include "blocklist/judge.h"
 #include "lists.h"
 #include "net/fetch.h"
@@ -23,7 +24,7 @@ struct list_entry {
     bool builtin;
     bool stand_in;  /* the list inside the image, while no other is there */
     bool fixed;     /* known from the image alone: it cannot be fetched from here */
-    bool confirmed; /* a much shorter copy is welcome */
+    bool confirmed; /* the next copy is welcome whatever it is */
     bool gone;      /* no longer configured: its download may stop */
     enum list_stage stage;
     usec_t due_at;
@@ -34,6 +35,7 @@ struct list_entry {
     size_t len, cap;
     struct bl_judge *judge; /* while it is fetched */
     struct decoder *decoder;
+    uint8_t *marks; /* of the guard; NULL: nobody looks at its rules */
     const char *refusal; /* static text: why receiving was stopped; NULL */
 };
 
@@ -63,6 +65,12 @@ void list_entry_drop_text(struct list_entry *e);
 
 /* lists_fetch.c: download it; what comes of that is written into the entry. */
 void list_fetch(struct list_entry *e);
+
+/* lists_guard.c: have a text looked at as it comes; at its end: should a person see it first? The
+ * table of names goes when nothing is fetched. */
+void list_guard_begin(struct list_entry *e, struct bl_parse_config *judge);
+bool list_guard_objects(struct list_entry *e, uint32_t rules, struct strbuf *reason);
+void list_guard_close(void);
 
 /*
  * Compile these lists: fresh texts, the starter's, and for all others what the image in force has

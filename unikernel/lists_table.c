@@ -144,6 +144,7 @@ static enum err add(struct table *t, const char *text, bool allow, bool configur
     e->shown.id = rules_list_id(e->shown.url, allow);
     e->shown.allow = allow;
     e->shown.enabled = true;
+    e->shown.guard = true;
     e->shown.configured = configured;
     e->shown.unique = UINT32_MAX;
     list_default_name(&e->shown);
@@ -158,6 +159,7 @@ static enum err add(struct table *t, const char *text, bool allow, bool configur
         e->refs++;
         e->shown.configured = configured;
         e->shown.enabled = true;
+        e->shown.guard = true;
     } else {
         read_image(e);
         e->stage = e->builtin || fixed ? LIST_REST : LIST_DUE;
@@ -169,12 +171,30 @@ static enum err add(struct table *t, const char *text, bool allow, bool configur
     return ERR_OK;
 }
 
+/* Updates of all others that look wrong wait for a person, unless nobody wants that at all. */
+static void spare_unguarded(struct table *t, const struct config *cfg)
+{
+    for (uint32_t i = 0; i < cfg->update_unguarded.count; i++) {
+        for (int allow = 0; allow <= 1; allow++) {
+            struct list_entry *e =
+                in_table(t, rules_list_id(cfg->update_unguarded.item[i], allow != 0));
+            if (e) {
+                e->shown.guard = false;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < t->count && !cfg->update_guard; i++) {
+        t->entry[i]->shown.guard = false;
+    }
+}
+
 static enum err add_rules_list(struct table *t, const struct list_view *v)
 {
     enum err e = v->configured ? ERR_OK : add(t, v->url, v->allow, false, false);
     struct list_entry *entry = in_table(t, v->id);
     if (entry) {
         entry->shown.enabled = v->enabled;
+        entry->shown.guard = entry->shown.guard && v->guard;
         entry->shown.added_unix = v->added_unix;
         entry->shown.modified_unix = v->modified_unix;
     }
@@ -230,6 +250,7 @@ static enum err make_table(const struct config *cfg, const struct rules *rules, 
             e = add_rules_list(t, &view);
         }
     }
+    spare_unguarded(t, cfg);
     return e;
 }
 

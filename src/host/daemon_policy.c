@@ -403,12 +403,10 @@ static enum err gather_specs(struct daemon *d, const struct rules *rules, struct
             e = add_rules_list(out, &view);
         }
     }
-<<<<<<< HEAD
+    if (e == ERR_OK) {
+        spare_unguarded(d->config, out);
+    }
     return gathered(out, e);
-=======
-    spare_unguarded(d->config, out);
-    return ERR_OK;
->>>>>>> 7df279a (lists: updates that look wrong are held back for a person's yes)
 }
 
 struct fetch_limits daemon_list_limits(const struct config *c)

@@ -149,7 +149,6 @@ enum err daemon_make_stats(struct daemon *d)
     return e == ERR_OK ? make_rings(d) : e;
 }
 
-<<<<<<< HEAD
 /* ---- The history. ---- */
 
 static void on_history(void *arg)
@@ -186,7 +185,6 @@ enum err daemon_open_history(struct daemon *d)
     return e;
 }
 
-=======
 /* The names that are used here daily, to hold updates of lists against; they change once a day. */
 static void tell_daily(struct daemon *d)
 {
@@ -205,19 +203,15 @@ static void tell_daily(struct daemon *d)
     }
 }
 
->>>>>>> 7df279a (lists: updates that look wrong are held back for a person's yes)
 uint32_t daemon_collect(struct daemon *d)
 {
     d->collected = sys_now();
     uint32_t events = stats_collect(d->stats, d->collected, sys_unix_us());
     d->unsaved += events;
-<<<<<<< HEAD
+    tell_daily(d);
     if (d->history) {
         history_take(d->history, d->stats, d->collected, false);
     }
-=======
-    tell_daily(d);
->>>>>>> 7df279a (lists: updates that look wrong are held back for a person's yes)
     return events;
 }
 

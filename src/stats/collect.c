@@ -515,6 +515,7 @@ void stats_forget(struct stats *s)
 {
     topk_clear(&s->permitted);
     topk_clear(&s->blocked);
+    daily_clear(&s->daily);
     clients_clear(&s->clients);
     qlog_clear(&s->log, s->log.next);
 }

@@ -12,6 +12,12 @@ bool daily_init(struct daily *d, struct arena *a)
     return d->name != NULL;
 }
 
+void daily_clear(struct daily *d)
+{
+    memset(d->name, 0, DAILY_NAMES * sizeof d->name[0]);
+    d->generation++;
+}
+
 static unsigned days_of(const struct daily_name *n)
 {
     unsigned count = 0;

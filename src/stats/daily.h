@@ -36,6 +36,8 @@ struct daily {
 /* false: the arena is used up. */
 bool daily_init(struct daily *d, struct arena *a);
 
+void daily_clear(struct daily *d);
+
 /* `days` days are over, the first of them with these names at its top. rows: room for DAILY_TOP. */
 void daily_pass(struct daily *d, uint32_t days, const struct topk *top, struct topk_row *rows,
                 uint64_t (*hash)(void *ctx, const uint8_t *wire, size_t len), void *ctx);

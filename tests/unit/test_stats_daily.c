@@ -104,6 +104,20 @@ static void a_step_of_the_clock_is_not_days(void **state)
     assert_string_equal(names(), "school.example\n");
 }
 
+static void what_is_forgotten_is_forgotten_here_too(void **state)
+{
+    (void)state;
+    for (unsigned day = 0; day < 5; day++) {
+        ask("school.example", QUERY_FORWARDED);
+        stats_fixture_wait(&f, DAY_S);
+    }
+    assert_string_equal(names(), "school.example\n");
+    uint32_t changed = stats_daily_changed(f.stats);
+    stats_forget(f.stats);
+    assert_string_equal(names(), "");
+    assert_true(stats_daily_changed(f.stats) > changed);
+}
+
 static uint64_t plain_hash(void *ctx, const uint8_t *wire, size_t len)
 {
     uint64_t h = 5381;
@@ -153,6 +167,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(five_days_of_seven_make_a_daily_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_outlives_restarts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_step_of_the_clock_is_not_days, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_forgotten_is_forgotten_here_too, set_up, tear_down),
         cmocka_unit_test(a_full_table_keeps_what_stays),
     };
     return UNIT_RUN(tests);
