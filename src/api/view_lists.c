@@ -446,5 +446,7 @@ void view_list_held(struct call *c)
         not_found(c, "No update of that list is held back");
         return;
     }
-    reply_json(c, 200, json_pack("{s:o, s:o}", "list", list_object(c, &l), "held", held_object(h)));
+    reply_json(
+        c, 200,
+        json_pack("{s:o, s:o}", "list", list_object(c, &l, NULL, false), "held", held_object(h)));
 }

@@ -18,14 +18,9 @@
 #include "host/timezone.h"
 
 #define API_URL_MAX 128
-<<<<<<< HEAD
 #define CLOCK_STEP_US \
     ((int64_t)(2 * USEC_PER_SEC)) /* the clock was set: more than it drifts in a minute */
 #define LOOK_S 60                 /* longest time between two looks at schedules and the clock */
-#define LIST_MIN_PERCENT \
-    50 /* of a list's rules must be left in a new copy, or a person confirms it (hardening L2) */
-=======
->>>>>>> 1ad6fa6 (lists: updates that look wrong are held back for a person's yes)
 
 /* ---- Snapshots. ---- */
 
