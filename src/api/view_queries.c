@@ -162,12 +162,25 @@ static bool is_through(const struct feed *f)
     return f->queries.left == 0 && (f->queries.filter.everything || f->queries.form != WRITE_JSON);
 }
 
-/* Do rows that are wanted lie before those in memory? */
+/* Rows in memory, and those of the history that are not in memory any more. */
+static uint64_t count_rows(const struct api *a, bool with_history)
+{
+    uint64_t first = stats_log_first(a->stats), next = stats_log_next(a->stats);
+    struct history_status h = {0};
+    if (!with_history || !history_exists(a) || !a->be->history_status(a->be->ctx, &h)) {
+        return next - first;
+    }
+    uint64_t both = h.newest_id >= first ? h.newest_id - first + 1 : 0;
+    return next - first + (h.rows > both ? h.rows - both : 0);
+}
+
+/* May rows that are wanted lie before those in memory? */
 static bool goes_on_in_history(const struct feed *f)
 {
     struct stats_log_entry oldest;
     const struct stats *s = f->api->stats;
-    return f->queries.disk != DISK_NO && f->queries.left > 0 && history_exists(f->api) &&
+    return f->queries.disk != DISK_NO &&
+           count_rows(f->api, true) > stats_log_next(s) - stats_log_first(s) &&
            (!stats_log_at(s, stats_log_first(s), &oldest) ||
             oldest.unix_us >= f->queries.filter.span.from_us);
 }
@@ -196,9 +209,11 @@ static void fill_from_memory(struct feed *f, struct piece *p)
             return;
         }
         if (!stats_log_at(f->api->stats, f->queries.next, &e)) {
-            if (goes_on_in_history(f)) {
+            bool older = goes_on_in_history(f);
+            if (older && f->queries.left > 0) {
                 begin_history(f);
             } else {
+                f->queries.matched += older; /* there may be one more */
                 f->phase = TAIL;
             }
             return;
@@ -259,18 +274,6 @@ static enum feed_step fill(struct feed *f, struct piece *p, usec_t now)
         break;
     }
     return FEED_END;
-}
-
-/* Rows in memory, and those of the history that are not in memory any more. */
-static uint64_t count_rows(const struct api *a, bool with_history)
-{
-    uint64_t first = stats_log_first(a->stats), next = stats_log_next(a->stats);
-    struct history_status h = {0};
-    if (!with_history || !history_exists(a) || !a->be->history_status(a->be->ctx, &h)) {
-        return next - first;
-    }
-    uint64_t both = h.newest_id >= first ? h.newest_id - first + 1 : 0;
-    return next - first + (h.rows > both ? h.rows - both : 0);
 }
 
 static struct feed *open_log(struct call *c, const char *content_type, uint64_t length)

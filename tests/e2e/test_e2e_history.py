@@ -89,6 +89,43 @@ def queries_outlive_a_restart_and_pages_go_on_in_the_file():
 
 
 @test
+def pages_by_start_and_cursor_reach_the_end_of_the_file():
+    """As a client goes on until recordsFiltered is reached, or a page is not full."""
+    with Kept() as k:
+        with k.daemon() as s:
+            for i in range(23):
+                s.ask(f"old{i}.example")
+        with k.daemon() as s:
+            for i in range(10):
+                s.ask(f"new{i}.example")
+            wait_until(lambda: len(rows_of(s)) == 33, 10 * SLOW)
+            now = int(time.time()) + 5
+            for size in (5, 10, 11, 33, 100):
+                for condition in ("", "&client_ip=127.0.0.1"):
+                    seen, cursor = [], None
+                    while True:
+                        r = s.api.get(f"/api/queries?from={now - 86400}&until={now}&length={size}&start={len(seen)}{condition}" + (f"&cursor={cursor}" if cursor else "")).json
+                        seen += [q["domain"] for q in r["queries"]]
+                        cursor = cursor or r["cursor"]
+                        if len(r["queries"]) < size or len(seen) >= r["recordsFiltered"]:
+                            break
+                    eq((len(seen), len(set(seen))), (33, 33), f"pages of {size}{condition}")
+
+
+@test
+def the_home_automation_asks_its_sums_by_the_day():
+    with Kept() as k:
+        with k.daemon() as s:
+            s.ask("one.example")
+            wait_written(s, 1)
+            now = int(time.time())
+            day = f"from={now - 86400}&until={now + 600}&blocked=0&count=10"
+            eq(s.api.get(f"/api/stats/database/top_clients?{day}").json["clients"][0]["count"], 1)
+            eq(s.api.get(f"/api/stats/database/top_domains?{day}").json["domains"], [{"domain": "one.example", "count": 1}])
+            eq(s.api.get(f"/api/stats/database/top_domains?{day.replace('blocked=0', 'blocked=1')}").json["domains"], [])
+
+
+@test
 def sums_over_the_file_equal_what_was_sent():
     with Kept() as k:
         lists = ListServer()
