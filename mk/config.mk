@@ -1,12 +1,15 @@
-# Compilers and flags, by configuration: release, debug, asan, tsan, fuzz, cov.
+# Compilers and flags, by configuration: release, debug, asan, tsan, fuzz (libFuzzer), afl (AFL++), cov.
 
-CONFIGS := release debug asan tsan fuzz cov
+CONFIGS := release debug asan tsan fuzz afl cov
 ifeq ($(filter $(CONFIG),$(CONFIGS)),)
 $(error CONFIG=$(CONFIG) is not known; expected one of: $(CONFIGS))
 endif
 
 ifeq ($(CONFIG),fuzz)
 CC := clang
+else ifeq ($(CONFIG),afl)
+CC := afl-clang-fast
+export AFL_QUIET := 1
 else ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -31,6 +34,7 @@ CFLAGS_debug   := -O0 -g3 -DDEBUG_ASSERT
 CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
 CFLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DDEBUG_ASSERT -DSANDBOX_UNFIT
 CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
+CFLAGS_afl     := -O2 -g -fsanitize=undefined -fno-sanitize-recover=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
 CFLAGS_cov     := -O0 -g --coverage -DDEBUG_ASSERT -DSANDBOX_UNFIT
 ifeq ($(shell $(CC) -dumpfullversion 2>/dev/null | cut -d. -f1 | grep -x '1[2-9]'),)
 else
@@ -46,6 +50,7 @@ LDFLAGS_debug   := -pie
 LDFLAGS_asan    := -pie -fsanitize=address,undefined
 LDFLAGS_tsan    := -pie -fsanitize=thread
 LDFLAGS_fuzz    := -pie -fsanitize=address,undefined
+LDFLAGS_afl     := -pie -fsanitize=undefined
 LDFLAGS_cov     := -pie --coverage
 
 CFLAGS_ALL  := $(CSTD) $(WARN) $(HARDEN) $(CFLAGS_$(CONFIG)) -Isrc -I$(BUILD)/gen $(CFLAGS)

@@ -19,6 +19,7 @@ help:
 	@echo 'make soak TIME=1800   everything at once against the program: memory, descriptors, latency must not grow'
 	@echo 'make faults           each system call of the program fails in turn, once and for ever; SIGKILL in its place'
 	@echo 'make fuzz TIME=60     each fuzz target in turn, so many seconds each (FUZZ=name for one)'
+	@echo 'make afl TIME=60      the same under AFL++; make coverage: lines and branches that make check goes through'
 	@echo 'make unikernel        BOARD=virt|raspi3|raspi4: build/unikernel-BOARD/kernel8.img'
 	@echo 'make lint             clang-tidy over all sources, or over FILES=...'
 	@echo 'make format, clean    clang-format over all sources; remove build/'

@@ -37,7 +37,9 @@ $(UNIT_BINS) $(ORACLE_BINS) $(SCENARIO_BIN): %: %.o $(BUILD)/tests/libtest.a $(L
 	@echo "  LINK    $@"
 	$(Q)$(TEST_LINK)
 
-ifeq ($(CONFIG),fuzz)
+ifneq ($(filter fuzz afl,$(CONFIG)),)
+# The fuzzer has a main() of its own.
+$(FUZZ_BINS): LIBS := $(filter-out %/libcli.a,$(LIBS))
 $(FUZZ_BINS): %: %.o $(BUILD)/tests/libtest.a $(LIBS)
 	@echo "  LINK    $@"
 	$(Q)$(TEST_LINK) -fsanitize=fuzzer

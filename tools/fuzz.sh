@@ -17,7 +17,7 @@ for program in "$@"; do
     mkdir -p "$corpus" build/fuzz/found
     [ -d "$seeds" ] || seeds=
     result=fine
-    ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+    ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \
         "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="build/fuzz/found/$name-" "$corpus" $seeds >"$log" 2>&1 || {
         result="FAILED, see $log"
