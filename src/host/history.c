@@ -209,12 +209,33 @@ static void begin_anew(struct history *h)
     pthread_mutex_unlock(&h->lock);
 }
 
+/* The library takes a read that fails for damage: so the file is looked through once more. It stays
+ * open if nothing is wrong with it. */
+static bool proves_sound(struct history *h)
+{
+    char why[HISTORY_WHY];
+    close_file(h);
+    if (history_db_open(h->path, HISTORY_WRITE, &h->db, why) != ERR_OK) {
+        h->db = NULL;
+        return false;
+    }
+    if (history_db_is_sound(h->db)) {
+        return true;
+    }
+    close_file(h);
+    return false;
+}
+
 static void set_aside(struct history *h, const char *why)
 {
     char bad[PATH_OCTETS + 8], text[HISTORY_WHY];
     struct strbuf problem;
     snprintf(text, sizeof text, "%s", why);
-    close_file(h);
+    if (proves_sound(h)) {
+        atomic_store(&h->damaged, false);
+        log_warning(STORE, HISTORY_FILE ": %s; looked through, it is sound", text);
+        return;
+    }
     snprintf(bad, sizeof bad, "%s.bad", h->path);
     bool moved = rename(h->path, bad) == 0;
     begin_anew(h);
@@ -243,7 +264,7 @@ static bool open_file(struct history *h)
     enum err e = history_db_open(h->path, HISTORY_WRITE, &h->db, why);
     if (is_damage(e)) {
         set_aside(h, why);
-        e = history_db_open(h->path, HISTORY_WRITE, &h->db, why);
+        e = h->db ? ERR_OK : history_db_open(h->path, HISTORY_WRITE, &h->db, why);
     }
     if (e != ERR_OK) {
         set_problem(h, "cannot be opened", why);

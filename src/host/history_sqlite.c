@@ -316,6 +316,16 @@ enum err history_db_open(const char *path, enum history_mode mode, struct histor
     return ERR_OK;
 }
 
+bool history_db_is_sound(struct history_db *db)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(db->sqlite, "PRAGMA quick_check(1)", -1, &st, NULL);
+    bool sound = rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW &&
+                 strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
+    sqlite3_finalize(st);
+    return sound;
+}
+
 void history_db_close(struct history_db *db)
 {
     if (!db) {

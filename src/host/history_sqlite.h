@@ -67,6 +67,9 @@ enum history_mode { HISTORY_WRITE, HISTORY_READ };
 #define HISTORY_WHY 160
 MUST_CHECK enum err history_db_open(const char *path, enum history_mode mode,
                                     struct history_db **out, char why[HISTORY_WHY]);
+/* Reads through the whole file: is all of it as it should be? */
+bool history_db_is_sound(struct history_db *db);
+
 void history_db_close(struct history_db *db); /* NULL is allowed */
 const char *history_db_why(const struct history_db *db);
 
