@@ -276,6 +276,9 @@ static enum err bind_all(struct daemon *d)
     for (uint32_t i = 0; i < d->listeners.count; i++) {
         d->own[i] = d->listeners.item[i].endpoint;
     }
+    if (e == ERR_OK && c->xdp[0] != '\0') {
+        e = xdp_open(&d->xdp, c->xdp, &d->listeners, d->workers);
+    }
     return e;
 }
 
@@ -316,6 +319,7 @@ static enum err make_worker(struct daemon *d, uint32_t i)
     struct worker_config cfg = {
         .number = (uint16_t)i,
         .listeners = &d->listeners,
+        .xdp = xdp_queue_of(d->xdp, i),
         .publisher = d->publisher,
         .mailboxes = d->mailboxes,
         .control = &d->control,
@@ -479,6 +483,7 @@ static void free_all(struct daemon *d)
     snapshots_free(d->snapshots);
     list_image_close(atomic_exchange(&d->new_image, NULL));
     list_image_close(d->image);
+    xdp_close(d->xdp);
     listeners_close(&d->listeners);
     tls_trust_free(d->trust);
     rules_free(&d->rules);

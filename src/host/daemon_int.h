@@ -28,6 +28,7 @@
 #include "host/tls.h"
 #include "host/token.h"
 #include "host/worker.h"
+#include "host/xdp.h"
 #include "resolver/cache.h"
 #include "stats/stats.h"
 
@@ -73,6 +74,7 @@ struct daemon {
     struct privdrop privileges;
     struct budget budget;
     struct listeners listeners;
+    struct xdp *xdp; /* NULL: none */
     struct ip_endpoint own[LISTENERS_MAX];
     uint32_t workers;
     struct worker **worker;

@@ -76,6 +76,10 @@ static void worker_rows(struct rows *r, const struct config *c, uint32_t workers
              c->clients_max, workers);
     l = put(r, "UDP batches", workers * w.udp, "workers");
     snprintf(l->bound, sizeof l->bound, "%u workers", workers);
+    if (c->xdp[0] != '\0') {
+        l = put(r, "frames", workers * xdp_memory(), "xdp workers");
+        snprintf(l->bound, sizeof l->bound, "%u frames x %u", XDP_FRAMES, workers);
+    }
     l = put(r, "TCP clients", workers * w.tcp, "tcp-connections");
     snprintf(l->bound, sizeof l->bound, "%u connections", cfg.tcp_connections * workers);
     l = put(r, "sockets to upstreams",

@@ -61,5 +61,8 @@ host_SRCS := \
     timezone.c tls.c \
     token.c \
     udp.c \
-    worker.c
+    worker.c \
+    xdp.c \
+    xdp_frame.c \
+    xdp_program.c
 host_CFLAGS := $(HOST_CFLAGS)

@@ -30,6 +30,7 @@
 #include "host/sys.h"
 #include "host/tcp.h"
 #include "host/udp.h"
+#include "host/xdp.h"
 #include "resolver/snapshot.h"
 #include "stats/stats.h"
 
@@ -47,7 +48,7 @@ struct worker {
     const struct snapshot *snapshot;
     usec_t now;
     int epoll;
-    struct pollfd poll[1 + LISTENERS_MAX]; /* the epoll set, UDP sockets */
+    struct pollfd poll[2 + LISTENERS_MAX]; /* the epoll set, UDP sockets, the XDP socket */
     uint64_t kick;                         /* bit w: wake worker w's mailbox after this batch */
     struct mailbox *mailbox;
     struct udp_batch *batch;
@@ -247,6 +248,33 @@ static void serve_udp(struct worker *w, uint32_t listener)
     }
 }
 
+/* The same for frames that did not go through the kernel's network stack. */
+static void serve_xdp(struct worker *w)
+{
+    struct xdp_queue *q = w->cfg.xdp;
+    unsigned n = XDP_BATCH;
+    for (int round = 0; round < BATCHES_A_TURN && n == XDP_BATCH; round++) {
+        n = xdp_receive(q);
+        if (round > 0) {
+            w->now = sys_now();
+        }
+        for (unsigned i = 0; i < n; i++) {
+            struct peer peer;
+            struct packet packet;
+            bool pending;
+            if (!xdp_packet(q, i, &peer, &packet)) {
+                continue;
+            }
+            peer.worker = w->cfg.number;
+            if (handle_query(w, &peer, &packet, &pending)) {
+                xdp_reply(q, i, packet.len);
+            }
+        }
+        xdp_flush(q);
+        wake_others(w);
+    }
+}
+
 static enum tcp_verdict on_tcp_query(void *arg, const struct peer *peer, struct packet *packet)
 {
     struct worker *w = arg;
@@ -365,7 +393,9 @@ static void stop_listening(struct worker *w)
 {
     for (uint32_t i = 0; i < w->cfg.listeners->count; i++) {
         epoll_ctl(w->epoll, EPOLL_CTL_DEL, w->cfg.listeners->item[i].tcp[w->cfg.number], NULL);
+        w->poll[1 + i].revents = 0;
     }
+    w->poll[1 + w->cfg.listeners->count].revents = 0;
     w->listening = false;
 }
 
@@ -415,7 +445,13 @@ static bool wait_events(struct worker *w, struct epoll_event *events, int *n, us
 {
     struct timespec ts = {.tv_sec = (time_t)(timeout / USEC_PER_SEC),
                           .tv_nsec = (long)(timeout % USEC_PER_SEC) * 1000};
-    nfds_t count = 1 + (w->listening ? w->cfg.listeners->count : 0);
+    nfds_t count = 1;
+    if (w->listening) {
+        count += w->cfg.listeners->count;
+        if (w->cfg.xdp) {
+            w->poll[count++].events = xdp_events(w->cfg.xdp);
+        }
+    }
     bool any = ppoll(w->poll, count, timeout == USEC_NEVER ? NULL : &ts, NULL) > 0;
     *n = any && w->poll[0].revents != 0 ? epoll_wait(w->epoll, events, EVENTS_A_TURN, 0) : 0;
     return any;
@@ -427,6 +463,9 @@ static void serve_ready(struct worker *w)
         if (w->poll[1 + i].revents != 0) {
             serve_udp(w, i);
         }
+    }
+    if (w->cfg.xdp && w->poll[1 + w->cfg.listeners->count].revents != 0) {
+        serve_xdp(w);
     }
 }
 
@@ -567,6 +606,9 @@ static enum err watch_all(struct worker *w)
         const struct listener *l = &w->cfg.listeners->item[i];
         w->poll[1 + i] = (struct pollfd){.fd = l->udp[w->cfg.number], .events = POLLIN};
         e = tcp_listen(w->tcp, (uint16_t)i, l->tcp[w->cfg.number]);
+    }
+    if (w->cfg.xdp) {
+        w->poll[1 + w->cfg.listeners->count] = (struct pollfd){.fd = xdp_fd(w->cfg.xdp)};
     }
     w->listening = true;
     return e;

@@ -40,6 +40,7 @@ struct control_line {
 struct worker_config {
     uint16_t number;                   /* of this worker */
     const struct listeners *listeners; /* with sockets for `workers` */
+    struct xdp_queue *xdp; /* a second way for questions to come; may be NULL */
     struct publisher *publisher;
     struct mailbox **mailboxes; /* [workers]; [number] is this worker's own */
     struct control_line *control;
