@@ -34,6 +34,8 @@ enum { SERVERS_MAX = 4, NETWORKS_MAX = 8, LOCAL_OCTETS = 1024, RING_OCTETS = 1 <
 struct derived {
     void *local_mem, *own_mem, *plan_mem, *services_mem;
     const struct services_part *services;
+    void *addresses_mem;
+    const struct address_rules *addresses;
     const struct local_records *local;
     struct bl_overlay *own;
     struct policy_plan plan;
@@ -63,6 +65,7 @@ static void drop(struct derived *d)
 {
     free(d->local_mem);
     free(d->services_mem);
+    free(d->addresses_mem);
     free(d->own_mem);
     free(d->plan_mem);
     *d = (struct derived){0};
@@ -185,6 +188,19 @@ static enum err derive_services(const struct catalogs *c, struct derived *out)
                              : ERR_MEMORY;
 }
 
+static enum err derive_addresses(const struct config *cfg, const struct rules *rules,
+                                 struct derived *out)
+{
+    size_t len = rules_addresses_memory(cfg, rules);
+    if (len == 0) {
+        return ERR_OK;
+    }
+    out->addresses_mem = malloc(len);
+    return out->addresses_mem ? rules_addresses_make(cfg, rules, &out->plan, out->addresses_mem,
+                                                     len, &out->addresses)
+                              : ERR_MEMORY;
+}
+
 static enum err derive(const struct config *cfg, const struct rules *rules, struct derived *out)
 {
     const struct policy_source from = {.config = cfg,
@@ -198,6 +214,7 @@ static enum err derive(const struct config *cfg, const struct rules *rules, stru
     enum err e = derive_local(cfg, rules, out);
     e = e == ERR_OK ? derive_plan(&from, out) : e;
     e = e == ERR_OK ? derive_services(cfg->catalogs, out) : e;
+    e = e == ERR_OK ? derive_addresses(cfg, rules, out) : e;
     size_t len = e == ERR_OK ? rules_overlay_memory(rules, &out->plan, from.now_unix, &count) : 0;
     if (len > 0) {
         out->own_mem = malloc(len);
@@ -261,6 +278,7 @@ static enum err make_snapshot(struct snapshot **out, void **parts, void **profil
     s->rules = engine.derived.own;
     s->local = engine.derived.local;
     services_part_apply(engine.derived.services, s);
+    s->addresses = engine.derived.addresses;
     struct strbuf url;
     strbuf_init(&url, s->api_url, sizeof s->api_url);
     strbuf_str(&url, "http://pi.hole:80/api/");

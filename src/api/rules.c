@@ -142,6 +142,26 @@ bool rules_own_at(const struct rules *r, uint32_t i, struct rule_view *out)
     return true;
 }
 
+uint32_t rules_address_count(const struct rules *r)
+{
+    return count_of(r, "addresses");
+}
+
+bool rules_address_at(const struct rules *r, uint32_t i, struct address_view *out)
+{
+    const json_t *item = item_at(r, "addresses", i);
+    if (item) {
+        *out = (struct address_view){.id = number_of(item, "id"),
+                                     .address = text_of(item, "address"),
+                                     .comment = text_of(item, "comment"),
+                                     .enabled = flag_of(item, "enabled"),
+                                     .added_unix = number_of(item, "added"),
+                                     .modified_unix = number_of(item, "modified"),
+                                     .groups = json_object_get(item, "groups")};
+    }
+    return item != NULL;
+}
+
 bool rules_own_active(const struct rule_view *v, int64_t now_unix)
 {
     if (v->until_unix != 0 && now_unix < SCHEDULE_CLOCK_MIN) {

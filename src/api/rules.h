@@ -22,16 +22,17 @@
 #include "config/group.h"
 #include "dns/name.h"
 
-#define RULES_VERSION     1
-#define RULES_TEXT_MAX    (4 * 1024 * 1024) /* octets of a document */
-#define RULES_OWN_MAX     10000             /* entries; more are refused */
-#define RULES_LISTS_MAX   256
-#define RULES_GROUPS_MAX  63 /* beside that of everybody */
-#define RULES_CLIENTS_MAX 1024
-#define RULES_PAUSES_MAX  256  /* clients and groups at once */
-#define RULES_LOCAL_MAX   4096 /* of hosts, of cnames, and of records */
-#define RULES_RECORD_MAX  2048 /* octets of a record's text */
-#define RULES_COMMENT_MAX 512  /* octets */
+#define RULES_VERSION       1
+#define RULES_TEXT_MAX      (4 * 1024 * 1024) /* octets of a document */
+#define RULES_OWN_MAX       10000             /* entries; more are refused */
+#define RULES_LISTS_MAX     256
+#define RULES_GROUPS_MAX    63 /* beside that of everybody */
+#define RULES_CLIENTS_MAX   1024
+#define RULES_PAUSES_MAX    256  /* clients and groups at once */
+#define RULES_LOCAL_MAX     4096 /* of hosts, of cnames, and of records */
+#define RULES_RECORD_MAX    2048 /* octets of a record's text */
+#define RULES_ADDRESSES_MAX 4096 /* prefixes that are not wanted in answers */
+#define RULES_COMMENT_MAX   512  /* octets */
 
 /* A document. Zero-initialise, then rules_clear or rules_parse; rules_free at the end. */
 struct rules {
@@ -58,6 +59,16 @@ struct rule_view {
     int64_t added_unix, modified_unix;
     int64_t until_unix;   /* ends by itself; 0: never */
     const char *client;   /* only for this client (address or prefix); NULL: everybody */
+    const json_t *groups; /* array of group ids */
+};
+
+/* A prefix that is not wanted in answers. */
+struct address_view {
+    int64_t id;
+    const char *address; /* ADDR or ADDR/BITS in one form */
+    const char *comment; /* may be NULL */
+    bool enabled;
+    int64_t added_unix, modified_unix;
     const json_t *groups; /* array of group ids */
 };
 
@@ -119,6 +130,10 @@ bool rules_own_at(const struct rules *r, uint32_t i, struct rule_view *out);
 
 /* Is the rule one that the matcher can take now: enabled, not ended? */
 bool rules_own_active(const struct rule_view *v, int64_t now_unix);
+
+/* Prefixes that are not wanted in answers. */
+uint32_t rules_address_count(const struct rules *r);
+bool rules_address_at(const struct rules *r, uint32_t i, struct address_view *out);
 
 /* Lists added by the person, and configured ones switched off. */
 uint32_t rules_list_count(const struct rules *r);
@@ -197,6 +212,14 @@ void rules_own_remove(struct rules *r, uint32_t index);
 
 /* Drop rules that have ended; returns how many. */
 uint32_t rules_own_expire(struct rules *r, int64_t now_unix);
+
+MUST_CHECK enum err rules_address_add(struct rules *r, const char *address, const char *comment,
+                                      bool enabled, json_t *groups, int64_t now_unix,
+                                      const char **why);
+MUST_CHECK enum err rules_address_find(const struct rules *r, const char *address, uint32_t *index);
+MUST_CHECK enum err rules_address_set(struct rules *r, uint32_t index, const char *comment,
+                                      bool enabled, json_t *groups, int64_t now_unix);
+void rules_address_remove(struct rules *r, uint32_t index);
 
 MUST_CHECK enum err rules_list_add(struct rules *r, const char *url, bool allow, bool configured,
                                    const char *comment, bool enabled, json_t *groups,

@@ -51,6 +51,17 @@ static const struct field own_fields[] = {
     {NULL, FIELD_TEXT, false, NULL, NULL},
 };
 
+static const struct field address_fields[] = {
+    {"id", FIELD_ID, true, NULL, NULL},
+    {"address", FIELD_TEXT, true, NULL, rules_problem_of_client},
+    {"comment", FIELD_TEXT, false, NULL, rules_problem_of_comment},
+    {"enabled", FIELD_BOOL, false, NULL, NULL},
+    {"added", FIELD_TIME, false, NULL, NULL},
+    {"modified", FIELD_TIME, false, NULL, NULL},
+    {"groups", FIELD_GROUPS, false, NULL, NULL},
+    {NULL, FIELD_TEXT, false, NULL, NULL},
+};
+
 static const struct field list_fields[] = {
     {"url", FIELD_TEXT, true, NULL, rules_problem_of_url},
     {"type", FIELD_WORD, true, "allow|block", NULL},
@@ -104,6 +115,7 @@ static const struct section {
     const char *(*problem)(const char *text);
 } sections[] = {
     {"own", RULES_OWN_MAX, own_fields, NULL},
+    {"addresses", RULES_ADDRESSES_MAX, address_fields, NULL},
     {"lists", RULES_LISTS_MAX, list_fields, NULL},
     {"groups", RULES_GROUPS_MAX, group_fields, NULL},
     {"clients", RULES_CLIENTS_MAX, client_fields, NULL},

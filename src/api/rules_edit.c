@@ -350,6 +350,76 @@ enum err rules_client_find(const struct rules *r, const char *client, uint32_t *
     return ERR_NOT_FOUND;
 }
 
+/* --- addresses ------------------------------------------------------------------------------- */
+
+enum err rules_address_find(const struct rules *r, const char *address, uint32_t *index)
+{
+    char text[IP_PREFIX_TEXT];
+    struct address_view v;
+    if (rules_problem_of_address(address, text)) {
+        return ERR_NOT_FOUND;
+    }
+    for (uint32_t i = 0; rules_address_at(r, i, &v); i++) {
+        char other[IP_PREFIX_TEXT];
+        if (!rules_problem_of_address(v.address, other) && strcmp(other, text) == 0) {
+            *index = i;
+            return ERR_OK;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+enum err rules_address_add(struct rules *r, const char *address, const char *comment, bool enabled,
+                           json_t *groups, int64_t now_unix, const char **why)
+{
+    uint32_t index;
+    char text[IP_PREFIX_TEXT];
+    json_t *addresses = rules_section(r, "addresses");
+    *why = rules_problem_of_address(address, text);
+    if (!*why && comment) {
+        *why = rules_problem_of_comment(comment);
+    }
+    if (!*why && groups) {
+        *why = rules_problem_of_groups(groups);
+    }
+    if (*why) {
+        return ERR_FORMAT;
+    }
+    if (rules_address_find(r, text, &index) == ERR_OK) {
+        return ERR_EXISTS;
+    }
+    return append(addresses, RULES_ADDRESSES_MAX,
+                  json_pack("{s:I, s:s, s:o, s:b, s:I, s:I, s:o}", "id", next_id(addresses),
+                            "address", text, "comment", text_or_null(comment), "enabled",
+                            (int)enabled, "added", (json_int_t)now_unix, "modified",
+                            (json_int_t)now_unix, "groups", groups_or_default(groups)));
+}
+
+enum err rules_address_set(struct rules *r, uint32_t index, const char *comment, bool enabled,
+                           json_t *groups, int64_t now_unix)
+{
+    json_t *item = json_array_get(rules_section(r, "addresses"), index);
+    if (!item) {
+        return ERR_NOT_FOUND;
+    }
+    if ((comment && rules_problem_of_comment(comment)) ||
+        (groups && rules_problem_of_groups(groups))) {
+        return ERR_FORMAT;
+    }
+    bool ok = set(item, "comment", text_or_null(comment)) &&
+              set(item, "enabled", json_boolean(enabled)) &&
+              (!groups || set(item, "groups", json_deep_copy(groups))) &&
+              set(item, "modified", json_integer((json_int_t)now_unix));
+    return ok ? ERR_OK : ERR_MEMORY;
+}
+
+void rules_address_remove(struct rules *r, uint32_t index)
+{
+    (void)json_array_remove(rules_section(r, "addresses"), index);
+}
+
+/* --- clients --------------------------------------------------------------------------------- */
+
 enum err rules_client_add(struct rules *r, const char *client, const char *comment, json_t *groups,
                           int64_t now_unix, const char **why)
 {

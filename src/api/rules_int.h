@@ -3,6 +3,7 @@
 #define SINKHOLE_API_RULES_INT_H
 
 #include "api/rules.h"
+#include "base/ip.h"
 #include "base/strbuf.h"
 
 /* Complete and check a document in place: absent sections are made, names brought to one form.
@@ -20,6 +21,8 @@ const char *rules_problem_of_url(const char *text);
 const char *rules_problem_of_client(const char *text); /* of a rule: an address or prefix */
 const char *rules_problem_of_device(
     const char *text); /* of the clients table: also names and hardware addresses */
+/* A good one is written to `out` in one form. */
+const char *rules_problem_of_address(const char *text, char out[IP_PREFIX_TEXT]);
 const char *rules_problem_of_group(const char *text);
 const char *rules_problem_of_host(const char *text);   /* "ADDR NAME" */
 const char *rules_problem_of_cname(const char *text);  /* "ALIAS,TARGET[,TTL]" */

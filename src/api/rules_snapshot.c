@@ -8,7 +8,9 @@
 #include "base/strbuf.h"
 #include "blocklist/catalog.h"
 #include "blocklist/overlay.h"
+#include "config/config.h"
 #include "config/schedule.h"
+#include "resolver/address.h"
 #include "resolver/local.h"
 
 enum { HOST_RECORDS = 16, TTL_MAX_S = 86400 }; /* records that one hosts line can make, usually */
@@ -114,6 +116,49 @@ enum err rules_overlay_make(const struct rules *r, const struct policy_plan *pla
     }
     if (e == ERR_OK) {
         *out = overlay;
+    }
+    return e;
+}
+
+/* ---- addresses ---- */
+
+static uint32_t count_addresses(const struct config *config, const struct rules *r)
+{
+    uint32_t count = config->block_address.count;
+    struct address_view v;
+    for (uint32_t i = 0; rules_address_at(r, i, &v); i++) {
+        count += v.enabled;
+    }
+    return count < ADDRESS_RULES_MAX ? count : ADDRESS_RULES_MAX;
+}
+
+size_t rules_addresses_memory(const struct config *config, const struct rules *r)
+{
+    uint32_t count = count_addresses(config, r);
+    return count > 0 ? address_rules_memory(count) : 0;
+}
+
+enum err rules_addresses_make(const struct config *config, const struct rules *r,
+                              const struct policy_plan *plan, void *mem, size_t len,
+                              const struct address_rules **out)
+{
+    struct address_rules *a = NULL;
+    struct address_view v;
+    struct ip_prefix prefix;
+    enum err e = address_rules_init(&a, mem, len, count_addresses(config, r));
+    for (uint32_t i = 0; e == ERR_OK && i < config->block_address.count; i++) {
+        if (ip_prefix_parse(span_str(config->block_address.item[i]), &prefix) == ERR_OK) {
+            address_rules_add(a, &prefix, BL_GROUPS_ALL);
+        }
+    }
+    for (uint32_t i = 0; e == ERR_OK && rules_address_at(r, i, &v); i++) {
+        if (v.enabled && ip_prefix_parse(span_str(v.address), &prefix) == ERR_OK) {
+            address_rules_add(a, &prefix, policy_plan_groups(plan, v.groups));
+        }
+    }
+    if (e == ERR_OK) {
+        address_rules_done(a);
+        *out = a;
     }
     return e;
 }

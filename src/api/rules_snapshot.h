@@ -16,6 +16,7 @@
 #include "blocklist/regex.h"
 
 struct bl_overlay;
+struct config;
 struct local_builder;
 struct policy_plan;
 
@@ -29,6 +30,14 @@ size_t rules_overlay_memory(const struct rules *r, const struct policy_plan *pla
 MUST_CHECK enum err rules_overlay_make(const struct rules *r, const struct policy_plan *plan,
                                        usec_t now, int64_t now_unix, void *mem, size_t len,
                                        uint32_t count, struct bl_overlay **out);
+
+/* Prefixes that are not wanted in answers, of configuration and document: octets for them, 0 if
+ * there are none, and making them. */
+struct address_rules;
+size_t rules_addresses_memory(const struct config *config, const struct rules *r);
+MUST_CHECK enum err rules_addresses_make(const struct config *config, const struct rules *r,
+                                         const struct policy_plan *plan, void *mem, size_t len,
+                                         const struct address_rules **out);
 
 /* The i-th own rule if it is a regular expression in force now: for a set of them. `pattern` is
  * borrowed from the document. */

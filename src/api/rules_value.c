@@ -92,6 +92,16 @@ const char *rules_problem_of_device(const char *text)
                : NULL;
 }
 
+const char *rules_problem_of_address(const char *text, char out[IP_PREFIX_TEXT])
+{
+    struct ip_prefix prefix;
+    if (ip_prefix_parse(span_str(text), &prefix) != ERR_OK) {
+        return "not an IP address or prefix";
+    }
+    ip_prefix_format(&prefix, out);
+    return NULL;
+}
+
 const char *rules_problem_of_group(const char *text)
 {
     size_t len = strlen(text);

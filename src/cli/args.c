@@ -28,6 +28,7 @@ static const struct flag_row flag_rows[] = {
     {"short", 0, FLAG_SHORT, 0},
     {"subtree", 0, FLAG_SUBTREE, 0},
     {"regex", 0, FLAG_REGEX, 0},
+    {"address", 0, FLAG_ADDRESS, 0},
     {"remove", 0, FLAG_REMOVE, 0},
     {"comment", 0, FLAG_COMMENT, offsetof(struct cli, comment)},
     {"blocked", 0, FLAG_BLOCKED, 0},

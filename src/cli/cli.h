@@ -29,7 +29,8 @@ enum cli_flag {
     FLAG_OFFLINE = 4096, /* --offline */
     FLAG_WORDS = 8192,   /* --words: for the shell's completion */
     FLAG_LIMITS = 16384, /* --limits */
-    FLAG_REGEX = 32768   /* --regex */
+    FLAG_REGEX = 32768,  /* --regex */
+    FLAG_ADDRESS = 65536 /* --address */
 };
 
 /* The arguments, read. */

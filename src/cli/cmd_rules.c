@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "cli/remote.h"
 
 /* "this name and all below" as the API writes it: the regular expression (\.|^)ads\.example$. With
@@ -90,6 +91,65 @@ static int rule_change(struct remote *r, const char *type, const char *name)
     return status;
 }
 
+/* An address that is not wanted in answers. */
+static int address_change(struct remote *r, const char *address)
+{
+    struct cli *cli = r->cli;
+    bool remove = (cli->flags & FLAG_REMOVE) != 0;
+    json_t *reply = NULL;
+    char path[1024], shown[512], *escaped = http_escape(address);
+    int status = EXIT_FAILED;
+    if (escaped != NULL && remove) {
+        snprintf(path, sizeof path, "/api/sinkhole/addresses/%s", escaped);
+        status = remote_call(r, "DELETE", path, NULL, &reply);
+    } else if (escaped != NULL) {
+        json_t *comment = cli->flags & FLAG_COMMENT ? json_string(cli->comment) : json_null();
+        status =
+            remote_call(r, "POST", "/api/sinkhole/addresses",
+                        json_pack("{s:s, s:o}", "address", address, "comment", comment), &reply);
+    }
+    const json_t *problem = json_array_get(json_at(reply, "processed.errors"), 0);
+    if (status == EXIT_FINE && problem != NULL) {
+        cli_error(cli, "%s: %s", address,
+                  printable(json_text_at(problem, "error"), shown, sizeof shown));
+        status = EXIT_FAILED;
+    } else if (status == EXIT_FINE && cli->flags & FLAG_JSON) {
+        if (!json_is_null(reply)) {
+            print_json_reply(reply);
+        }
+    } else if (status == EXIT_FINE) {
+        printf("answers with %s: %s\n", address, remove ? "rule taken back" : "denied");
+    }
+    json_decref(reply);
+    free(escaped);
+    return status;
+}
+
+static int addresses_change(struct cli *cli)
+{
+    struct remote r;
+    struct ip_prefix prefix;
+    char shown[256];
+    if (cli->word_count == 0 || cli->flags & (FLAG_SUBTREE | FLAG_REGEX)) {
+        return cli_usage(cli, "found no address, expected --address and ADDR or ADDR/BITS...");
+    }
+    for (int i = 0; i < cli->word_count; i++) {
+        if (ip_prefix_parse(span_str(cli->words[i]), &prefix) != ERR_OK) {
+            return cli_usage(cli, "found \"%s\", expected ADDR or ADDR/BITS",
+                             printable(cli->words[i], shown, sizeof shown));
+        }
+    }
+    int status = remote_open(cli, &r);
+    if (status != EXIT_FINE) {
+        return status;
+    }
+    for (int i = 0; i < cli->word_count; i++) {
+        status = address_change(&r, cli->words[i]) == EXIT_FINE ? status : EXIT_FAILED;
+    }
+    remote_close(&r);
+    return status;
+}
+
 static int rules_change(struct cli *cli, const char *type)
 {
     struct remote r;
@@ -127,6 +187,9 @@ int cmd_allow(struct cli *cli)
 
 int cmd_deny(struct cli *cli)
 {
+    if (cli->flags & FLAG_ADDRESS) {
+        return addresses_change(cli);
+    }
     return rules_change(cli, "deny");
 }
 

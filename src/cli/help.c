@@ -52,6 +52,8 @@ static const struct {
     {FLAG_SHORT, "  --short               values only"},
     {FLAG_SUBTREE, "  --subtree             the name and all names below it"},
     {FLAG_REGEX, "  --regex               NAME is a regular expression"},
+    {FLAG_ADDRESS,
+     "  --address             NAME is an ADDR or ADDR/BITS that is not wanted in answers"},
     {FLAG_REMOVE, "  --remove              take the rule back"},
     {FLAG_COMMENT, "  --comment TEXT        a note that is kept with it"},
     {FLAG_BLOCKED, "  --blocked             blocked queries only"},

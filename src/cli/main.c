@@ -31,10 +31,13 @@ static const struct command commands[] = {
      "NAME may hold * as in *.example. --count N: how many (20); --blocked: blocked\n"
      "ones only; --follow goes on with new ones as they come. With --json each\n"
      "query is one line."},
-    {"allow", cmd_allow, SERVER_FLAGS | FLAG_SUBTREE | FLAG_REGEX | FLAG_REMOVE | FLAG_COMMENT, "NAME...",
-     "Never block a name", "--subtree: and all names below it; --remove takes the rule back."},
-    {"deny", cmd_deny, SERVER_FLAGS | FLAG_SUBTREE | FLAG_REGEX | FLAG_REMOVE | FLAG_COMMENT, "NAME...",
-     "Always block a name", "--subtree: and all names below it; --remove takes the rule back."},
+    {"allow", cmd_allow, SERVER_FLAGS | FLAG_SUBTREE | FLAG_REGEX | FLAG_REMOVE | FLAG_COMMENT,
+     "NAME...", "Never block a name",
+     "--subtree: and all names below it; --remove takes the rule back."},
+    {"deny", cmd_deny,
+     SERVER_FLAGS | FLAG_SUBTREE | FLAG_REGEX | FLAG_ADDRESS | FLAG_REMOVE | FLAG_COMMENT,
+     "NAME...", "Always block a name",
+     "--subtree: and all names below it; --remove takes the rule back."},
     {"pause", cmd_pause, SERVER_FLAGS, "[DURATION]",
      "Stop blocking, for a time such as 30s, 5m, 1h, or until resumed", NULL},
     {"resume", cmd_resume, SERVER_FLAGS, "", "Block again", NULL},

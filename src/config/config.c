@@ -161,6 +161,8 @@ static enum err parse_value(struct cfg_parse *p, const struct cfg_row *row, stru
         return cfg_origin_parse(p, text, &v->text);
     case CFG_SERVICES:
         return cfg_service_parse(p, text, &v->text);
+    case CFG_PREFIXES:
+        return cfg_prefix_parse(p, text, &v->text);
     case CFG_CIDRS:
         return cfg_cidr_parse(text, &v->cidr);
     case CFG_LISTEN:
@@ -297,6 +299,7 @@ static const char *separators(const struct target *t)
     switch (cfg_row(t->option)->type) {
     case CFG_ORIGINS:
     case CFG_SERVICES:
+    case CFG_PREFIXES:
     case CFG_NAMES:
     case CFG_CIDRS:
     case CFG_LISTEN:

@@ -111,6 +111,7 @@ enum cfg_log_format { CFG_LOG_TEXT, CFG_LOG_JSON };
 #define CFG_TYPE_RECORDS    struct cfg_texts
 #define CFG_TYPE_ORIGINS    struct cfg_texts
 #define CFG_TYPE_SERVICES   struct cfg_texts
+#define CFG_TYPE_PREFIXES   struct cfg_texts
 #define CFG_TYPE_NAMES      struct cfg_names
 #define CFG_TYPE_CIDRS      struct cfg_cidrs
 #define CFG_TYPE_LISTEN     struct cfg_endpoints
@@ -217,6 +218,7 @@ enum cfg_type {
     CFG_RECORDS,
     CFG_ORIGINS,
     CFG_SERVICES,
+    CFG_PREFIXES,
     CFG_NAMES,
     CFG_CIDRS,
     CFG_LISTEN,

@@ -45,6 +45,7 @@ void cfg_word_format(const char *words, uint32_t index, struct strbuf *out);
 MUST_CHECK enum err cfg_source_parse(struct cfg_parse *p, struct span text, const char **out);
 MUST_CHECK enum err cfg_origin_parse(struct cfg_parse *p, struct span text, const char **out);
 MUST_CHECK enum err cfg_service_parse(struct cfg_parse *p, struct span text, const char **out);
+MUST_CHECK enum err cfg_prefix_parse(struct cfg_parse *p, struct span text, const char **out);
 MUST_CHECK enum err cfg_record_parse(struct cfg_parse *p, struct span text, const char **out);
 MUST_CHECK enum err cfg_endpoint_parse(struct span text, uint16_t port, struct ip_endpoint *out);
 MUST_CHECK enum err cfg_cidr_parse(struct span text, struct cfg_cidr *out);

@@ -125,6 +125,15 @@ enum err cfg_service_parse(struct cfg_parse *p, struct span text, const char **o
     return catalog_is_id(text) ? keep(p, text, out) : ERR_FORMAT;
 }
 
+/* ---- addresses ---- */
+
+enum err cfg_prefix_parse(struct cfg_parse *p, struct span text, const char **out)
+{
+    struct ip_prefix prefix;
+    p->expected = "ADDR or ADDR/BITS";
+    return ip_prefix_parse(text, &prefix) == ERR_OK ? keep(p, text, out) : ERR_FORMAT;
+}
+
 /* ---- origins ---- */
 
 /* As browsers write them (RFC 6454 6.2): scheme, host, port if it is not the usual one, nothing

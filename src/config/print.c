@@ -106,6 +106,7 @@ static void format_scalar(const struct cfg_row *row, const void *field, struct s
     case CFG_RECORDS:
     case CFG_ORIGINS:
     case CFG_SERVICES:
+    case CFG_PREFIXES:
     case CFG_NAMES:
     case CFG_CIDRS:
     case CFG_LISTEN:
@@ -126,6 +127,7 @@ static void format_item(enum cfg_type type, const void *item, struct strbuf *out
     case CFG_RECORDS:
     case CFG_ORIGINS:
     case CFG_SERVICES:
+    case CFG_PREFIXES:
         memcpy(&text, item, sizeof text);
         strbuf_str(out, text);
         break;
@@ -249,6 +251,9 @@ void cfg_expected(enum cfg_option option, struct strbuf *out)
         break;
     case CFG_SOURCES:
         strbuf_str(out, "a URL (http://, https://, file://), a path, builtin");
+        break;
+    case CFG_PREFIXES:
+        strbuf_str(out, "ADDR or ADDR/BITS");
         break;
     case CFG_SERVICES:
         strbuf_str(out, "the name of a service");

@@ -63,6 +63,7 @@ static const struct {
     {sizeof(struct cfg_texts), sizeof(const char *), CFG_RECORDS},
     {sizeof(struct cfg_texts), sizeof(const char *), CFG_ORIGINS},
     {sizeof(struct cfg_texts), sizeof(const char *), CFG_SERVICES},
+    {sizeof(struct cfg_texts), sizeof(const char *), CFG_PREFIXES},
     {sizeof(struct cfg_names), sizeof(struct dns_name), CFG_NAMES},
     {sizeof(struct cfg_cidrs), sizeof(struct cfg_cidr), CFG_CIDRS},
     {sizeof(struct cfg_endpoints), sizeof(struct ip_endpoint), CFG_LISTEN},

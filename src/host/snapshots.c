@@ -39,6 +39,7 @@ struct snapshots {
     struct shared *own_rules;
     struct shared *local;
     struct shared *services;
+    struct shared *addresses;
     struct snapshot_regex *regexes;
     int64_t next_change;
 };
@@ -50,6 +51,7 @@ struct made {
     struct shared *own_rules;
     struct shared *local;
     struct shared *services;
+    struct shared *addresses;
     struct snapshot_regex *regexes;
     void *parts; /* arrays of the snapshot */
     void *plan;  /* the memory of its policy plan */
@@ -112,6 +114,7 @@ static void hold(struct snapshots *s)
     (void)shared_ref(s->own_rules);
     (void)shared_ref(s->local);
     (void)shared_ref(s->services);
+    (void)shared_ref(s->addresses);
     (void)snapshot_regex_ref(s->regexes);
 }
 
@@ -120,6 +123,7 @@ static void let_go(struct snapshots *s)
     shared_drop(s->own_rules);
     shared_drop(s->local);
     shared_drop(s->services);
+    shared_drop(s->addresses);
     snapshot_regex_drop(s->regexes);
 }
 
@@ -173,6 +177,27 @@ static enum err make_services(struct snapshots *s, const struct snapshot_source 
         p->value = part;
     }
     replace(&s->services, p);
+    return ERR_OK;
+}
+
+/* ---- Addresses. ---- */
+
+static enum err make_addresses(struct snapshots *s, const struct snapshot_source *src,
+                               const struct policy_plan *plan)
+{
+    const struct address_rules *rules = NULL;
+    size_t len = rules_addresses_memory(src->config, src->rules);
+    struct shared *p = len > 0 ? shared_new(len) : NULL;
+    enum err e = len > 0 && !p ? ERR_MEMORY : ERR_OK;
+    e = p ? rules_addresses_make(src->config, src->rules, plan, p->mem, len, &rules) : e;
+    if (e != ERR_OK) {
+        shared_drop(p);
+        return e;
+    }
+    if (p) {
+        p->value = rules;
+    }
+    replace(&s->addresses, p);
     return ERR_OK;
 }
 
@@ -359,6 +384,7 @@ static void free_made(struct made *m)
     shared_drop(m->own_rules);
     shared_drop(m->local);
     shared_drop(m->services);
+    shared_drop(m->addresses);
     snapshot_regex_drop(m->regexes);
     free(m->parts);
     free(m->plan);
@@ -425,6 +451,7 @@ static enum err fill(struct snapshots *s, const struct snapshot_source *src, uns
     if (e == ERR_OK && (parts & SNAPSHOT_OWN_RULES)) {
         e = make_own_rules(s, src, &plan);
         e = e == ERR_OK ? make_services(s, src) : e;
+        e = e == ERR_OK ? make_addresses(s, src, &plan) : e;
     }
     if (e == ERR_OK) {
         e = snapshot_regex_make(&s->regexes, src, &plan, (parts & SNAPSHOT_OWN_RULES) != 0);
@@ -439,6 +466,8 @@ static enum err fill(struct snapshots *s, const struct snapshot_source *src, uns
     m->local = shared_ref(s->local);
     m->regexes = snapshot_regex_ref(s->regexes);
     m->snapshot.regexes = snapshot_regex_get(m->regexes);
+    m->addresses = shared_ref(s->addresses);
+    m->snapshot.addresses = m->addresses ? m->addresses->value : NULL;
     m->services = shared_ref(s->services);
     services_part_apply(m->services ? m->services->value : NULL, &m->snapshot);
     m->snapshot.rules = s->own_rules ? s->own_rules->value : NULL;

@@ -74,23 +74,23 @@ static bool is_upstream_block(const struct cache_hit *hit)
            (hit->flags & (CACHE_HAS_NULL | CACHE_HAS_PRIVATE)) == CACHE_HAS_NULL;
 }
 
-/* The CNAME chain of the answer in q's packet leads to a blocked name. */
-static void answer_blocked_chain(struct resolver *r, struct query *q,
-                                 const struct policy_verdict *v, const struct dns_name *name)
+/* The answer in q's packet leads to a blocked name by CNAME, or to a blocked address. */
+static void answer_blocked_late(struct resolver *r, struct query *q, const struct policy_verdict *v,
+                                const struct dns_name *name)
 {
-    q->status = QUERY_BLOCKED_CNAME;
+    q->status = v->address != NULL ? v->status : QUERY_BLOCKED_CNAME;
     q->list = v->list;
     q->match_labels = v->labels;
-    q->cname = name;
+    q->cname = v->address != NULL ? NULL : name;
     q->ede = DNS_EDE_BLOCKED;
     q->ede_text = policy_reason(r, v);
     blocked_answer(r, q);
 }
 
-static bool judges_chain(const struct resolver *r, const struct query *q,
-                         const struct cache_hit *hit)
+static bool is_to_judge(const struct resolver *r, const struct query *q,
+                        const struct cache_hit *hit)
 {
-    return (hit->flags & CACHE_HAS_CNAME) != 0 && !q->allowed && r->snap->cname_check &&
+    return policy_judges_answer(r, hit->flags, q->req.qtype) && !q->allowed &&
            !policy_has_passed(r, q->profile, hit->judged) && policy_is_on(r, q->profile);
 }
 
@@ -147,13 +147,14 @@ void pipeline_records(struct resolver *r, struct query *q, const struct cache_hi
         b.answers = hit->answers;
         b.authorities = hit->authorities;
     }
-    if (UNLIKELY(judges_chain(r, q, hit)) && !b.w.bad) {
+    if (UNLIKELY(is_to_judge(r, q, hit)) && !b.w.bad) {
         struct dns_name name;
         struct policy_verdict v;
         be16_write(q->packet->data + 4, 1);
         be16_write(q->packet->data + 6, hit->answers);
-        if (policy_judge_chain(r, q->profile, q->packet->data, b.w.len, &v, &name)) {
-            answer_blocked_chain(r, q, &v, &name);
+        if (policy_judge_answer(r, q->profile, q->packet->data, b.w.len, hit->flags, q->req.qtype,
+                                &v, &name)) {
+            answer_blocked_late(r, q, &v, &name);
             return;
         }
         if (key != NULL) {
@@ -167,17 +168,18 @@ void pipeline_records(struct resolver *r, struct query *q, const struct cache_hi
     query_close(r, q, &b);
 }
 
-void pipeline_judge_reply(struct resolver *r, const struct profile *profile)
+void pipeline_judge_reply(struct resolver *r, const struct profile *profile, uint16_t type)
 {
     struct reply *reply = &r->reply;
     struct dns_name name;
     struct policy_verdict v;
     reply->hit.judged = 0;
-    if ((reply->hit.flags & CACHE_HAS_CNAME) == 0 || !policy_is_on(r, profile)) {
+    if (!policy_judges_answer(r, reply->hit.flags, type) || !policy_is_on(r, profile)) {
         return;
     }
     be16_write(reply->msg + 6, reply->hit.answers);
-    if (!policy_judge_chain(r, profile, reply->msg, reply->records + reply->hit.len, &v, &name)) {
+    if (!policy_judge_answer(r, profile, reply->msg, reply->records + reply->hit.len,
+                             reply->hit.flags, type, &v, &name)) {
         reply->hit.judged = policy_passed(r, profile, 0);
     }
 }

@@ -9,6 +9,7 @@
 
 #include "blocklist/match.h"
 #include "blocklist/overlay.h"
+#include "resolver/address.h"
 #include "resolver/resolver_int.h"
 
 static const char own_rule[] = "denied by own rule";
@@ -154,6 +155,9 @@ void policy_judge(const struct resolver *r, const struct profile *profile,
 
 const char *policy_reason(const struct resolver *r, const struct policy_verdict *v)
 {
+    if (v->address != NULL) {
+        return v->address;
+    }
     if (v->service != 0) {
         return r->snap->service_reasons[v->service - 1];
     }
@@ -179,7 +183,37 @@ void policy_decide(struct resolver *r, struct query *q)
     }
 }
 
-bool policy_judge_chain(const struct resolver *r, const struct profile *profile, const uint8_t *msg,
+static bool judges_chain(const struct resolver *r, uint8_t flags)
+{
+    return (flags & CACHE_HAS_CNAME) != 0 && r->snap->cname_check;
+}
+
+static bool judges_addresses(const struct resolver *r, uint16_t type)
+{
+    return UNLIKELY(r->snap->addresses != NULL) && address_in_type(type);
+}
+
+bool policy_judges_answer(const struct resolver *r, uint8_t flags, uint16_t type)
+{
+    return judges_chain(r, flags) || judges_addresses(r, type);
+}
+
+static bool judge_addresses(const struct resolver *r, const struct profile *profile,
+                            const uint8_t *msg, size_t len, struct policy_verdict *out)
+{
+    const struct address_rule *rule =
+        address_rules_judge(r->snap->addresses, msg, len, &profile->asker);
+    if (rule == NULL) {
+        return false;
+    }
+    *out = (struct policy_verdict){.verdict = VERDICT_BLOCK,
+                                   .status = QUERY_BLOCKED_RULE,
+                                   .list = STATS_NO_LIST,
+                                   .address = rule->reason};
+    return true;
+}
+
+static bool judge_chain(const struct resolver *r, const struct profile *profile, const uint8_t *msg,
                         size_t len, struct policy_verdict *out, struct dns_name *name)
 {
     struct dns_walk walk;
@@ -200,6 +234,16 @@ bool policy_judge_chain(const struct resolver *r, const struct profile *profile,
         }
     }
     return false;
+}
+
+bool policy_judge_answer(const struct resolver *r, const struct profile *profile,
+                         const uint8_t *msg, size_t len, uint8_t flags, uint16_t type,
+                         struct policy_verdict *out, struct dns_name *name)
+{
+    if (judges_chain(r, flags) && judge_chain(r, profile, msg, len, out, name)) {
+        return true;
+    }
+    return judges_addresses(r, type) && judge_addresses(r, profile, msg, len, out);
 }
 
 /* A rule that allowed the chain may have ended since, though the snapshot is the same: then nothing

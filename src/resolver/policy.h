@@ -19,12 +19,13 @@ struct policy {
 };
 
 struct policy_verdict {
-    uint8_t verdict;  /* enum verdict; the rest means something for VERDICT_BLOCK */
-    uint8_t status;   /* QUERY_BLOCKED_LIST or QUERY_BLOCKED_RULE */
-    uint8_t labels;   /* of the rule's name */
-    uint16_t list;    /* STATS_NO_LIST for a rule of one's own */
-    uint16_t service; /* of such a rule: 1 + the number of a blocked service; 0: none */
-    bool at_times;    /* everything is blocked now */
+    uint8_t verdict;     /* enum verdict; the rest means something for VERDICT_BLOCK */
+    uint8_t status;      /* QUERY_BLOCKED_LIST or QUERY_BLOCKED_RULE */
+    uint8_t labels;      /* of the rule's name */
+    uint16_t list;       /* STATS_NO_LIST for a rule of one's own */
+    const char *address; /* what is told of an address in the answer; NULL: it was a name */
+    uint16_t service;    /* of such a rule: 1 + the number of a blocked service; 0: none */
+    bool at_times;       /* everything is blocked now */
 };
 
 struct resolver;
@@ -35,6 +36,9 @@ void policy_load(struct resolver *r);
 /* Does blocking apply to these clients now (not paused)? */
 bool policy_is_on(const struct resolver *r, const struct profile *profile);
 
+/* Is there anything to judge in an answer of these flags (enum cache_flag) and type? */
+bool policy_judges_answer(const struct resolver *r, uint8_t flags, uint16_t type);
+
 /* HOT. Judge one name for clients of a profile. */
 void policy_judge(const struct resolver *r, const struct profile *profile,
                   const struct dns_name *name, const struct dns_suffixes *suffixes,
@@ -43,10 +47,14 @@ void policy_judge(const struct resolver *r, const struct profile *profile,
 /* Judge the question; fills the query's verdict and what its event tells. */
 void policy_decide(struct resolver *r, struct query *q);
 
-/* Judge the names that CNAMEs of an answer lead to. True if one of them is blocked; then *name is
- * it. */
-bool policy_judge_chain(const struct resolver *r, const struct profile *profile, const uint8_t *msg,
-                        size_t len, struct policy_verdict *out, struct dns_name *name);
+/*
+ * Judge an answer: the names that its CNAMEs lead to, if these are to be judged at all, and the
+ * addresses in it. True if something is blocked; then *name is that name, or not set if it was an
+ * address.
+ */
+bool policy_judge_answer(const struct resolver *r, const struct profile *profile,
+                         const uint8_t *msg, size_t len, uint8_t flags, uint16_t type,
+                         struct policy_verdict *out, struct dns_name *name);
 
 /*
  * That a chain passes is remembered with the answer, in one number for all clients: which policy

@@ -54,8 +54,8 @@ void pipeline_query(struct resolver *r, struct query *q, uint16_t *owner);
 void pipeline_records(struct resolver *r, struct query *q, const struct cache_hit *hit,
                       const struct cache_key *key);
 
-/* Judge the chain of the response at hand, once for all of one profile who wait for it. */
-void pipeline_judge_reply(struct resolver *r, const struct profile *profile);
+/* Judge the response at hand, once for all of one profile who wait for it. */
+void pipeline_judge_reply(struct resolver *r, const struct profile *profile, uint16_t type);
 
 /* The answer for a client that waited; its question stands in q's packet again. */
 void pipeline_waited(struct resolver *r, struct query *q, enum waiter_result result);

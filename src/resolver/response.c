@@ -126,7 +126,7 @@ static void on_good(struct resolver *r, uint32_t i, const struct attempt *a)
     }
     struct cache_key key;
     pending_key(p, &key);
-    pipeline_judge_reply(r, profile_of_waiters(r, p));
+    pipeline_judge_reply(r, profile_of_waiters(r, p), p->type);
     if (reply->ttl_s > 0) {
         struct cache_value value = {
             .records = reply->msg + reply->records,

@@ -21,6 +21,7 @@ struct bl_overlay;
 struct bl_regexes;
 struct local_records; /* local.h */
 struct safe_names;    /* safe.h */
+struct address_rules; /* address.h */
 
 enum upstream_transport { UPSTREAM_UDP, UPSTREAM_TCP, UPSTREAM_TLS, UPSTREAM_HTTPS };
 
@@ -49,11 +50,12 @@ struct route {
 struct snapshot {
     uint64_t generation; /* grows with each publication */
 
-    const struct bl_image *image;        /* NULL: no list yet */
-    const struct bl_overlay *rules;      /* a person's own allow and deny; NULL: none */
-    const struct bl_regexes *regexes;    /* own and lists' regular expressions; NULL: none */
-    const struct local_records *local;   /* NULL: only the built-in special-use names */
-    const struct safe_names *safe_names; /* NULL: none; for profiles that ask for it */
+    const struct bl_image *image;          /* NULL: no list yet */
+    const struct bl_overlay *rules;        /* a person's own allow and deny; NULL: none */
+    const struct bl_regexes *regexes;      /* own and lists' regular expressions; NULL: none */
+    const struct local_records *local;     /* NULL: only the built-in special-use names */
+    const struct address_rules *addresses; /* not wanted in answers; NULL: none */
+    const struct safe_names *safe_names;   /* NULL: none; for profiles that ask for it */
 
     /* What is told of names of blocked services: by bl_own.id & RULE_SERVICE_MASK. */
     const char (*service_reasons)[SERVICE_REASON];

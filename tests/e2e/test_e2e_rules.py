@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rules beyond names: regular expressions, services, safe search."""
+"""Rules beyond names: regular expressions, services, safe search, addresses in answers."""
 
 import json
 import os
@@ -176,6 +176,32 @@ def a_file_stands_in_for_the_services_inside():
     r = cli("config", "services", "--json", "--block-service", "tiktok")
     eq([x["id"] for x in json.loads(r.stdout) if x["blocked"]], ["tiktok"])
     shutil.rmtree(state)
+
+# ---- addresses in answers ----
+
+@test
+def addresses_that_are_not_wanted_block_the_name():
+    with Upstream() as up, Sinkhole(upstream=up, config="block-address = 198.51.100.201\n") as s:
+        up.answer("one.example", "A", "198.51.100.201")
+        up.answer("two.example", "A", "198.51.100.202")
+        blocked(s, "one.example")
+        eq(s.ask("two.example").addresses, ["198.51.100.202"])
+        r = s.api.post("/api/sinkhole/addresses", {"address": ["198.51.100.202/31", "nonsense", "198.51.100.203/31"], "comment": "mine"})
+        eq((r.status, [e["item"] for e in r.json["processed"]["errors"]]), (201, ["nonsense", "198.51.100.203/31"]))
+        eq([(a["address"], a["comment"]) for a in r.json["addresses"]], [("198.51.100.202/31", "mine")])
+        blocked(s, "two.example")
+        eq(s.api.put("/api/sinkhole/addresses/198.51.100.202%2F31", {"enabled": False}).status, 200)
+        eq(s.ask("two.example").addresses, ["198.51.100.202"])
+        eq(s.api.delete("/api/sinkhole/addresses/198.51.100.202%2F31").status, 204)
+        eq(s.api.delete("/api/sinkhole/addresses/198.51.100.202%2F31").status, 404)
+        eq(s.cli("deny", "--address", "198.51.100.202").returncode, 0)
+        blocked(s, "two.example")
+        eq(s.cli("deny", "--address", "--remove", "198.51.100.202").returncode, 0)
+        eq(s.ask("two.example").addresses, ["198.51.100.202"])
+        eq(s.cli("deny", "--address", "x.example").returncode, 2)
+    r = cli("config", "--block-address", "x.example")
+    eq(r.returncode, 2)
+    contains(r.stderr, "expected ADDR or ADDR/BITS")
 
 
 run()

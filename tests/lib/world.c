@@ -13,6 +13,7 @@
 #include "blocklist/compile.h"
 #include "blocklist/parse.h"
 #include "dns/msg.h"
+#include "resolver/address.h"
 #include "resolver/local.h"
 #include "stats/stats.h"
 
@@ -203,6 +204,23 @@ static const struct bl_regexes *build_regexes(struct world *w, const struct bl_i
     return regex_set_get(*set);
 }
 
+static const struct address_rules *build_addresses(struct world *w)
+{
+    struct address_rules *a;
+    if (w->address_count == 0) {
+        return NULL;
+    }
+    size_t len = address_rules_memory(w->address_count);
+    if (address_rules_init(&a, keep(w, get_memory(len)), len, w->address_count) != ERR_OK) {
+        die("addresses");
+    }
+    for (unsigned i = 0; i < w->address_count; i++) {
+        address_rules_add(a, &w->addresses[i], BL_GROUPS_ALL);
+    }
+    address_rules_done(a);
+    return a;
+}
+
 uint16_t world_add_upstream(struct world *w, enum upstream_transport transport, uint16_t route)
 {
     uint16_t i = w->draft.upstream_count++;
@@ -384,6 +402,7 @@ void world_apply(struct world *w)
         world_apply_policy(w, s);
     }
     s->regexes = build_regexes(w, s->image);
+    s->addresses = build_addresses(w);
     s->local = build_local(w);
     struct ip_prefix *nets = keep(w, get_memory(sizeof w->allow_from));
     memcpy(nets, w->allow_from, sizeof w->allow_from);

@@ -63,6 +63,8 @@ struct world {
     unsigned own_count;
     struct regex_source regex[WORLD_RULES]; /* own ones; those of lists come with the image */
     unsigned regex_count;
+    struct ip_prefix addresses[WORLD_PREFIXES]; /* not wanted in answers, by everybody */
+    unsigned address_count;
     const char *services[WORLD_RULES]; /* blocked for everybody */
     uint32_t service_count, safe_youtube;
     bool safe_search;

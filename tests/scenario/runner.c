@@ -356,6 +356,10 @@ static bool run_verb(struct story *s)
     if (strcmp(v, "rule") == 0 && s->count > 1) {
         return verb_rule(s);
     }
+    if (strcmp(v, "deny-address") == 0 && s->count > 1 && w->address_count < WORLD_PREFIXES) {
+        return s->dirty = ip_prefix_parse(span_str(s->word[1]),
+                                          &w->addresses[w->address_count++]) == ERR_OK;
+    }
     if (strcmp(v, "allow-regex") == 0 || strcmp(v, "deny-regex") == 0) {
         world_add_regex(w, s->rest, v[0] == 'a' ? BL_ALLOW : BL_BLOCK);
         return s->dirty = true;

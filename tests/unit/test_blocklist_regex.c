@@ -53,7 +53,7 @@ static void the_first_in_rank_decides(void **state)
         rule("ads", BL_RANK_IMPORTANT_BLOCK, 5, 40),
         rule("plain", BL_RANK_BLOCK, 6, 41),
     };
-    const struct bl_regexes set = {rules, 4, match_word};
+    const struct bl_regexes set = {.rules = rules, .count = 4, .match = match_word};
     assert_int_equal(ask(&set, "good.ads.example", 1, NULL, 0).rule, 0);
     assert_int_equal(ask(&set, "ads.example", 1, NULL, 0).rule, 1);
     assert_int_equal(ask(&set, "ads.example", 2, NULL, 0).rule, 2); /* own ones of another group */
@@ -68,7 +68,7 @@ static void lists_that_do_not_count_are_not_asked(void **state)
     (void)state;
     const struct bl_regex_rule rules[] = {rule("ads", BL_RANK_BLOCK, 5, 1),
                                           rule("ads", BL_RANK_BLOCK, 200, 2)};
-    const struct bl_regexes set = {rules, 2, match_word};
+    const struct bl_regexes set = {.rules = rules, .count = 2, .match = match_word};
     struct bl_list_set lists = {{0}};
     assert_int_equal(ask(&set, "ads.example", 1, &lists, 0).rule, BL_RULE_NONE);
     assert_int_equal(asked, 0);
@@ -80,7 +80,7 @@ static void a_rule_ends_and_the_verdict_says_when(void **state)
 {
     (void)state;
     struct bl_regex_rule rules[] = {rule("ads", BL_RANK_OWN_DENY, BL_REGEX_OWN, 1)};
-    const struct bl_regexes set = {rules, 1, match_word};
+    const struct bl_regexes set = {.rules = rules, .count = 1, .match = match_word};
     assert_true(ask(&set, "ads.example", 1, NULL, 5).until == USEC_NEVER);
     rules[0].own.expires = 10;
     struct bl_regex_verdict v = ask(&set, "ads.example", 1, NULL, 9);
@@ -99,7 +99,7 @@ static void giving_up_is_no_match_and_ends(void **state)
         rules[i] = rule("?", BL_RANK_OWN_DENY, BL_REGEX_OWN, i);
     }
     rules[BL_REGEX_GIVE_UPS] = rule("ads", BL_RANK_BLOCK, 0, 9);
-    struct bl_regexes set = {rules, BL_REGEX_GIVE_UPS + 1, match_word};
+    struct bl_regexes set = {.rules = rules, .count = BL_REGEX_GIVE_UPS + 1, .match = match_word};
     struct bl_regex_verdict v = ask(&set, "ads.example", 1, NULL, 0);
     assert_int_equal(v.rule, BL_RULE_NONE);
     assert_int_equal(v.gave_up, BL_REGEX_GIVE_UPS);
@@ -113,7 +113,7 @@ static void one_rule_by_hand(void **state)
 {
     (void)state;
     const struct bl_regex_rule rules[] = {rule("ads", BL_RANK_BLOCK, 5, 1)};
-    const struct bl_regexes set = {rules, 1, match_word};
+    const struct bl_regexes set = {.rules = rules, .count = 1, .match = match_word};
     struct dns_name name = fixture_name("ads.example");
     const struct bl_filter none = {.effects = NULL};
     struct bl_regex_asker who = {.user = 3};
