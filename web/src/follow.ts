@@ -21,6 +21,7 @@ import {
   offlineSince,
   resumesAt,
   rules,
+  services,
   settings,
   status,
   summary,
@@ -81,6 +82,7 @@ function changed(what: string): void {
     void clients.load();
   } else if (what === "settings") {
     if (settings.data.value !== null) void settings.load();
+    void services.load();
     void loadSlow();
   } else if (what === "blocking") {
     void loadBlocking();

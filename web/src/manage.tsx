@@ -8,8 +8,9 @@ import { Devices } from "./devices.tsx";
 import { Groups } from "./groups.tsx";
 import { Local } from "./local.tsx";
 import { Own } from "./own.tsx";
+import { Services } from "./services.tsx";
 import { SettingsTab } from "./settings.tsx";
-import { clients, features, groups, localRecords, rules, settings } from "./state.ts";
+import { clients, features, groups, localRecords, rules, services, settings } from "./state.ts";
 
 interface Tab {
   id: string;
@@ -22,6 +23,7 @@ const all: Tab[] = [
   { id: "rules", title: "Your rules", there: () => !rules.absent.value, Body: Own },
   { id: "devices", title: "Devices", there: () => !clients.absent.value, Body: Devices },
   { id: "groups", title: "Groups", there: () => !groups.absent.value, Body: Groups },
+  { id: "services", title: "Services", there: () => (services.data.value?.services.length ?? 0) > 0, Body: Services },
   { id: "local", title: "Local names", there: () => !localRecords.absent.value, Body: Local },
   { id: "settings", title: "Settings", there: () => features.value.has("owner") && !settings.absent.value, Body: SettingsTab },
   { id: "access", title: "Passwords", there: () => features.value.has("owner"), Body: Access },

@@ -8,7 +8,7 @@ import { settings } from "./state.ts";
 import type { Option } from "./types.ts";
 
 /** Options that have a better place on this page. */
-const elsewhere = new Set(["record"]);
+const elsewhere = new Set(["record", "block-service", "safe-search", "safe-search-youtube"]);
 
 const first = "Blocking"; // the section that people come for
 

@@ -10,7 +10,9 @@ import type {
   List,
   LocalRecord,
   Rule,
+  SafeSearch,
   Seat,
+  Service,
   Settings,
   Slot,
   Span,
@@ -139,6 +141,7 @@ export const seats = resource(async () => (await get<{ sessions: Seat[] }>("auth
 export const groups = resource(async () => (await get<{ groups: Group[] }>("groups")).groups);
 export const clients = resource(async () => (await get<{ clients: Client[] }>("clients")).clients);
 export const suggestions = resource(async () => (await get<{ clients: Suggestion[] }>("clients/_suggestions")).clients);
+export const services = resource(() => get<{ services: Service[]; safe_search: SafeSearch }>("sinkhole/services"));
 export const totp = resource(async () => (await get<{ totp: { supported: boolean; enabled: boolean } }>("sinkhole/totp")).totp);
 export const settings = resource(() => get<Settings>("sinkhole/settings"));
 
@@ -236,6 +239,7 @@ export async function loadAll(): Promise<void> {
     loadBlocking(),
     rules.load(),
     localRecords.load(),
+    services.load(),
     groups.load(),
     clients.load(),
   ]);

@@ -267,3 +267,15 @@ export interface Suggestion {
   names: string | null;
   lastQuery: number;
 }
+
+export interface Service {
+  id: string;
+  title: string;
+  names: number;
+  blocked: boolean; // for everybody
+}
+
+export interface SafeSearch {
+  on: boolean; // for everybody
+  engines: { id: string; stands_in: string; names: number }[];
+}
