@@ -212,10 +212,10 @@ def hostile_packets_cost_no_memory_and_reach_no_upstream():
     with Upstream() as up, daemon(up) as s:
         packets = hostile(20000 // SLOW)
         flood(s.port, packets)
-        s.ask("warm.example")
+        wait_until(lambda: s.ask("warm.example").rcode == "NOERROR")  # a flood may cost a datagram, not the service
         before, asked = s.memory_kib(), len(up.asked())
         flood(s.port, packets, rounds=9)
-        eq(s.ask("still.example").rcode, "NOERROR")
+        wait_until(lambda: s.ask("still.example").rcode == "NOERROR")
         after = s.memory_kib()
         print(f"# {before} KiB before, {after} KiB after", flush=True)
         check(after <= before * 1.05 + 512, f"{before} KiB before, {after} KiB after")
