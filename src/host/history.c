@@ -702,6 +702,13 @@ void history_finish(struct history *h, const struct stats *stats)
     } while (sys_now() < until);
 }
 
+uint64_t history_memory(void)
+{
+    return history_db_memory(HISTORY_WRITE) + history_db_memory(HISTORY_READ) +
+           2 * (sizeof(struct history_batch) + (uint64_t)HISTORY_ROWS_MAX * ITEM_MAX) +
+           HISTORY_JOBS_MAX * history_scan_memory();
+}
+
 uint64_t history_next_id(const struct history *h)
 {
     return h->taken + 1;

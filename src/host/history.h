@@ -19,7 +19,7 @@
 #include "stats/stats.h"
 
 #define HISTORY_FILE     "history.db"
-#define HISTORY_JOBS_MAX 8      /* questions under way; more are refused */
+#define HISTORY_JOBS_MAX 4      /* questions under way; more are refused */
 #define HISTORY_ROWS_MAX 16384  /* of one write; more come in several */
 #define HISTORY_A_SECOND 500    /* rows that may be written on average; more are counted as lost */
 #define HISTORY_AT_ONCE  200000 /* … and after a time with fewer */
@@ -69,6 +69,9 @@ void *history_job_open(struct history *h, const struct history_ask *ask);
 enum history_state history_job_poll(void *job, const struct history_result **out);
 void history_job_next(void *job);
 void history_job_close(void *job);
+
+/* Octets that the history takes at most: tables of numbers, rows under way, questions. */
+uint64_t history_memory(void);
 
 /* Where the file is, for a connection of one's own. */
 const char *history_path(const struct history *h);

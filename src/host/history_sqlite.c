@@ -14,9 +14,11 @@
 #include "host/history_sqlite_int.h"
 #include "host/sys.h"
 
-#define APPLICATION_ID 0x534b4849 /* "SKHI" */
-#define VERSION        1
-#define VFS_NAME       "sinkhole-history"
+#define APPLICATION_ID   0x534b4849 /* "SKHI" */
+#define VERSION          1
+#define VFS_NAME         "sinkhole-history"
+#define CACHE_OCTETS     (2u << 20) /* cache_size below */
+#define STATEMENT_OCTETS (1u << 20) /* what the library takes besides, rounded up */
 
 /* --- counting what is written ----------------------------------------------------------------- */
 
@@ -88,6 +90,12 @@ static bool prepare_vfs(void)
 uint64_t history_db_written(void)
 {
     return atomic_load_explicit(&written, memory_order_relaxed);
+}
+
+uint64_t history_db_memory(enum history_mode mode)
+{
+    uint64_t table = UINT64_C(3) * HISTORY_DICT_MAX * sizeof(struct history_dict_place);
+    return CACHE_OCTETS + STATEMENT_OCTETS + (mode == HISTORY_WRITE ? table : 0);
 }
 
 const char *history_db_version(void)

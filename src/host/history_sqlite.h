@@ -116,6 +116,10 @@ void history_scan_free(struct history_scan *s); /* NULL is allowed */
  */
 MUST_CHECK enum err history_scan_step(struct history_scan *s, struct history_db *db,
                                       const atomic_bool *stop, enum history_state *state);
+/* Octets that a question takes at most, and a connection. */
+uint64_t history_scan_memory(void);
+uint64_t history_db_memory(enum history_mode mode);
+
 struct history_result *history_scan_result(struct history_scan *s);
 
 /* --- what a list would have blocked ----------------------------------------------------------- */

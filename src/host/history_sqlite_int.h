@@ -71,7 +71,7 @@ struct history_kinds {
     struct history_kind *kind;
     uint32_t count; /* ids below this */
 };
-#define HISTORY_KINDS_MAX 65536 /* beyond that rows are passed over */
+#define HISTORY_KINDS_MAX 16384 /* beyond that rows are passed over */
 MUST_CHECK enum err history_kinds_load(struct history_db *db, struct history_kinds *out);
 void history_kinds_free(struct history_kinds *k);
 

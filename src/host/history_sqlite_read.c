@@ -16,7 +16,7 @@
 enum {
     PIECE = 50000,        /* ids looked at in one step */
     CHECK_OPS = 20000,    /* of the database's machine, between two looks at the clock */
-    COUNTS_MAX = 1 << 20, /* different names that are counted */
+    COUNTS_MAX = 1 << 18, /* different names that are counted */
     CLIENTS_MAX = 1 << 16,
     MERGE = 4 /* top names are read so many times over, as one name may have two numbers */
 };
@@ -208,6 +208,18 @@ struct history_scan *history_scan_new(const struct history_ask *ask)
         return NULL;
     }
     return s;
+}
+
+/* Of the two kinds of sums with most; while a table grows there are one and a half of it. */
+uint64_t history_scan_memory(void)
+{
+    uint64_t lines = (uint64_t)HISTORY_SLOTS_MAX * HISTORY_LINES_MAX * sizeof(uint32_t);
+    uint64_t counts = UINT64_C(3) * COUNTS_MAX * sizeof(struct count);
+    uint64_t clients = CLIENTS_MAX * (sizeof(struct ip_addr) + 2 * sizeof(uint64_t));
+    return sizeof(struct history_scan) + HISTORY_PAGE * sizeof(struct history_row) +
+           HISTORY_TOP_MAX * (sizeof(struct history_name) + sizeof(struct history_client)) +
+           HISTORY_SLOTS_MAX * sizeof(struct stats_slot) + clients +
+           HISTORY_KINDS_MAX * sizeof(struct history_kind) + (counts > lines ? counts : lines);
 }
 
 void history_scan_free(struct history_scan *s)

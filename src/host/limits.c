@@ -13,13 +13,15 @@
 #include "host/doh.h"
 #include "host/http_mhd.h"
 #include "host/list_build.h"
+#include "host/preview.h"
 #include "host/regex_pcre2.h"
 #include "host/sys.h"
 
-#define MIB               (UINT64_C(1) << 20)
-#define PROGRAM_OCTETS    (28 * MIB) /* text and data of the program and its libraries in use */
-#define STACK_OCTETS      (UINT64_C(256) << 10) /* touched by a thread */
-#define THREADS_BESIDE    8 /* control, lists, two of HTTP, DNS over HTTPS, names for lists */
+#define MIB            (UINT64_C(1) << 20)
+#define PROGRAM_OCTETS (28 * MIB) /* text and data of the program and its libraries in use */
+#define STACK_OCTETS   (UINT64_C(256) << 10) /* touched by a thread */
+#define THREADS_BESIDE \
+    12 /* control, lists, two of HTTP, DNS over HTTPS, names, history, a list that is tried */
 #define TLS_OCTETS        (UINT64_C(96) << 10)  /* of OpenSSL, a connection */
 #define TRUST_OCTETS      (4 * MIB)             /* certificates of the system */
 #define TRANSFER_OCTETS   (UINT64_C(192) << 10) /* of libcurl with TLS and HTTP/2, each */
@@ -168,6 +170,23 @@ static void list_rows(struct rows *r, const struct config *c)
     l->mapped = true;
 }
 
+static void history_rows(struct rows *r, const struct config *c)
+{
+    if (c->history) {
+        struct limit *l = put(r, "history", history_memory(), "history");
+        snprintf(l->bound, sizeof l->bound, "%d rows", HISTORY_ROWS_MAX);
+    }
+    if (c->http.count > 0) {
+        uint64_t rules = c->list_max_octets / RULE_OCTETS_SPARE;
+        struct limit *l = put(r, "a list that is tried",
+                              preview_memory() + TRANSFER_OCTETS + c->list_max_octets +
+                                  build_scratch_max((uint32_t)rules),
+                              "list-max-size");
+        snprintf(l->bound, sizeof l->bound, "1 x %llu MiB",
+                 (unsigned long long)(c->list_max_octets >> 20));
+    }
+}
+
 static void add_allocator(struct rows *r)
 {
     uint64_t sum = 0;
@@ -193,6 +212,7 @@ uint32_t limits_of(const struct config *c, struct limit out[LIMITS_MAX])
     decision_rows(&r);
     regex_rows(&r, workers);
     list_rows(&r, c);
+    history_rows(&r, c);
     uint32_t threads = workers + THREADS_BESIDE;
     l = put(&r, "program and threads", PROGRAM_OCTETS + TRUST_OCTETS + threads * STACK_OCTETS,
             "workers");

@@ -61,6 +61,14 @@ struct preview {
     struct api_preview shown;
 };
 
+uint64_t preview_memory(void)
+{
+    return sizeof(struct preview) + sizeof(struct trial) + PLACES * sizeof(uint32_t) +
+           PREVIEW_HITS_MAX * sizeof(struct api_preview_name) +
+           CLIENTS_MAX * sizeof(struct api_client_count) + history_db_memory(HISTORY_READ) +
+           history_scan_memory();
+}
+
 static void trial_free(struct trial *t)
 {
     if (t) {

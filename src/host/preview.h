@@ -32,6 +32,9 @@ struct preview_config {
 
 struct preview;
 
+/* Octets that a trial takes at most, beside the list. */
+uint64_t preview_memory(void);
+
 /* ERR_MEMORY. The thread is started with the first list. */
 MUST_CHECK enum err preview_new(struct preview **out, const struct preview_config *config);
 
