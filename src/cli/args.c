@@ -35,6 +35,9 @@ static const struct flag_row flag_rows[] = {
     {"offline", 0, FLAG_OFFLINE, 0},
     {"words", 0, FLAG_WORDS, 0},
     {"limits", 0, FLAG_LIMITS, 0},
+    {"review", 0, FLAG_REVIEW, 0},
+    {"accept", 0, FLAG_ACCEPT, 0},
+    {"refuse", 0, FLAG_REFUSE, 0},
 };
 
 static const char *command_name = "";

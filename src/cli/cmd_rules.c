@@ -1,5 +1,5 @@
 /*
- * sinkhole allow, deny, pause, resume, update: changes in a running resolver.
+ * sinkhole allow, deny, pause, resume: changes in a running resolver.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,58 +243,4 @@ int cmd_resume(struct cli *cli)
         return cli_usage(cli, "found \"%s\", expected nothing", cli->words[0]);
     }
     return blocking_set(cli, true, 0);
-}
-
-/* ---- update ---- */
-
-static void update_line(void *arg, const char *line)
-{
-    char shown[1024];
-    (void)arg;
-    if (line[0] != '\0') {
-        puts(printable(line, shown, sizeof shown));
-        fflush(stdout);
-    }
-}
-
-/* EXIT_FAILED if a list could not be had: its line was printed already. */
-static int lists_status(struct remote *r)
-{
-    json_t *reply = NULL;
-    const json_t *list;
-    size_t i;
-    int status = remote_call(r, "GET", "/api/lists", NULL, &reply);
-    json_array_foreach(json_at(reply, "lists"), i, list)
-    {
-        if (json_is_true(json_at(list, "enabled")) && json_text_at(list, "error")[0] != '\0') {
-            status = EXIT_FAILED;
-        }
-    }
-    json_decref(reply);
-    return status;
-}
-
-int cmd_update(struct cli *cli)
-{
-    struct remote r;
-    int code = 0;
-    if (cli->word_count > 0) {
-        return cli_usage(cli, "found \"%s\", expected nothing", cli->words[0]);
-    }
-    int status = remote_open(cli, &r);
-    if (status != EXIT_FINE) {
-        return status;
-    }
-    if (http_client_stream(r.http, "POST", "/api/action/gravity", update_line, NULL, &code) !=
-        ERR_OK) {
-        cli_error(cli, "%s", http_client_problem(r.http));
-        status = EXIT_FAILED;
-    } else if (code < 200 || code > 299) {
-        cli_error(cli, "%s answers with HTTP status %d", r.base, code);
-        status = EXIT_FAILED;
-    } else {
-        status = lists_status(&r);
-    }
-    remote_close(&r);
-    return status;
 }

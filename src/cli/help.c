@@ -57,6 +57,9 @@ static const struct {
     {FLAG_REMOVE, "  --remove              take the rule back"},
     {FLAG_COMMENT, "  --comment TEXT        a note that is kept with it"},
     {FLAG_BLOCKED, "  --blocked             blocked queries only"},
+    {FLAG_REVIEW, "  --review              show updates that are held back, fetch nothing"},
+    {FLAG_ACCEPT, "  --accept              take the update of LIST that is held back"},
+    {FLAG_REFUSE, "  --refuse              drop it; what was in force stays"},
     {FLAG_OFFLINE, "  --offline             do not ask a running resolver"},
 };
 

@@ -41,9 +41,11 @@ static const struct command commands[] = {
     {"pause", cmd_pause, SERVER_FLAGS, "[DURATION]",
      "Stop blocking, for a time such as 30s, 5m, 1h, or until resumed", NULL},
     {"resume", cmd_resume, SERVER_FLAGS, "", "Block again", NULL},
-    {"update", cmd_update, FLAG_SERVER, "", "Refresh the lists now",
+    {"update", cmd_update, SERVER_FLAGS | FLAG_REVIEW | FLAG_ACCEPT | FLAG_REFUSE, "[LIST]",
+     "Refresh the lists now, or decide on updates that are held back",
      "Prints a line for each list and ends when all are done; exit status 1 says\n"
-     "that one could not be had."},
+     "that one could not be had, or is held back. LIST is the number, address or\n"
+     "name of one that is."},
     {"compile", cmd_compile, FLAG_OUTPUT | FLAG_JSON, "-o FILE [LIST...]",
      "Compile lists to an image file",
      "The lists are those given, else those of the configuration. Nothing is\n"

@@ -159,10 +159,11 @@ static void list_rows(struct rows *r, const struct config *c)
     uint64_t lists = (uint64_t)c->list.count + c->allow_list.count;
     uint64_t text = lists * c->list_max_octets;
     uint64_t rules = text / RULE_OCTETS_SPARE;
-    struct limit *l = put(r, "lists being compiled",
-                          build_scratch_max(rules < UINT32_MAX ? (uint32_t)rules : UINT32_MAX) +
-                              LIST_TRANSFERS * TRANSFER_OCTETS + 2 * MIB,
-                          "list-max-size");
+    struct limit *l =
+        put(r, "lists being compiled",
+            build_scratch_max(rules < UINT32_MAX ? (uint32_t)rules : UINT32_MAX) +
+                lists * sizeof(struct list_held) + LIST_TRANSFERS * TRANSFER_OCTETS + 3 * MIB,
+            "list-max-size");
     snprintf(l->bound, sizeof l->bound, "%llu lists", (unsigned long long)lists);
     l = put(r, "compiled lists", 2 * (text + MIB), "list list-max-size");
     snprintf(l->bound, sizeof l->bound, "%llu x %llu MiB, twice", (unsigned long long)lists,

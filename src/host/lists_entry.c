@@ -214,7 +214,7 @@ void entry_held(struct lists *l, struct entry *e, bool news, const struct fetch_
         strbuf_escaped(&s, span_str(e->spec.name));
         log_warning(LISTS,
                     "%s: %s; the last good copy stays in force until you say: sinkhole update "
-                    "--accept %u, or --refuse %u",
+                    "--accept %u, or --refuse %u; --review shows more",
                     name, e->held_meta.held, e->spec.id, e->spec.id);
     }
 }

@@ -148,11 +148,15 @@ function Unused({ l }: { l: List }) {
 function Confirm({ l }: { l: List }) {
   if (!l.needs_confirm) return null;
   const take = () => void change(() => call("POST", `sinkhole/lists/${l.id}/confirm`), "The new copy is taken.");
+  const leave = () => void change(() => call("POST", `sinkhole/lists/${l.id}/refuse`), "The new copy is dropped.");
   return (
     <p class="warn small">
-      Its new copy has less than half of the rules, so the old one stays in use.{" "}
+      An update looks wrong and is held back; the old content stays in use.{" "}
       <button type="button" onClick={take}>
         Take the new copy
+      </button>{" "}
+      <button type="button" onClick={leave}>
+        Leave it
       </button>
     </p>
   );
