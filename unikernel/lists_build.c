@@ -22,7 +22,8 @@ enum {
     WALK_EVERY = 64, /* rules between two looks at the clock */
     PASSES_MAX = 64,
     ATTEMPTS = 4,
-    IMAGE_PER_RULE = 24, /* a first guess; it grows */
+    IMAGE_PER_RULE = 14,    /* a first guess; it grows */
+    SCRATCH_AIM = 40 << 20, /* more passes rather than more memory, and no pass is long */
     IMAGE_SPARE = 65536
 };
 
@@ -214,11 +215,14 @@ static enum err compile(struct build *b, uint64_t *size)
     if (!b->sink.mem) {
         return ERR_MEMORY;
     }
-    while (cc.passes < PASSES_MAX && bl_compile_memory(&cc) > heap_largest() / 2) {
+    size_t room = heap_largest() / 2 < SCRATCH_AIM ? heap_largest() / 2 : SCRATCH_AIM;
+    while (cc.passes < PASSES_MAX && bl_compile_memory(&cc) > room) {
         cc.passes *= 2;
     }
     for (int i = 0; i < ATTEMPTS && (e == ERR_SPACE || e == ERR_MEMORY); i++) {
         e = attempt(b, &cc, size);
+        log_debug(LISTS, "compiled %u rules in %u passes with %u KiB: %s", cc.rules_max, cc.passes,
+                  (unsigned)(lists.gauges.scratch_octets / 1024), err_text(e));
         if (e == ERR_SPACE) {
             cc.rules_max *= 2; /* longer names than usual: more scratch for as many rules */
         }

@@ -177,6 +177,21 @@ static enum board_lamp lamp(void)
     return upstream_works() ? BOARD_LAMP_ALIVE : BOARD_LAMP_NO_UPSTREAM;
 }
 
+/* Off by default. The sign of an upstream that comes and goes is not played more than once a
+ * minute. */
+static void tell_by_ear(enum board_lamp state, usec_t now)
+{
+    static enum board_lamp told = BOARD_LAMP_NO_NETWORK;
+    static usec_t next;
+    if (!settings_audible() || state == told || now < next || state == BOARD_LAMP_NO_NETWORK) {
+        return;
+    }
+    told = state;
+    next = now + 60 * USEC_PER_SEC;
+    log_info(MAIN, "sign: %s", state == BOARD_LAMP_ALIVE ? "ready" : "no upstream");
+    board_sign(state == BOARD_LAMP_ALIVE ? SIGN_READY : SIGN_NO_UPSTREAM);
+}
+
 /* One line a minute for who watches the serial console. */
 static void tell_status(usec_t now)
 {
@@ -211,7 +226,9 @@ static bool turn(usec_t *deadline)
         tell_first_answer();
         api_backend_news();
         collect_at = now + COLLECT_US;
-        board_tick(lamp());
+        enum board_lamp state = lamp();
+        board_tick(state);
+        tell_by_ear(state, now);
     }
     return busy;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "lib/sign.h"
 #include "map.h" /* the chosen board's: BOARD_NAME, BOARD_RAM_BASE, BOARD_RAM_MAX, device addresses */
 
 struct block_device;
@@ -40,6 +41,9 @@ struct block_device *board_disk(void);
 /* Once every loop: the hardware watchdog of a real board is fed, the lamp shown. */
 enum board_lamp { BOARD_LAMP_ALIVE, BOARD_LAMP_NO_NETWORK, BOARD_LAMP_NO_UPSTREAM };
 void board_tick(enum board_lamp lamp);
+
+/* Play a sign at the 3.5 mm jack, without waiting for its end; where there is none nothing happens. */
+void board_sign(enum sign sign);
 
 int board_temperature(void); /* of the chip in thousandths of a degree, INT_MIN: unknown */
 const char *board_model(void);

@@ -6,10 +6,13 @@
 #include "board/board.h"
 #include "board/raspi/raspi.h"
 #include "drivers/bcm_gpio.h"
+#include "drivers/bcm_pwm.h"
 #include "drivers/bcm_watchdog.h"
+#include "drivers/dma.h"
 #include "drivers/mailbox.h"
 #include "drivers/sdhci.h"
 #include "lib/lamp.h"
+#include "lib/sign.h"
 
 enum {
     LAMP_FIRMWARE = 130, /* Pi 3B: behind an expander that only the firmware reaches */
@@ -90,6 +93,42 @@ struct block_device *board_disk(void)
     return sdhci_start(EMMC_BASE, clock_rate(CLOCK_EMMC));
 }
 
+/* ---- the jack ---- */
+
+enum { SAMPLE_RATE = 22050 };
+static const struct bcm_pwm jack = {.pwm = PWM_BASE,
+                                    .clocks = CLOCKS_BASE,
+                                    .gpio = GPIO_BASE,
+                                    .dma = DMA5_BASE,
+                                    .fifo_bus = PWM_FIFO_BUS,
+                                    .dreq = PWM_DREQ,
+                                    .source_mhz = PLLD_MHZ,
+                                    .divisor = PWM_DIVISOR};
+static bool playing;
+
+void board_sign(enum sign sign)
+{
+    static DMA_MEMORY uint32_t words[2 * SIGN_FRAMES_MAX];
+    if (playing) {
+        bcm_pwm_stop(&jack);
+    }
+    size_t frames = sign_make(sign, SAMPLE_RATE, bcm_pwm_range(&jack, SAMPLE_RATE), words);
+    playing = bcm_pwm_start(&jack, SAMPLE_RATE);
+    if (playing) {
+        bcm_pwm_play(&jack, words, 2 * frames);
+    } else {
+        log_warning(MAIN, "the jack's clock does not run");
+    }
+}
+
+static void end_sign(void)
+{
+    if (playing && !bcm_pwm_busy(&jack)) {
+        bcm_pwm_stop(&jack);
+        playing = false;
+    }
+}
+
 /* ---- lamp and watchdog ---- */
 
 static void set_lamp(bool lit)
@@ -129,6 +168,7 @@ void board_tick(enum board_lamp lamp)
     static usec_t fed;
     usec_t now = clock_now();
     set_lamp(lamp_is_lit(lamp, now));
+    end_sign();
     if (!is_emulated() && (fed == 0 || now - fed > WATCHDOG_FEED_US)) {
         if (fed == 0) {
             log_info(MAIN, "watchdog: %u s", WATCHDOG_US / 1000000);

@@ -20,6 +20,11 @@
 #define RNG_BASE        (PERIPHERAL_BASE + 0x104000)
 #define GPIO_BASE       (PERIPHERAL_BASE + 0x200000)
 #define PWM_BASE        (PERIPHERAL_BASE + 0x20C000)
+#define PWM_FIFO_BUS    0x7E20C018U /* as the DMA sees it */
+#define PWM_DREQ        5
+#define PLLD_MHZ        500
+#define PWM_DIVISOR     2
+#define DMA5_BASE       (PERIPHERAL_BASE + 0x7500)
 #define EMMC_BASE       (PERIPHERAL_BASE + 0x300000)
 
 #endif

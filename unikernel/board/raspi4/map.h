@@ -17,6 +17,11 @@
 #define RNG_BASE        (PERIPHERAL_BASE + 0x104000)
 #define GPIO_BASE       (PERIPHERAL_BASE + 0x200000)
 #define PWM_BASE        (PERIPHERAL_BASE + 0x20C800)
+#define PWM_FIFO_BUS    0x7E20C818U /* as the DMA sees it */
+#define PWM_DREQ        1
+#define PLLD_MHZ        750
+#define PWM_DIVISOR     6
+#define DMA5_BASE       (PERIPHERAL_BASE + 0x7500)
 #define EMMC_BASE       (PERIPHERAL_BASE + 0x300000)
 #define EMMC2_BASE      (PERIPHERAL_BASE + 0x340000)
 #define GENET_BASE      0xFD580000UL

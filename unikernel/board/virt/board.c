@@ -78,6 +78,11 @@ void board_tick(enum board_lamp lamp)
     (void)lamp; /* no lamp, no watchdog */
 }
 
+void board_sign(enum sign sign)
+{
+    (void)sign; /* no jack */
+}
+
 int board_temperature(void)
 {
     return INT_MIN;
