@@ -454,6 +454,7 @@ static void stop_all(struct daemon *d)
     }
     api_host_stop(d->api);
     lists_close(d->lists);
+    d->lists = NULL; /* what is collected below has nobody to tell */
     progress_open(-1);
     for (uint32_t i = 0; d->worker && i < d->workers && d->worker[i]; i++) {
         worker_join(d->worker[i]);
