@@ -43,7 +43,7 @@ static void read_opt(const uint8_t *msg, size_t len, struct dns_edns *edns)
     if (dns_walk_begin(msg, len, &walk) != ERR_OK) {
         return;
     }
-    while (dns_walk_next(&walk, &rr)) {
+    while (walk.left[DNS_SECTION_ADDITIONAL] > 0 && dns_walk_next(&walk, &rr)) {
         if (rr.type == DNS_OPT &&
             dns_edns_read(rr.klass, rr.ttl, msg + rr.rdata, rr.rdlen, edns) != ERR_OK) {
             dns_edns_none(edns);

@@ -29,7 +29,8 @@ struct scrub {
     struct dns_name at; /* the name of the chain that records are looked for */
     size_t hit, miss;   /* offsets of owners that are known to be `at`, and not to be; 0: none */
     unsigned compared;
-    uint32_t ttl_s; /* least so far */
+    uint32_t ttl_s;         /* least so far */
+    struct dns_walk behind; /* at the first record behind the answer section */
     unsigned link_count;
     struct dns_record links[LINKS_MAX];
 };
@@ -155,7 +156,12 @@ static bool is_link(const struct scrub *s, const struct dns_record *rr)
            (rr->type != DNS_RRSIG || s->x->dnssec_ok);
 }
 
-/* Note the records that chains are made of. */
+static bool next_answer(struct dns_walk *walk, struct dns_record *rr)
+{
+    return walk->left[DNS_SECTION_ANSWER] > 0 && dns_walk_next(walk, rr);
+}
+
+/* Note the records that chains are made of, and where the section ends. */
 static bool collect_links(struct scrub *s)
 {
     struct dns_walk walk;
@@ -163,7 +169,7 @@ static bool collect_links(struct scrub *s)
     if (dns_walk_begin(s->msg, s->len, &walk) != ERR_OK) {
         return false;
     }
-    while (dns_walk_next(&walk, &rr) && rr.section == DNS_SECTION_ANSWER) {
+    while (next_answer(&walk, &rr)) {
         if (!is_link(s, &rr)) {
             continue;
         }
@@ -172,6 +178,7 @@ static bool collect_links(struct scrub *s)
         }
         s->links[s->link_count++] = rr;
     }
+    s->behind = walk;
     return !walk.bad;
 }
 
@@ -246,8 +253,7 @@ static bool keep_answers(struct scrub *s, bool *any)
     if (dns_walk_begin(s->msg, s->len, &walk) != ERR_OK) {
         return false;
     }
-    while (s->compared <= COMPARED_LABELS && dns_walk_next(&walk, &rr) &&
-           rr.section == DNS_SECTION_ANSWER) {
+    while (s->compared <= COMPARED_LABELS && next_answer(&walk, &rr)) {
         bool signature = rr.type == DNS_RRSIG && s->x->type != DNS_RRSIG;
         uint16_t type = signature ? type_about(s, &rr) : rr.type;
         if (type != s->x->type || rr.klass != s->x->klass || (signature && !s->x->dnssec_ok) ||
@@ -298,14 +304,11 @@ static bool is_zone_soa(const struct scrub *s, const struct dns_record *rr, stru
 /* The SOA of a negative answer; with DO also proofs. */
 static bool keep_authority(struct scrub *s, bool negative, struct authority *found)
 {
-    struct dns_walk walk;
+    struct dns_walk walk = s->behind;
     struct dns_record rr;
     *found = (struct authority){.has_soa = false};
-    if (dns_walk_begin(s->msg, s->len, &walk) != ERR_OK) {
-        return false;
-    }
-    while (dns_walk_next(&walk, &rr) && rr.section <= DNS_SECTION_AUTHORITY) {
-        if (rr.section != DNS_SECTION_AUTHORITY || rr.klass != s->x->klass) {
+    while (walk.left[DNS_SECTION_AUTHORITY] > 0 && dns_walk_next(&walk, &rr)) {
+        if (rr.klass != s->x->klass) {
             continue;
         }
         found->has_ns = found->has_ns || rr.type == DNS_NS;
