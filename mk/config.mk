@@ -35,7 +35,7 @@ CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -f
 CFLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DDEBUG_ASSERT -DSANDBOX_UNFIT
 CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
 CFLAGS_afl     := -O2 -g -fsanitize=undefined -fno-sanitize-recover=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
-CFLAGS_cov     := -O0 -g --coverage -DDEBUG_ASSERT -DSANDBOX_UNFIT
+CFLAGS_cov     := -O0 -g --coverage -fprofile-update=atomic -DDEBUG_ASSERT -DSANDBOX_UNFIT
 ifeq ($(shell $(CC) -dumpfullversion 2>/dev/null | cut -d. -f1 | grep -x '1[2-9]'),)
 else
 CFLAGS_release := $(subst _FORTIFY_SOURCE=2,_FORTIFY_SOURCE=3,$(CFLAGS_release))

@@ -4,7 +4,7 @@
 #   make faults [MOST=60]           each system call of the program fails in turn (tests/faults/sweep.py)
 #   make fuzz TIME=60 [FUZZ=name]   each libFuzzer target in turn, so many seconds each (tools/fuzz.sh)
 #   make afl TIME=60 [FUZZ=name]    the same targets under AFL++ (Debian's afl++; tools/afl.sh)
-#   make coverage                   lines and branches of src/ that `make check` goes through (gcovr), in build/cov/coverage.txt
+#   make coverage                   lines and branches of src/ that `make check` and the end-to-end tests go through (Debian's gcovr), in build/cov/
 
 .PHONY: soak faults fuzz afl coverage
 faults: $(PROGRAM) fault-programs
@@ -34,10 +34,10 @@ ifeq ($(CONFIG),cov)
 coverage: check-programs $(WEB_MODULES)
 	$(Q)find $(BUILD) -name '*.gcda' -delete
 	$(Q)$(MAKE) --no-print-directory CONFIG=cov check || true
-	$(Q)gcovr --root . --filter src/ --object-directory $(BUILD) --exclude-throw-branches --gcov-ignore-parse-errors --print-summary \
-	  --sort-uncovered --txt $(BUILD)/coverage.txt --branches
-	$(Q)gcovr --root . --filter src/ --object-directory $(BUILD) --gcov-ignore-parse-errors --txt $(BUILD)/lines.txt >/dev/null
-	@echo "lines by file: $(BUILD)/lines.txt; branches by file: $(BUILD)/coverage.txt"
+	$(Q)$(RUN_TESTS) --time 900 --env SINKHOLE_SLOW=1 --env SINKHOLE_BIN=$(PROGRAM) $(call e2e_of,) || true
+	$(Q)gcovr --root . --filter src/ --object-directory $(BUILD) --print-summary --branches --txt $(BUILD)/branches.txt
+	$(Q)gcovr --root . --filter src/ --object-directory $(BUILD) --txt $(BUILD)/lines.txt
+	@echo "lines by file: $(BUILD)/lines.txt; branches by file: $(BUILD)/branches.txt"
 else
 coverage:
 	$(Q)$(MAKE) --no-print-directory CONFIG=cov coverage

@@ -84,8 +84,8 @@ void fetch_close(struct fetcher *f); /* drops what is under way; NULL is allowed
 #define FETCH_NO_MEMORY "out of memory" /* a text that fetch_url_problem may give */
 const char *fetch_url_problem(const char *url, char *text);
 
-/* Does a URL name a host of this machine or link itself: localhost, 127.0.0.1, [::1],
- * 169.254.1.1? Yes, when that cannot be told. */
+/* Does a good URL name a host of this machine or link itself: localhost, 127.0.0.1, [::1],
+ * 169.254.1.1? Yes, when there is no memory to tell. */
 bool fetch_url_is_local(const char *url);
 
 /* Begin a transfer. ERR_FORMAT: a URL that fetch_url_problem refuses. ERR_MEMORY. */

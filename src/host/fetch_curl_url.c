@@ -99,5 +99,6 @@ const char *fetch_url_problem(const char *url, char *text)
 bool fetch_url_is_local(const char *url)
 {
     struct url_parts parts = {0};
-    return fetch_url_check(url, &parts) != NULL || parts.local;
+    const char *problem = fetch_url_check(url, &parts);
+    return problem ? strcmp(problem, FETCH_NO_MEMORY) == 0 : parts.local;
 }
