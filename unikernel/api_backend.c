@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/backend.h"
 #include "api/explain.h"
+#include "api/policy_plan.h"
 #include "arch/aarch64/cpu.h"
 #include "base/log.h"
 #include "base/strbuf.h"
@@ -248,19 +249,43 @@ static const struct config *get_config(void *ctx)
     return control_config();
 }
 
-static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,
-                        struct api_verdict *out)
+static void policy_source(void *ctx, int64_t now_unix, struct policy_source *out)
 {
+    (void)ctx;
+    *out = (struct policy_source){.config = control_config(),
+                                  .rules = control_rules(),
+                                  .tz = control_timezone(control_config()),
+                                  .now = clock_now(),
+                                  .now_unix = now_unix,
+                                  .list_id = lists_source_id};
+}
+
+static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,
+                        int64_t at_unix, struct api_verdict *out)
+{
+    struct policy_plan plan;
+    struct policy_source from;
     struct explain_source src = {.snapshot = engine_snapshot(),
                                  .rules = control_rules(),
-                                 .plan = engine_plan(),
+                                 .plan = &plan,
                                  .client = client,
                                  .now = clock_now(),
                                  .now_unix = wallclock_unix_us() / (int64_t)USEC_PER_SEC,
                                  .list_id = id_of_slot};
-    (void)ctx;
-    explain_name(&src, name, out);
-    return ERR_OK;
+    if (at_unix != 0) {
+        src.now += (usec_t)(at_unix - src.now_unix) * USEC_PER_SEC;
+        src.now_unix = at_unix;
+    }
+    policy_source(ctx, src.now_unix, &from);
+    from.now = src.now;
+    size_t len = policy_plan_memory(&from);
+    void *mem = malloc(len);
+    enum err e = mem ? policy_plan_make(&plan, &from, mem, len) : ERR_MEMORY;
+    if (e == ERR_OK) {
+        explain_name(&src, name, out);
+    }
+    free(mem);
+    return e;
 }
 
 static const struct api_backend backend = {.clock = get_clock,
@@ -281,6 +306,7 @@ static const struct api_backend backend = {.clock = get_clock,
                                            .config = get_config,
                                            .setting_check = backend_check_setting,
                                            .explain = explain,
+                                           .policy_source = policy_source,
                                            .update_lists = update_lists,
                                            .update_running = is_updating,
                                            .list_update = update_list,

@@ -30,7 +30,7 @@ size_t api_memory(const struct api_config *cfg)
 {
     return sizeof(struct api) + FEEDS_MAX * sizeof(struct feed) + sizeof(struct topk) +
            topk_memory(SCRATCH_NAMES, API_SCRATCH_KEY) + TOP_NAMES_MAX * sizeof(struct stats_name) +
-           response_octets(cfg) + 8 * CACHE_LINE;
+           API_GROUPS_ROOM + response_octets(cfg) + 8 * CACHE_LINE;
 }
 
 enum err api_init(struct api **out, void *mem, size_t len, const struct api_config *cfg,
@@ -46,8 +46,9 @@ enum err api_init(struct api **out, void *mem, size_t len, const struct api_conf
     struct feed *feeds = ARENA_ARRAY(&arena, struct feed, FEEDS_MAX);
     struct topk *scratch = ARENA_NEW(&arena, struct topk);
     struct stats_name *names = ARENA_ARRAY(&arena, struct stats_name, TOP_NAMES_MAX);
+    void *groups_room = arena_alloc(&arena, API_GROUPS_ROOM, _Alignof(max_align_t));
     char *response = arena_alloc(&arena, response_octets(cfg), 1);
-    if (!a || !feeds || !scratch || !names || !response ||
+    if (!a || !feeds || !scratch || !names || !groups_room || !response ||
         !topk_init(scratch, &arena, SCRATCH_NAMES, API_SCRATCH_KEY)) {
         return ERR_SPACE;
     }
@@ -62,6 +63,7 @@ enum err api_init(struct api **out, void *mem, size_t len, const struct api_conf
         .feeds = feeds,
         .scratch = scratch,
         .names = names,
+        .groups_room = groups_room,
         .response = response,
         .response_cap = response_octets(cfg),
     };

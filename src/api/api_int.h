@@ -58,6 +58,9 @@ enum change { CHANGE_LISTS, CHANGE_DOMAINS, CHANGE_BLOCKING, CHANGE_SETTINGS, CH
 
 struct feed; /* feed.h */
 
+#define API_GROUPS_ROOM \
+    (128 * 1024) /* octets; groups with longer texts of upstreams are not told */
+
 struct api {
     const struct api_config *cfg;
     const struct api_backend *be;
@@ -70,11 +73,12 @@ struct api {
     struct session sessions[SESSIONS_MAX];
     struct failure failures[FAILURES_MAX];
     uint32_t next_session;
-    uint64_t totp_last; /* newest period whose one-time password was taken */
+    uint64_t totp_last;             /* newest period whose one-time password was taken */
     uint32_t changes[CHANGE_COUNT]; /* how often each has changed */
     struct feed *feeds;             /* FEEDS_MAX */
     struct topk *scratch;           /* for top lists of a span of the log */
     struct stats_name *names;       /* TOP_NAMES_MAX */
+    void *groups_room;              /* API_GROUPS_ROOM, for groups as they are now */
     struct {
         uint32_t id;
         char name[128];

@@ -23,9 +23,10 @@
 #include "resolver/resolver.h"
 #include "resolver/snapshot.h"
 
-struct config; /* config/config.h */
-struct rules;  /* rules.h */
-struct strbuf; /* base/strbuf.h */
+struct config;        /* config/config.h */
+struct policy_source; /* policy_groups.h */
+struct rules;         /* rules.h */
+struct strbuf;        /* base/strbuf.h */
 
 /* What a password opens. */
 enum api_credential {
@@ -162,6 +163,8 @@ struct api_match {
 };
 #define API_MATCHES_MAX 64
 
+#define API_WHY_TEXT 256 /* octets of a text of it, with NUL; cut where it is longer */
+
 struct api_verdict {
     bool blocked;
     bool paused; /* would be blocked, but blocking is paused */
@@ -170,6 +173,16 @@ struct api_verdict {
     struct api_match match[API_MATCHES_MAX];
     uint32_t count;
     uint32_t left_off; /* matches beyond the bound */
+
+    /* How the client is treated at that moment. */
+    char entry[API_WHY_TEXT];  /* what describes it: "192.0.2.0/28 (configuration)"; "": nothing */
+    char groups[API_WHY_TEXT]; /* their names, "kids, Default" */
+    char schedule[API_WHY_TEXT]; /* the time that is in force, "kids: mon-fri 21:00-06:30 block" */
+    char pause[API_WHY_TEXT];    /* what is paused: "everything", "group kids" …; "": nothing */
+    bool at_times;               /* the schedule blocks the name: no own rule allows it */
+    bool no_clock;
+    enum block_mode block_mode;
+    struct ip_addr block_v4, block_v6;
 };
 
 /*
@@ -272,9 +285,13 @@ struct api_backend {
      * found and expected. May be NULL: yes. */
     enum err (*setting_check)(void *ctx, const char *name, const char *value, struct strbuf *why);
 
-    /* Which rules speak about a name. `client` may be NULL (any). out is zeroed before. */
+    /* Which rules speak about a name at a moment (0: now). `client` may be NULL: somebody whom
+     * nothing describes. out is zeroed before. */
     enum err (*explain)(void *ctx, const struct dns_name *name, const struct ip_addr *client,
-                        struct api_verdict *out);
+                        int64_t at_unix, struct api_verdict *out);
+
+    /* What groups and clients are planned from; borrowed until the call into the API returns. */
+    void (*policy_source)(void *ctx, int64_t now_unix, struct policy_source *out);
 
     /*
      * May a regular expression be used? ERR_FORMAT with one line in `why` (API_WHY_MAX octets);

@@ -5,6 +5,7 @@
 #include "api/explain.h"
 
 #include "api/policy_plan.h"
+#include "base/strbuf.h"
 #include "blocklist/catalog.h"
 #include "blocklist/match.h"
 #include "blocklist/overlay.h"
@@ -167,6 +168,75 @@ static enum bl_action explain_lists(const struct explain_source *src, const stru
     return action;
 }
 
+/* ---- How the client is treated. ---- */
+
+static void write_text(char out[API_WHY_TEXT], const char *a, const char *b, const char *c)
+{
+    struct strbuf s;
+    strbuf_init(&s, out, API_WHY_TEXT);
+    strbuf_str(&s, a);
+    strbuf_str(&s, b);
+    strbuf_str(&s, c);
+}
+
+static void tell_groups(const struct policy_plan *plan, uint64_t groups, struct api_verdict *out)
+{
+    struct strbuf s;
+    strbuf_init(&s, out->groups, sizeof out->groups);
+    for (unsigned n = 1; n <= plan->groups.count; n++) {
+        unsigned i = n % plan->groups.count; /* everybody's last, as they are put together */
+        const struct policy_group *g = &plan->groups.item[i];
+        if (!(groups >> i & 1)) {
+            continue;
+        }
+        strbuf_str(&s, s.len > 0 ? ", " : "");
+        strbuf_str(&s, g->name);
+        if (g->schedule && (out->schedule[0] == '\0' || g->blocks)) {
+            write_text(out->schedule, g->name, ": ", g->schedule);
+        }
+    }
+}
+
+/* Which pause lasts longest decides; all of them are told by the widest. */
+static void tell_pause(const struct explain_source *src, const struct profile *p,
+                       struct api_verdict *out)
+{
+    const struct policy_plan *plan = src->plan;
+    if (src->now >= p->pause_until) {
+        return;
+    }
+    if (src->now < plan->pause_until) {
+        write_text(out->pause, "everything", "", "");
+        return;
+    }
+    for (unsigned i = 0; i < plan->groups.count; i++) {
+        if ((p->asker.groups >> i & 1) && src->now < plan->groups.item[i].pause_until) {
+            write_text(out->pause, "group ", plan->groups.item[i].name, "");
+            return;
+        }
+    }
+    if (src->now < plan->own_pause[policy_plan_number(plan, src->client)]) {
+        write_text(out->pause, "the client", "", "");
+    } else {
+        write_text(out->pause, "at this time: ", out->schedule, "");
+    }
+}
+
+static void tell_client(const struct explain_source *src, struct api_verdict *out)
+{
+    const struct profile *p = policy_plan_profile(src->plan, src->client);
+    const struct policy_entry *e = policy_plan_entry(src->plan, src->client);
+    if (e) {
+        write_text(out->entry, e->client, e->in_document ? " (page)" : " (configuration)", "");
+    }
+    tell_groups(src->plan, p->asker.groups, out);
+    tell_pause(src, p, out);
+    out->no_clock = src->now_unix < SCHEDULE_CLOCK_MIN;
+    out->block_mode = p->block_mode;
+    out->block_v4 = p->block_v4;
+    out->block_v6 = p->block_v6;
+}
+
 void explain_name(const struct explain_source *src, const struct dns_name *name,
                   struct api_verdict *out)
 {
@@ -174,12 +244,17 @@ void explain_name(const struct explain_source *src, const struct dns_name *name,
     bool before = source == RESOLVER_SOURCE_LOCAL;
     bool allowed = explain_own(src, name, true, before, out);
     allowed |= explain_regex(src, name, BL_RANK_OWN_ALLOW, NULL, before || allowed, out);
+    tell_client(src, out);
+    out->at_times = !before && !allowed && policy_plan_profile(src->plan, src->client)->blocks_all;
+    before |= out->at_times;
     bool denied = explain_own(src, name, false, before || allowed, out);
     denied |= explain_services(src, name, before || allowed || denied, out);
     denied |= explain_regex(src, name, BL_RANK_OWN_DENY, NULL, before || allowed || denied, out);
     enum bl_action lists = explain_lists(src, name, before || allowed || denied, out);
-    bool blocked = !before && !allowed && (denied || lists == BL_BLOCK);
-    if (before) {
+    bool blocked = out->at_times || (!before && !allowed && (denied || lists == BL_BLOCK));
+    if (out->at_times) {
+        out->reason = "schedule";
+    } else if (before) {
         out->reason = "local record";
     } else if (source == RESOLVER_SOURCE_SPECIAL && !blocked) {
         out->reason = "special-use name";

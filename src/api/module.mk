@@ -31,6 +31,7 @@ api_SRCS := \
     view_auth.c \
     view_blocking.c \
     view_check.c \
+    view_policy.c \
     view_clients.c \
     view_config.c \
     view_database.c \

@@ -7,12 +7,11 @@
 #include "config/schedule.h"
 #include "config/snapshot_fill.h"
 
-#define ID_CONFIGURED 0x40000000 /* ids of groups that the document does not have are above */
-
 int64_t policy_group_id(const char *name)
 {
     static const struct siphash_key key = {3, 0};
-    return ID_CONFIGURED | (int64_t)(siphash24(key, name, strlen(name)) & (ID_CONFIGURED - 1));
+    return POLICY_GROUP_ID_CONFIGURED |
+           (int64_t)(siphash24(key, name, strlen(name)) & (POLICY_GROUP_ID_CONFIGURED - 1));
 }
 
 /* ---- Which there are. ---- */

@@ -46,10 +46,10 @@ struct policy_group {
     int64_t id;       /* 0: everybody */
     const char *name; /* borrowed */
     bool enabled;
-    bool with_default; /* members by the configuration are in the group of everybody too */
-    bool blocks;       /* a schedule blocks everything now */
-    bool pauses;       /* a schedule blocks nothing now */
-    int8_t safe_search; /* 1: on, 0: off, -1: not said */
+    bool with_default;    /* members by the configuration are in the group of everybody too */
+    bool blocks;          /* a schedule blocks everything now */
+    bool pauses;          /* a schedule blocks nothing now */
+    int8_t safe_search;   /* 1: on, 0: off, -1: not said */
     usec_t pause_until;   /* told by a person, as in struct profile */
     const char *schedule; /* the text of the one that blocks or pauses; NULL */
     bool has_block_mode;
@@ -73,6 +73,8 @@ MUST_CHECK enum err policy_groups_make(struct policy_groups *g, const struct pol
 
 /* Octets of arena that it may use. */
 size_t policy_groups_memory(const struct policy_source *src);
+
+#define POLICY_GROUP_ID_CONFIGURED 0x40000000 /* the first of them */
 
 /* The number by which the document and the API know a group that only the configuration has. */
 int64_t policy_group_id(const char *name);

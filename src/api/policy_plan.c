@@ -332,8 +332,8 @@ static usec_t later(usec_t a, usec_t b)
 
 /* Put together what the groups say; `of_client` is its own pause. A pause that a person told stands
  * above schedules; of these, one that blocks stands above one that does not. The first group that
- * has an opinion on answers or upstreams has its way, everybody's last. Safe search is on if any of them
- * says so, off if one says that, else as for everybody. */
+ * has an opinion on answers or upstreams has its way, everybody's last. Safe search is on if any of
+ * them says so, off if one says that, else as for everybody. */
 static void fold_groups(const struct policy_plan *plan, usec_t of_client, struct profile *p,
                         int8_t *upstreams)
 {
@@ -583,9 +583,8 @@ size_t policy_plan_memory(const struct policy_source *src)
 {
     struct bounds b = bounds_of(src);
     return policy_groups_memory(src) + (b.lists + 1) * sizeof(struct policy_list) +
-           CATALOG_SECTIONS_MAX * sizeof(uint64_t) +
-           (b.entries + 1) * sizeof(struct policy_entry) + 3 * client_map_memory(b.rows) +
-           client_map_memory(b.owners) +
+           CATALOG_SECTIONS_MAX * sizeof(uint64_t) + (b.entries + 1) * sizeof(struct policy_entry) +
+           3 * client_map_memory(b.rows) + client_map_memory(b.owners) +
            b.profiles * (sizeof(struct profile) + sizeof(usec_t) + sizeof(int8_t) +
                          (POLICY_NUMBERS_MAX + 2) * sizeof(uint16_t)) +
            16 * _Alignof(max_align_t);

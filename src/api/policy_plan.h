@@ -60,9 +60,9 @@ struct policy_plan {
     uint32_t profile_count;
     const struct catalog *services; /* NULL: there are none */
     uint64_t *service_groups;       /* for whom each of them is blocked */
-    struct profile base; /* the settings of the configuration */
-    usec_t pause_until;  /* of everything */
-    uint8_t safe_bits;   /* what safe search stands for */
+    struct profile base;            /* the settings of the configuration */
+    usec_t pause_until;             /* of everything */
+    uint8_t safe_bits;              /* what safe search stands for */
 };
 
 /* Octets that policy_plan_make needs. */

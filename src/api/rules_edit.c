@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "api/policy_groups.h"
 #include "api/rules_int.h"
 
 /* One more than the highest id of a section. */
@@ -12,7 +13,7 @@ static json_int_t next_id(const json_t *array)
     json_int_t id = 0;
     for (size_t i = 0; i < json_array_size(array); i++) {
         json_int_t v = json_integer_value(json_object_get(json_array_get(array, i), "id"));
-        id = v > id ? v : id;
+        id = v > id && v < POLICY_GROUP_ID_CONFIGURED ? v : id;
     }
     return id + 1;
 }
@@ -53,15 +54,19 @@ static bool same_text(const char *a, const char *b)
 
 /* --- how members of a group are treated ------------------------------------------------------ */
 
+/* Of a group that the document does not have, under the number that it has all the same. */
 static enum err make_group_entry(struct rules *r, const char *name, int64_t now_unix,
                                  const char **why)
 {
-    if (strcmp(name, CFG_GROUP_DEFAULT) != 0) {
-        return rules_group_add(r, name, NULL, true, now_unix, why);
+    bool everybody = strcmp(name, CFG_GROUP_DEFAULT) == 0;
+    *why = rules_problem_of_group(name);
+    if (*why) {
+        return ERR_FORMAT;
     }
     return append(rules_section(r, "groups"), RULES_GROUPS_MAX,
-                  json_pack("{s:i, s:s, s:b, s:n, s:I, s:I}", "id", 0, "name", name, "enabled", 1,
-                            "comment", "added", (json_int_t)now_unix, "modified",
+                  json_pack("{s:I, s:s, s:b, s:n, s:I, s:I}", "id",
+                            (json_int_t)(everybody ? 0 : policy_group_id(name)), "name", name,
+                            "enabled", 1, "comment", "added", (json_int_t)now_unix, "modified",
                             (json_int_t)now_unix));
 }
 

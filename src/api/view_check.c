@@ -4,6 +4,7 @@
 #include "api/routes.h"
 
 enum { OTHERS_MAX = 20 };
+#define AT_MAX (INT64_C(1) << 33) /* unix seconds */
 
 static bool is_reason(const struct api_verdict *v, const char *reason)
 {
@@ -37,11 +38,10 @@ static json_t *builtin_object(const struct dns_name *name, const char *source)
 }
 
 /* What a blocked name is answered with, in words. */
-static void block_answer(const struct call *c, struct strbuf *out)
+static void block_answer(const struct api_verdict *v, struct strbuf *out)
 {
-    const struct snapshot *s = c->api->be->snapshot(c->api->be->ctx);
     char v4[IP_TEXT_MAX], v6[IP_TEXT_MAX];
-    switch (s ? s->everybody.block_mode : BLOCK_NULL) {
+    switch (v->block_mode) {
     case BLOCK_NULL:
         strbuf_str(out, "0.0.0.0, ::");
         break;
@@ -55,20 +55,21 @@ static void block_answer(const struct call *c, struct strbuf *out)
         strbuf_str(out, "REFUSED");
         break;
     case BLOCK_ADDRESS:
-        ip_format(&s->everybody.block_v4, v4);
-        ip_format(&s->everybody.block_v6, v6);
+        ip_format(&v->block_v4, v4);
+        ip_format(&v->block_v6, v6);
         strbuf_printf(out, "%s, %s", v4, v6);
         break;
     }
 }
 
-static json_t *client_object(const struct call *c, const struct ip_addr *client)
+static json_t *client_object(const struct call *c, const struct ip_addr *client,
+                             const struct api_verdict *v)
 {
     char addr[IP_TEXT_MAX], name[DNS_NAME_TEXT];
     ip_format(client, addr);
     client_name_of(c->api, client, name);
     return json_pack("{s:s, s:o, s:s}", "ip", addr, "name", json_text_or_null(name), "group",
-                     "Default");
+                     v->groups);
 }
 
 /* The rule that decides, out of the matches; null if nothing speaks of the name. */
@@ -91,6 +92,140 @@ static json_t *decided_object(const struct call *c, const struct dns_name *name,
     return decided ? decided : json_null();
 }
 
+/* ---- Step by step. ---- */
+
+static void add_step(json_t *steps, const char *step, const char *a, const char *b, const char *d)
+{
+    char text[2 * API_WHY_TEXT + 2 * DNS_NAME_TEXT];
+    struct strbuf s;
+    strbuf_init(&s, text, sizeof text);
+    strbuf_str(&s, a);
+    strbuf_str(&s, b);
+    strbuf_str(&s, d);
+    json_array_append_new(steps, json_pack("{s:s, s:o}", "step", step, "text", json_text(text)));
+}
+
+/* "denied by rule 5: ads.example" … */
+static void write_match(const struct call *c, const struct api_match *m, struct strbuf *out)
+{
+    char name[DNS_NAME_TEXT];
+    dns_name_format(&m->rule, name);
+    strbuf_str(out, m->important ? "important: " : "");
+    strbuf_str(out, m->allow ? "allowed by " : "blocked by ");
+    if (m->service.len > 0) {
+        strbuf_printf(out, "service %.*s: ", (int)m->service.len, (const char *)m->service.ptr);
+    } else if (m->list == 0) {
+        strbuf_printf(out, "own rule %u: ", m->line);
+    } else {
+        strbuf_printf(out, "%s, line %u: ", list_name_of(c->api, m->list), m->line);
+    }
+    if (m->regex.len > 0) {
+        strbuf_bytes(out, m->regex.ptr, m->regex.len);
+    } else {
+        strbuf_printf(out, "%s%s", name, m->subtree ? " and all below" : "");
+    }
+}
+
+/* Of own rules, or of lists: the one that decides, else what stands behind another. */
+static void add_match_step(const struct call *c, json_t *steps, const struct api_verdict *v,
+                           bool lists)
+{
+    char text[API_WHY_TEXT + DNS_NAME_TEXT];
+    struct strbuf s;
+    const struct api_match *found = NULL;
+    strbuf_init(&s, text, sizeof text);
+    for (uint32_t i = 0; i < v->count && !(found && found->wins); i++) {
+        if ((v->match[i].list != 0) == lists && (!found || v->match[i].wins)) {
+            found = &v->match[i];
+        }
+    }
+    if (found) {
+        write_match(c, found, &s);
+        strbuf_str(&s, found->wins ? "" : " (a step above decides)");
+    } else {
+        strbuf_str(&s, lists ? "no list that counts here speaks of the name"
+                             : "no rule that counts here speaks of the name");
+    }
+    add_step(steps, lists ? "lists" : "own rules", s.text, "", "");
+}
+
+static json_t *steps_array(const struct call *c, const struct dns_name *name,
+                           const struct api_verdict *v, const char *client)
+{
+    json_t *steps = json_array();
+    char text[DNS_NAME_TEXT];
+    dns_name_format(name, text);
+    add_step(steps, "client", client ? client : "anybody",
+             v->entry[0] ? " is described by " : " is not described: in the group of everybody",
+             v->entry);
+    add_step(steps, "groups", v->groups[0] ? v->groups : "none: nothing is blocked", "", "");
+    if (v->no_clock) {
+        add_step(steps, "schedule", "no clock is known: the stricter side holds", "", "");
+    }
+    add_step(steps, "schedule", v->schedule[0] ? "in force: " : "none is in force", v->schedule,
+             "");
+    add_step(steps, "pause", v->pause[0] ? "not blocked now, paused: " : "nothing is paused",
+             v->pause, "");
+    if (is_reason(v, "local record")) {
+        add_step(steps, "local", "a local record answers ", text, "");
+    }
+    if (v->at_times) {
+        add_step(steps, "schedule", "blocked at this time, as no own rule allows it", "", "");
+    }
+    add_match_step(c, steps, v, false);
+    add_match_step(c, steps, v, true);
+    if (is_reason(v, "special-use name")) {
+        add_step(steps, "special", "a name for special use, answered here: ", text, "");
+    }
+    return steps;
+}
+
+/* ---- What would be different. ---- */
+
+static bool same_source(const struct api_match *a, const struct api_match *b)
+{
+    return a->list == b->list &&
+           (a->list != 0 || (a->line == b->line && a->service.ptr == b->service.ptr));
+}
+
+/* What is left to decide if one list or rule is off: matches stand in the order of their ranks. */
+static const char *verdict_without(const struct api_verdict *v, const struct api_match *off)
+{
+    for (uint32_t i = 0; i < v->count; i++) {
+        const struct api_match *m = &v->match[i];
+        if (m->list == 0 && m->allow && !same_source(m, off)) {
+            return "allowed";
+        }
+    }
+    if (v->at_times || is_reason(v, "schedule")) {
+        return "blocked";
+    }
+    for (uint32_t i = 0; i < v->count; i++) {
+        if (!same_source(&v->match[i], off)) {
+            return v->match[i].allow ? "allowed" : "blocked";
+        }
+    }
+    return "allowed";
+}
+
+/* For each list and rule that speaks of the name, what would come of it without that one. */
+static json_t *without_array(const struct call *c, const struct api_verdict *v, bool local)
+{
+    json_t *array = json_array();
+    for (uint32_t i = 0; !local && v->left_off == 0 && i < v->count; i++) {
+        const struct api_match *m = &v->match[i];
+        bool told = false;
+        for (uint32_t k = 0; k < i; k++) {
+            told |= same_source(&v->match[k], m);
+        }
+        if (!told) {
+            json_array_append_new(array, json_pack("{s:o, s:s}", "off", match_object(c, m),
+                                                   "verdict", verdict_without(v, m)));
+        }
+    }
+    return array;
+}
+
 void view_check(struct call *c)
 {
     char text[DNS_NAME_TEXT], client_text[IP_TEXT_MAX], answer[128];
@@ -108,8 +243,9 @@ void view_check(struct call *c)
         bad_request(c, "Invalid \"client\": not an IP address");
         return;
     }
+    int64_t at = param_number(c, "at", 0, AT_MAX, 0);
     memset(v, 0, sizeof *v);
-    enum err e = c->api->be->explain(c->api->be->ctx, &name, named ? &client : NULL, v);
+    enum err e = c->api->be->explain(c->api->be->ctx, &name, named ? &client : NULL, at, v);
     if (e != ERR_OK) {
         reply_rules_error(c, e, NULL, NULL);
         return;
@@ -118,22 +254,23 @@ void view_check(struct call *c)
     bool blocked = !local && (v->blocked || v->paused);
     strbuf_init(&a, answer, sizeof answer);
     if (blocked) {
-        block_answer(c, &a);
+        block_answer(v, &a);
     }
     list_names_load(c->api);
     json_t *others = json_array();
     json_t *decided = decided_object(c, &name, v, others);
-    int64_t timer;
-    bool paused = blocking_state(c, &timer)[0] == 'd';
     reply_json(c, 200,
-               json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:I}", "domain", json_name(&name),
-                         "client", named ? client_object(c, &client) : json_null(), "verdict",
+               json_pack("{s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:I, s:o, s:o}", "domain",
+                         json_name(&name), "client",
+                         named ? client_object(c, &client, v) : json_null(), "verdict",
                          local     ? "local"
                          : blocked ? "blocked"
                                    : "allowed",
-                         "paused", (int)paused, "answer",
+                         "paused", (int)(v->pause[0] != '\0'), "answer",
                          blocked ? json_string(answer) : json_null(), "decided_by", decided,
-                         "others", others, "left_off", (json_int_t)v->left_off));
+                         "others", others, "left_off", (json_int_t)v->left_off, "steps",
+                         steps_array(c, &name, v, named ? client_text : NULL), "without",
+                         without_array(c, v, local)));
 }
 
 /* --- Pi-hole's way to ask -------------------------------------------------------------------- */
@@ -173,7 +310,7 @@ void view_search(struct call *c)
         return;
     }
     memset(v, 0, sizeof *v);
-    enum err e = c->api->be->explain(c->api->be->ctx, &name, NULL, v);
+    enum err e = c->api->be->explain(c->api->be->ctx, &name, NULL, 0, v);
     if (e != ERR_OK) {
         reply_rules_error(c, e, NULL, NULL);
         return;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/items.h"
+#include "api/policy_groups.h"
 #include "api/routes.h"
 
 static json_t *group_object(const struct group_view *v)
@@ -13,8 +14,27 @@ static json_t *group_object(const struct group_view *v)
                      (json_int_t)v->modified_unix);
 }
 
-static json_t *groups_array(const struct rules *r, const char *name)
+/* Groups that only the configuration has. */
+static void add_configured(const struct call *c, const char *name, json_t *array)
 {
+    struct policy_source src;
+    uint32_t index;
+    c->api->be->policy_source(c->api->be->ctx, c->unix_us / 1000000, &src);
+    for (uint32_t i = 0; i < src.config->groups.count; i++) {
+        struct group_view v = {.name = src.config->groups.item[i].name,
+                               .comment = "of the configuration",
+                               .enabled = true};
+        v.id = policy_group_id(v.name);
+        if (strcmp(v.name, CFG_GROUP_DEFAULT) != 0 && (!name || strcmp(name, v.name) == 0) &&
+            rules_group_find(c->api->rules, v.name, &index) != ERR_OK) {
+            json_array_append_new(array, group_object(&v));
+        }
+    }
+}
+
+static json_t *groups_array(const struct call *c, const char *name)
+{
+    const struct rules *r = c->api->rules;
     const struct group_view everybody = {
         .name = "Default", .comment = "The default group", .enabled = true};
     struct group_view v;
@@ -23,16 +43,17 @@ static json_t *groups_array(const struct rules *r, const char *name)
         json_array_append_new(array, group_object(&everybody));
     }
     for (uint32_t i = 0; rules_group_at(r, i, &v); i++) {
-        if (!name || strcmp(name, v.name) == 0) {
+        if (v.id != 0 && (!name || strcmp(name, v.name) == 0)) {
             json_array_append_new(array, group_object(&v));
         }
     }
+    add_configured(c, name, array);
     return array;
 }
 
 void view_groups_get(struct call *c)
 {
-    reply_json(c, 200, json_pack("{s:o}", "groups", groups_array(c->api->rules, c->param[0])));
+    reply_json(c, 200, json_pack("{s:o}", "groups", groups_array(c, c->param[0])));
 }
 
 struct group_change {
@@ -53,9 +74,9 @@ static void add_group(void *ctx, const char *name)
 
 static void reply_group(struct call *c, int status, const char *name, struct processed *p)
 {
-    reply_json(c, status,
-               json_pack("{s:o, s:o}", "groups", groups_array(c->api->rules, name), "processed",
-                         processed_object(p)));
+    reply_json(
+        c, status,
+        json_pack("{s:o, s:o}", "groups", groups_array(c, name), "processed", processed_object(p)));
 }
 
 void view_groups_post(struct call *c)

@@ -33,14 +33,17 @@ enum cli_flag {
     FLAG_ADDRESS = 65536,  /* --address */
     FLAG_REVIEW = 1 << 17, /* --review */
     FLAG_ACCEPT = 1 << 18, /* --accept */
-    FLAG_REFUSE = 1 << 19  /* --refuse */
+    FLAG_REFUSE = 1 << 19, /* --refuse */
+    FLAG_GROUP = 1 << 20,  /* --group NAME */
+    FLAG_CLIENT = 1 << 21, /* --client ADDR */
+    FLAG_AT = 1 << 22      /* --at TIME */
 };
 
 /* The arguments, read. */
 struct cli {
     struct settings settings; /* options of the configuration and where its file is */
     unsigned flags;           /* enum cli_flag bits that were given */
-    const char *server, *output, *count, *comment;
+    const char *server, *output, *count, *comment, *group, *client, *at;
     char **words; /* what is not an option */
     int word_count;
 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/offline.h"
 #include "cli/remote.h"
@@ -40,9 +41,9 @@ static void print_rule(const char *mark, const json_t *rule)
 }
 
 /* One reply of /api/sinkhole/check, in words. */
-static void print_verdict(const json_t *reply)
+static void print_verdict(const json_t *reply, bool steps)
 {
-    char name[1100], answer[256];
+    char name[1100], answer[256], text[1100];
     const json_t *decided = json_at(reply, "decided_by"), *rule;
     const char *verdict = json_text_at(reply, "verdict"), *source = json_text_at(decided, "source");
     bool paused = json_is_true(json_at(reply, "paused"));
@@ -63,13 +64,26 @@ static void print_verdict(const json_t *reply)
     {
         print_rule("also", rule);
     }
+    json_array_foreach(steps ? json_at(reply, "steps") : NULL, i, rule)
+    {
+        printf("  %-9s %s\n", printable(json_text_at(rule, "step"), answer, sizeof answer),
+               printable(json_text_at(rule, "text"), text, sizeof text));
+    }
+    json_array_foreach(steps ? json_at(reply, "without") : NULL, i, rule)
+    {
+        bool list = json_text_at(rule, "off.list")[0] != '\0';
+        printf("  without %s %s: %s\n", list ? "list" : "rule",
+               printable(json_text_at(rule, list ? "off.list" : "off.rule"), text, sizeof text),
+               json_text_at(rule, "verdict"));
+    }
     if (json_text_at(reply, "answer")[0] != '\0') {
         printf("  answer  %s\n", printable(json_text_at(reply, "answer"), answer, sizeof answer));
     }
 }
 
 /* The reply of one name from where there is one; NULL after a message. */
-static json_t *ask(struct remote *remote, struct offline *offline, const char *name)
+static json_t *ask(const struct cli *cli, struct remote *remote, struct offline *offline,
+                   int64_t at, const char *name)
 {
     json_t *reply = NULL;
     if (remote == NULL) {
@@ -77,8 +91,14 @@ static json_t *ask(struct remote *remote, struct offline *offline, const char *n
     }
     char *escaped = http_escape(name), path[4096];
     if (escaped != NULL) {
-        snprintf(path, sizeof path, "/api/sinkhole/check?domain=%s", escaped);
+        int n = snprintf(path, sizeof path, "/api/sinkhole/check?domain=%s", escaped);
         free(escaped);
+        if (cli->client) {
+            n += snprintf(path + n, sizeof path - (size_t)n, "&client=%s", cli->client);
+        }
+        if (cli->at) {
+            snprintf(path + n, sizeof path - (size_t)n, "&at=%lld", (long long)at);
+        }
         if (remote_call(remote, "GET", path, NULL, &reply) != EXIT_FINE) {
             return NULL;
         }
@@ -86,12 +106,12 @@ static json_t *ask(struct remote *remote, struct offline *offline, const char *n
     return reply;
 }
 
-static int check_all(struct cli *cli, struct remote *remote, struct offline *offline)
+static int check_all(struct cli *cli, struct remote *remote, struct offline *offline, int64_t at)
 {
     json_t *all = json_array();
     int status = EXIT_FINE;
     for (int i = 0; i < cli->word_count; i++) {
-        json_t *reply = ask(remote, offline, cli->words[i]);
+        json_t *reply = ask(cli, remote, offline, at, cli->words[i]);
         if (reply == NULL) {
             status = EXIT_FAILED;
             continue;
@@ -100,7 +120,7 @@ static int check_all(struct cli *cli, struct remote *remote, struct offline *off
             json_object_del(reply, "took");
             json_array_append(all, reply);
         } else {
-            print_verdict(reply);
+            print_verdict(reply, cli->client || cli->at);
         }
         json_decref(reply);
     }
@@ -125,6 +145,31 @@ static bool names_fine(struct cli *cli)
     return true;
 }
 
+/* Local time of this machine; today if there is only a time of day. */
+static bool read_time(const char *text, int64_t *out)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    char *end;
+    long long number = strtoll(text, &end, 10);
+    if (*end == '\0' && end != text && number > 0) {
+        *out = number;
+        return true;
+    }
+    localtime_r(&now, &tm);
+    tm.tm_sec = 0;
+    tm.tm_isdst = -1;
+    const char *rest = strptime(text, "%Y-%m-%d %H:%M", &tm);
+    if (!rest) {
+        rest = strptime(text, "%Y-%m-%dT%H:%M", &tm);
+    }
+    if (!rest) {
+        rest = strptime(text, "%H:%M", &tm);
+    }
+    *out = (int64_t)mktime(&tm);
+    return rest && *rest == '\0' && *out > 0;
+}
+
 int cmd_check(struct cli *cli)
 {
     struct remote remote;
@@ -137,9 +182,26 @@ int cmd_check(struct cli *cli)
     if (!names_fine(cli)) {
         return EXIT_USAGE;
     }
+    struct ip_addr client;
+    int64_t at = 0;
+    if (cli->client && ip_parse(span_str(cli->client), &client) != ERR_OK) {
+        return cli_usage(cli, "found --client \"%s\", expected an address", cli->client);
+    }
+    if (cli->at && !read_time(cli->at, &at)) {
+        return cli_usage(cli,
+                         "found --at \"%s\", expected \"YYYY-MM-DD HH:MM\", HH:MM or unix seconds",
+                         cli->at);
+    }
+    if (absent && (cli->client || cli->at)) {
+        return cli_usage(cli, "--client and --at ask a running resolver, so not with --offline");
+    }
     if (!absent) {
         status = cli->flags & FLAG_SERVER ? remote_open(cli, &remote)
                                           : remote_try(cli, &remote, &absent);
+    }
+    if (absent && status == EXIT_FINE && (cli->client || cli->at)) {
+        cli_error(cli, "no running resolver to ask; --client and --at need one");
+        return EXIT_FAILED;
     }
     if (absent) {
         status = offline_open(cli, &offline);
@@ -147,7 +209,7 @@ int cmd_check(struct cli *cli)
     if (status != EXIT_FINE) {
         return status;
     }
-    status = check_all(cli, absent ? NULL : &remote, offline);
+    status = check_all(cli, absent ? NULL : &remote, offline, at);
     offline_close(offline);
     if (!absent) {
         remote_close(&remote);

@@ -195,8 +195,33 @@ int cmd_deny(struct cli *cli)
 
 /* ---- pause and resume ---- */
 
+/* Who is meant, in words. */
+static void print_paused(const struct cli *cli, bool on, json_int_t seconds)
+{
+    char shown[256];
+    const char *kind = cli->group ? "group " : cli->client ? "client " : "";
+    const char *who = cli->group ? cli->group : cli->client ? cli->client : "";
+    printable(who, shown, sizeof shown);
+    if (on) {
+        printf("blocking is on%s%s%s\n", kind[0] ? " for " : "", kind, shown);
+    } else if (seconds > 0) {
+        printf("blocking is paused%s%s%s for %lld s\n", kind[0] ? " for " : "", kind, shown,
+               (long long)seconds);
+    } else {
+        printf("blocking is paused%s%s%s until: sinkhole resume%s%s%s\n", kind[0] ? " for " : "",
+               kind, shown,
+               cli->group    ? " --group "
+               : cli->client ? " --client "
+                             : "",
+               shown, "");
+    }
+}
+
 static int blocking_set(struct cli *cli, bool on, json_int_t seconds)
 {
+    if (cli->group && cli->client) {
+        return cli_usage(cli, "found both --group and --client, expected one of them");
+    }
     struct remote r;
     json_t *reply = NULL;
     int status = remote_open(cli, &r);
@@ -204,16 +229,18 @@ static int blocking_set(struct cli *cli, bool on, json_int_t seconds)
         return status;
     }
     json_t *timer = seconds > 0 ? json_integer(seconds) : json_null();
-    status = remote_call(&r, "POST", "/api/dns/blocking",
-                         json_pack("{s:b, s:o}", "blocking", on, "timer", timer), &reply);
+    json_t *body = json_pack("{s:b, s:o}", "blocking", on, "timer", timer);
+    if (cli->group || cli->client) {
+        json_object_set_new(body, cli->group ? "group" : "client",
+                            json_string(cli->group ? cli->group : cli->client));
+    }
+    status = remote_call(&r, "POST",
+                         cli->group || cli->client ? "/api/sinkhole/pause" : "/api/dns/blocking",
+                         body, &reply);
     if (status == EXIT_FINE && cli->flags & FLAG_JSON) {
         status = print_json_reply(reply);
-    } else if (status == EXIT_FINE && on) {
-        puts("blocking is on");
-    } else if (status == EXIT_FINE && seconds > 0) {
-        printf("blocking is paused for %lld s\n", (long long)seconds);
     } else if (status == EXIT_FINE) {
-        puts("blocking is paused until: sinkhole resume");
+        print_paused(cli, on, seconds);
     }
     json_decref(reply);
     remote_close(&r);

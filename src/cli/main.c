@@ -14,7 +14,7 @@ static const struct command commands[] = {
      "Starts the resolver with the configuration of the file, the environment and\n"
      "the options given here. SIGHUP rereads configuration and lists; SIGTERM ends\n"
      "it. All options: sinkhole help options."},
-    {"check", cmd_check, SERVER_FLAGS | FLAG_OFFLINE, "NAME...",
+    {"check", cmd_check, SERVER_FLAGS | FLAG_OFFLINE | FLAG_CLIENT | FLAG_AT, "NAME...",
      "Is a name blocked, and by which line of which list?",
      "Asks the running resolver. If there is none, or with --offline, it looks\n"
      "into the compiled lists of the state directory."},
@@ -38,9 +38,10 @@ static const struct command commands[] = {
      SERVER_FLAGS | FLAG_SUBTREE | FLAG_REGEX | FLAG_ADDRESS | FLAG_REMOVE | FLAG_COMMENT,
      "NAME...", "Always block a name",
      "--subtree: and all names below it; --remove takes the rule back."},
-    {"pause", cmd_pause, SERVER_FLAGS, "[DURATION]",
-     "Stop blocking, for a time such as 30s, 5m, 1h, or until resumed", NULL},
-    {"resume", cmd_resume, SERVER_FLAGS, "", "Block again", NULL},
+    {"pause", cmd_pause, SERVER_FLAGS | FLAG_GROUP | FLAG_CLIENT, "[DURATION]",
+     "Stop blocking, for a time such as 30s, 5m, 1h, or until resumed",
+     "--group NAME or --client ADDR: for its members, or for that one, only."},
+    {"resume", cmd_resume, SERVER_FLAGS | FLAG_GROUP | FLAG_CLIENT, "", "Block again", NULL},
     {"update", cmd_update, SERVER_FLAGS | FLAG_REVIEW | FLAG_ACCEPT | FLAG_REFUSE, "[LIST]",
      "Refresh the lists now, or decide on updates that are held back",
      "Prints a line for each list and ends when all are done; exit status 1 says\n"

@@ -440,7 +440,7 @@ static uint32_t id_of_slot(const void *image, unsigned slot)
 }
 
 static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,
-                        struct api_verdict *out)
+                        int64_t at_unix, struct api_verdict *out)
 {
     const struct daemon *d = daemon_of(ctx);
     struct policy_plan plan;
@@ -454,7 +454,12 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
                                  .list_id = id_of_slot,
                                  .ctx = d->image};
     struct policy_source from;
+    if (at_unix != 0) {
+        src.now += (usec_t)(at_unix - src.now_unix) * USEC_PER_SEC; /* ends of rules and pauses */
+        src.now_unix = at_unix;
+    }
     daemon_policy_source(d, src.now_unix, &from);
+    from.now = src.now;
     size_t len = policy_plan_memory(&from);
     void *mem = malloc(len);
     enum err e = mem ? policy_plan_make(&plan, &from, mem, len) : ERR_MEMORY;
@@ -463,6 +468,11 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
     }
     free(mem);
     return e;
+}
+
+static void policy_source(void *ctx, int64_t now_unix, struct policy_source *out)
+{
+    daemon_policy_source(daemon_of(ctx), now_unix, out);
 }
 
 static enum err check_regex(void *ctx, struct span pattern, char *why)
@@ -483,7 +493,7 @@ static bool is_allowed(void *ctx, const struct dns_name *name)
     bool allowed = false;
     pthread_mutex_lock(&h->d->lock);
     memset(&h->verdict, 0, sizeof h->verdict);
-    if (explain(h, name, NULL, &h->verdict) == ERR_OK) {
+    if (explain(h, name, NULL, 0, &h->verdict) == ERR_OK) {
         for (uint32_t i = 0; i < h->verdict.count; i++) {
             allowed |= h->verdict.match[i].wins && h->verdict.match[i].allow;
         }
@@ -580,6 +590,7 @@ static void fill_backend(struct api_host *h)
                                       .config = get_config,
                                       .setting_check = backend_check_setting,
                                       .explain = explain,
+                                      .policy_source = policy_source,
                                       .regex_check = check_regex,
                                       .update_lists = update_lists,
                                       .update_running = is_updating,

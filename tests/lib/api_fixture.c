@@ -1,4 +1,5 @@
 #include "api_fixture.h"
+#include "api/policy_groups.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,9 +226,25 @@ static enum err rules_apply(void *ctx, const struct rules *next, unsigned parts)
     return ERR_OK;
 }
 
-static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,
-                        struct api_verdict *out)
+static uint32_t id_of_list(const char *text, bool allow)
 {
+    return rules_list_id(text, allow);
+}
+
+static void policy_source(void *ctx, int64_t now_unix, struct policy_source *out)
+{
+    struct api_fixture *f = ctx;
+    *out = (struct policy_source){.config = f->settings,
+                                  .rules = &f->rules,
+                                  .now = 1000 * USEC_PER_SEC,
+                                  .now_unix = now_unix,
+                                  .list_id = id_of_list};
+}
+
+static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,
+                        int64_t at_unix, struct api_verdict *out)
+{
+    (void)at_unix;
     (void)name;
     (void)client;
     *out = ((struct api_fixture *)ctx)->verdict;
@@ -309,6 +326,7 @@ static const struct api_backend platform = {
     .client_name = client_name,
     .rules_apply = rules_apply,
     .explain = explain,
+    .policy_source = policy_source,
     .update_lists = update_lists,
     .update_running = update_running,
     .list_update = list_update,
@@ -413,6 +431,11 @@ void api_fixture_open(struct api_fixture *f)
     fill_lists(f);
     fill_machine(f);
     fill_upstreams(f);
+    f->settings_mem = malloc(cfg_memory());
+    if (f->settings_mem == NULL ||
+        cfg_init(&f->settings, f->settings_mem, cfg_memory()) != ERR_OK) {
+        fail("settings");
+    }
     if (rules_clear(&f->rules) != ERR_OK) {
         fail("rules");
     }
@@ -427,6 +450,7 @@ void api_fixture_open(struct api_fixture *f)
 void api_fixture_close(struct api_fixture *f)
 {
     rules_free(&f->rules);
+    free(f->settings_mem);
     free(f->api_mem);
     stats_fixture_close(&f->stats);
 }

@@ -26,6 +26,8 @@ struct api_fixture {
     struct api_config config;
     struct api_backend backend;
     struct rules rules;
+    struct config *settings; /* of a configuration file */
+    void *settings_mem;
     struct snapshot snapshot;
 
     /* What the platform answers and was told; tests may change it. */

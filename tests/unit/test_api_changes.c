@@ -349,16 +349,21 @@ static void batches_delete_what_exists(void **state)
 static void thousands_of_rules_are_streamed(void **state)
 {
     struct api_fixture *f = *state;
-    static char body[200 * 40];
-    for (int i = 0; i < RULES_OWN_MAX / 200; i++) {
-        size_t len = (size_t)snprintf(body, sizeof body, "{\"domain\":[");
-        for (int k = 0; k < 200; k++) {
-            len += (size_t)snprintf(body + len, sizeof body - len, "%s\"n%d.example\"",
-                                    k ? "," : "", i * 200 + k);
-        }
-        snprintf(body + len, sizeof body - len, "]}");
-        assert_int_equal(status_of(f, "POST", "/api/domains/deny/exact", body), 201);
+    size_t cap = RULES_OWN_MAX * 80, len = 0;
+    char *body = malloc(cap);
+    assert_non_null(body);
+    len += (size_t)snprintf(body, cap, "{\"version\":1,\"own\":[");
+    for (int i = 1; i < RULES_OWN_MAX; i++) {
+        len += (size_t)snprintf(
+            body + len, cap - len,
+            "%s{\"id\":%d,\"type\":\"deny\",\"kind\":\"exact\",\"domain\":\"n%d.example\"}",
+            i > 1 ? "," : "", i, i);
     }
+    snprintf(body + len, cap - len, "]}");
+    assert_int_equal(rules_parse(&f->rules, span_str(body), NULL, 0), ERR_OK);
+    free(body);
+    assert_int_equal(
+        status_of(f, "POST", "/api/domains/deny/exact", "{\"domain\":\"last.example\"}"), 201);
     struct answer a = api_get(f, "/api/domains");
     assert_int_equal(json_array_size(json_at_path(a.json, "domains")), RULES_OWN_MAX);
     assert_true(a.pieces > 50);
@@ -568,6 +573,41 @@ static void groups_and_clients_are_kept(void **state)
     assert_int_equal(count(f, "/api/clients", "clients"), 0);
 }
 
+static void groups_are_treated_and_paused(void **state)
+{
+    struct api_fixture *f = *state;
+    assert_int_equal(status_of(f, "POST", "/api/groups", "{\"name\":\"kids\"}"), 201);
+    const char *good = "{\"schedules\":[\"mon-fri 21:00-06:30 block\"],\"block_mode\":\"nxdomain\","
+                       "\"safe_search\":true}";
+    assert_int_equal(status_of(f, "PUT", "/api/sinkhole/groups/kids", good), 200);
+    assert_int_equal(
+        status_of(f, "PUT", "/api/sinkhole/groups/Default", "{\"upstreams\":[\"192.0.2.53\"]}"),
+        200);
+    assert_int_equal(
+        status_of(f, "PUT", "/api/sinkhole/groups/kids", "{\"schedules\":[\"mon 21\"]}"), 400);
+    assert_int_equal(status_of(f, "PUT", "/api/sinkhole/groups/nobody", "{}"), 404);
+    assert_int_equal(
+        status_of(f, "POST", "/api/sinkhole/pause", "{\"group\":\"kids\",\"timer\":60}"), 200);
+    assert_int_equal(status_of(f, "POST", "/api/sinkhole/pause", "{\"client\":\"192.0.2.9\"}"),
+                     200);
+    assert_int_equal(status_of(f, "POST", "/api/sinkhole/pause", "{\"group\":\"nobody\"}"), 404);
+    assert_int_equal(status_of(f, "POST", "/api/sinkhole/pause", "{}"), 400);
+    assert_int_equal(
+        status_of(f, "POST", "/api/sinkhole/pause", "{\"group\":\"kids\",\"timer\":-1}"), 400);
+    struct answer a = api_get(f, "/api/sinkhole/policy");
+    assert_string_equal(text(&a, "groups.0.name"), "Default");
+    assert_string_equal(text(&a, "groups.0.upstreams.0"), "192.0.2.53");
+    assert_string_equal(text(&a, "groups.1.schedules.0"), "mon-fri 21:00-06:30 block");
+    assert_string_equal(text(&a, "groups.1.block_mode"), "nxdomain");
+    assert_string_equal(text(&a, "pauses.0.group"), "kids");
+    assert_string_equal(text(&a, "pauses.1.client"), "192.0.2.9");
+    answer_free(&a);
+    assert_int_equal(
+        status_of(f, "POST", "/api/sinkhole/pause", "{\"group\":\"kids\",\"blocking\":true}"), 200);
+    assert_int_equal(count(f, "/api/sinkhole/policy", "pauses"), 1);
+    assert_int_equal(count(f, "/api/groups", "groups"), 2); /* Default is there once */
+}
+
 static void local_records_are_kept(void **state)
 {
     struct api_fixture *f = *state;
@@ -772,6 +812,7 @@ int main(void)
         TEST(an_update_that_is_held_back_is_shown),
         TEST(the_guard_is_switched_off_for_a_list),
         TEST(groups_and_clients_are_kept),
+        TEST(groups_are_treated_and_paused),
         TEST(local_records_are_kept),
         TEST(records_of_any_type_are_kept),
         TEST(deep_bodies_are_not_parsed),
