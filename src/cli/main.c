@@ -17,7 +17,9 @@ static const struct command commands[] = {
     {"check", cmd_check, SERVER_FLAGS | FLAG_OFFLINE | FLAG_CLIENT | FLAG_AT, "NAME...",
      "Is a name blocked, and by which line of which list?",
      "Asks the running resolver. If there is none, or with --offline, it looks\n"
-     "into the compiled lists of the state directory."},
+     "into the compiled lists of the state directory. --client ADDR: for that one;\n"
+     "--at TIME (HH:MM, \"YYYY-MM-DD HH:MM\", unix seconds): at another time. Both\n"
+     "tell each step, and what would be different without each list or rule."},
     {"query", cmd_query, FLAG_JSON | FLAG_TCP | FLAG_DNSSEC | FLAG_SHORT,
      "NAME [TYPE] [@SERVER[:PORT]]", "Ask a DNS server, this one by default",
      "An address in the place of NAME asks for its name (PTR). --short prints the\n"
