@@ -669,6 +669,15 @@ function route(w, method, parts, p, body) {
     }
     case "GET sinkhole/status":
       return [200, statusOf(w)];
+    case "GET sinkhole/lists": {
+      const list = w.lists.find((x) => x.id === Number(parts[2]));
+      if (!list?.needs_confirm || parts[3] !== "held") throw new Refusal(404, "not_found", "No update of this list is held back");
+      const rule = { name: "was.example", itself: true, below: false, type: "block" };
+      const held = { reason: "it has less than two thirds of its rules", fetched: Math.floor(nowS()) - 60, octets: 90_000 };
+      const diff = { added: 0, removed: 117_969, added_rules: [], removed_rules: [rule] };
+      const counts = { suffix: 0, popular: 0, used: 0 };
+      return [200, { list, held: { ...held, rules: 4711, rules_before: 122_680, compared: true, counts, names: [], ...diff } }];
+    }
     case "POST sinkhole/lists": {
       const l = w.lists.find((x) => x.id === Number(parts[2]));
       if (!l) throw new Refusal(404, "not_found", "There is no such list");

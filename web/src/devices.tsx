@@ -8,6 +8,7 @@ import { Modal } from "./modal.tsx";
 import { Loaded, Name, Rows } from "./parts.tsx";
 import { devices, everybody, forgetDevice, groupWords, loadPolicy, saveDevice, withGroup, type Device } from "./policy.ts";
 import { clients, groups, now, suggestions } from "./state.ts";
+import { PauseOne } from "./treatment.tsx";
 
 const edited = signal<Device | null>(null);
 
@@ -104,6 +105,7 @@ function Row({ d }: { d: Device }) {
         {d.known ? <Name text={groupWords(d.known.groups)} /> : `asked ${ago(d.seen, now.value)}`}
       </td>
       <td role="cell" class="buttons">
+        <PauseOne of={{ client: d.client }} name={d.name || d.client} />
         <button type="button" class="quiet" onClick={() => editDevice(d)}>
           {d.known ? "Edit" : "Describe"}
         </button>

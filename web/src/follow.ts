@@ -19,6 +19,7 @@ import {
   noteBlocking,
   now,
   offlineSince,
+  policy,
   resumesAt,
   rules,
   services,
@@ -79,13 +80,16 @@ function changed(what: string): void {
     void rules.load();
     void localRecords.load();
     void groups.load();
+    void policy.load();
     void clients.load();
   } else if (what === "settings") {
     if (settings.data.value !== null) void settings.load();
     void services.load();
+    void policy.load();
     void loadSlow();
   } else if (what === "blocking") {
     void loadBlocking();
+    void policy.load();
   } else {
     void loadSlow();
   }

@@ -18,6 +18,7 @@ import {
   type Device,
 } from "./policy.ts";
 import { clients, groups, lists, rules } from "./state.ts";
+import { NowWords, PauseOne, TreatmentParts, treatmentOf } from "./treatment.tsx";
 import type { Group, List } from "./types.ts";
 
 const edited = signal<number | null>(null);
@@ -97,6 +98,7 @@ function Rename({ g }: { g: Group }) {
 
 function Dialog() {
   const g = groups.data.value?.find((x) => x.id === edited.value) ?? null;
+  const t = g ? treatmentOf(g.id) : undefined;
   return (
     <Modal open={g !== null} close={close} class="side" id="group-title" title={g && <Name text={titleOf(g)} />}>
       {g && (
@@ -104,6 +106,7 @@ function Dialog() {
           {g.id !== everybody && <Rename key={g.name} g={g} />}
           {g.id !== everybody && <Members g={g} />}
           <Subscribed g={g} />
+          {t && <TreatmentParts t={t} />}
         </div>
       )}
     </Modal>
@@ -127,8 +130,10 @@ function Row({ g }: { g: Group }) {
       </td>
       <td role="cell" class="muted">
         {others}, {some(listsOf(g).length, "list", "lists")}, {some(rulesOf(g), "rule", "rules")}
+        <NowWords t={treatmentOf(g.id)} />
       </td>
       <td role="cell" class="buttons">
+        {g.id !== everybody && <PauseOne of={{ group: g.name }} name={g.name} />}
         {g.id !== everybody && <Switch label="Group is on" on={g.enabled} set={(on) => void changeGroup(g, { enabled: on })} />}
         <button type="button" class="quiet" onClick={() => void (edited.value = g.id)}>
           Edit

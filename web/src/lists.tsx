@@ -4,6 +4,7 @@ import { ApiError, call, headers } from "./api.ts";
 import { ago, count, percent } from "./format.ts";
 import { act, Choice, Field, Switch } from "./form.tsx";
 import { Loaded, Name, Panel, Rows, toast } from "./parts.tsx";
+import { HeldDialog, lookAtHeld } from "./held.tsx";
 import { changeList, everybody, listPath } from "./policy.ts";
 import { PreviewDialog, tryList } from "./preview.tsx";
 import { features, lists, now, status, summary } from "./state.ts";
@@ -144,19 +145,14 @@ function Unused({ l }: { l: List }) {
   );
 }
 
-/** A new copy that is much shorter than the one in use is not taken unasked. */
+/** An update that looks wrong is not taken unasked. */
 function Confirm({ l }: { l: List }) {
   if (!l.needs_confirm) return null;
-  const take = () => void change(() => call("POST", `sinkhole/lists/${l.id}/confirm`), "The new copy is taken.");
-  const leave = () => void change(() => call("POST", `sinkhole/lists/${l.id}/refuse`), "The new copy is dropped.");
   return (
     <p class="warn small">
-      An update looks wrong and is held back; the old content stays in use.{" "}
-      <button type="button" onClick={take}>
-        Take the new copy
-      </button>{" "}
-      <button type="button" onClick={leave}>
-        Leave it
+      An update looks wrong and is held back; the old content stays.{" "}
+      <button type="button" onClick={() => void lookAtHeld(l)}>
+        Look at it
       </button>
     </p>
   );
@@ -278,6 +274,7 @@ export function Lists() {
       </Loaded>
       {features.value.has("lists") && <Add />}
       <PreviewDialog />
+      <HeldDialog />
     </Panel>
   );
 }

@@ -2,7 +2,7 @@
 import { computed } from "@preact/signals";
 import { call } from "./api.ts";
 import { act } from "./form.tsx";
-import { clients, groups, lists, suggestions } from "./state.ts";
+import { clients, groups, lists, policy, suggestions } from "./state.ts";
 import { visible } from "./text.ts";
 import type { Client, Group, List } from "./types.ts";
 
@@ -45,7 +45,7 @@ export function deviceName(client: string): string {
 }
 
 export function loadPolicy(): Promise<unknown> {
-  return Promise.all([groups.load(), clients.load(), suggestions.load()]);
+  return Promise.all([groups.load(), clients.load(), suggestions.load(), policy.load()]);
 }
 
 export interface DeviceChange {

@@ -9,6 +9,7 @@ import type {
   Key,
   List,
   LocalRecord,
+  Pause,
   Rule,
   SafeSearch,
   Seat,
@@ -22,6 +23,7 @@ import type {
   TopClient,
   TopDomain,
   Totals,
+  Treatment,
   Upstream,
 } from "./types.ts";
 
@@ -141,6 +143,13 @@ export const seats = resource(async () => (await get<{ sessions: Seat[] }>("auth
 export const groups = resource(async () => (await get<{ groups: Group[] }>("groups")).groups);
 export const clients = resource(async () => (await get<{ clients: Client[] }>("clients")).clients);
 export const suggestions = resource(async () => (await get<{ clients: Suggestion[] }>("clients/_suggestions")).clients);
+/** How groups are treated and what is paused, and when that was told: pauses run on. */
+export const policyAt = signal(0);
+export const policy = resource(async () => {
+  const p = await get<{ groups: Treatment[]; pauses: Pause[] }>("sinkhole/policy");
+  policyAt.value = Date.now() / 1000;
+  return p;
+});
 export const services = resource(() => get<{ services: Service[]; safe_search: SafeSearch }>("sinkhole/services"));
 export const totp = resource(async () => (await get<{ totp: { supported: boolean; enabled: boolean } }>("sinkhole/totp")).totp);
 export const settings = resource(() => get<Settings>("sinkhole/settings"));
@@ -242,6 +251,7 @@ export async function loadAll(): Promise<void> {
     services.load(),
     groups.load(),
     clients.load(),
+    policy.load(),
   ]);
 }
 

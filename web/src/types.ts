@@ -279,3 +279,46 @@ export interface SafeSearch {
   on: boolean; // for everybody
   engines: { id: string; stands_in: string; names: number }[];
 }
+
+/** How members of a group are treated, beyond lists and rules. */
+export interface Treatment {
+  name: string;
+  id: number;
+  enabled: boolean;
+  configured: boolean;
+  clients: string[]; // members by the configuration
+  now: "as usual" | "blocks" | "pauses";
+  schedule: string | null; // the time that is in force
+  block_mode: string | null;
+  safe_search: boolean | null;
+  upstreams: string[];
+  schedules: string[];
+  services: string[];
+}
+
+export interface Pause {
+  group: string | null;
+  client: string | null;
+  timer: number | null; // seconds left when it was told; null: until it is ended
+}
+
+export interface HeldRule {
+  name: string;
+  itself: boolean;
+  below: boolean;
+  type: "allow" | "block";
+}
+
+/** An update of a list that waits for a person. */
+export interface Held {
+  reason: string;
+  fetched: number;
+  rules: number;
+  rules_before: number;
+  compared: boolean; // the rest is filled
+  names: { name: string; kind: string; below: boolean }[];
+  added: number;
+  removed: number;
+  added_rules: HeldRule[];
+  removed_rules: HeldRule[];
+}

@@ -156,6 +156,37 @@ test("a list is tried before it is added: what it says is what was asked", async
   await gone(page.locator("dialog[open]"), "closed");
 });
 
+test("an update that looks wrong is looked at, and refused or taken", async ({ page }) => {
+  if (!process.env.LISTS) skip("this machine has no address but loopback");
+  const path = `/guard${Date.now()}.txt`;
+  const names = Array.from({ length: 30 }, (_, i) => `n${i}.guard.example\n`).join("");
+  const url = await env.putList(path, names);
+  assert.equal((await api(page, "lists?type=block", "POST", { address: url, groups: [0], enabled: true })).status, 201);
+  await until(async () => (await env.ask("n1.guard.example")).blocked, "in force", 15_000);
+  const list = async () => (await api(page, "lists")).json.lists.find((l) => l.address === url);
+  const { id } = await list();
+  const update = async (text) => {
+    await env.putList(path, text);
+    await api(page, `sinkhole/lists/${id}/update`, "POST");
+    await until(async () => (await list()).needs_confirm, "held back", 15_000);
+    await page.reload();
+    await row(page, "lists", url).getByRole("button", { name: "Look at it" }).click();
+  };
+  const dialog = page.getByRole("dialog");
+  await update(names + "google.com\n");
+  await until(async () => /would block google\.com: one of the most-used/.test(await dialog.innerText()), "which name, and why");
+  await until(async () => /Rules that come: 1/.test(await dialog.innerText()), "what comes");
+  await dialog.screenshot({ path: picture("held") });
+  await dialog.getByRole("button", { name: "Keep the old one" }).click();
+  await until(async () => !(await list()).needs_confirm, "dropped");
+  assert.equal((await env.ask("google.com")).blocked, false);
+  await update("n1.guard.example\n");
+  await until(async () => /Rules that go: 29/.test(await dialog.innerText()), "what goes");
+  await dialog.getByRole("button", { name: "Take it" }).click();
+  await until(async () => !(await env.ask("n2.guard.example")).blocked, "taken", 15_000);
+  await api(page, `lists/${encodeURIComponent(url)}?type=block`, "DELETE");
+});
+
 test("a group with a list of its own treats its devices alone", async ({ page }) => {
   const [child, other] = ["127.0.1.21", "127.0.1.22"];
   for (const from of [child, other]) await env.ask(env.allowedName, "A", from);

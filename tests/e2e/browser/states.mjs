@@ -141,7 +141,13 @@ test("a list that fails is told from one that is well", async (visit) => {
   assert.match(await page.locator(".facts").innerText(), /1 could not be updated/);
   const waiting = page.locator("#lists tbody tr").filter({ hasText: "HaGeZi" });
   assert.match(await waiting.innerText(), /waits for you/);
-  await waiting.getByRole("button", { name: "Take the new copy" }).click();
+  await waiting.getByRole("button", { name: "Look at it" }).click();
+  const held = page.getByRole("dialog");
+  await until(
+    async () => /4,711 rules instead of 122,680[^]*Rules that go: 117,969/.test(await held.innerText()),
+    "what it changes",
+  );
+  await held.getByRole("button", { name: "Take it" }).click();
   await until(async () => (await waiting.innerText()).includes("4,711"), "the new copy is in use");
   await page.getByText("9 lines not used").click();
   await until(async () => (await page.locator(".examples").innerText()).includes("<b>not a rule</b>"), "examples are text");

@@ -1,0 +1,127 @@
+// The weekly times of a group, and the form that makes them.
+import { useSignal } from "@preact/signals";
+import { Checks, Choice, Field } from "./form.tsx";
+import { Name, toast } from "./parts.tsx";
+import { dayNames, dayWords, formatSchedule, parseSchedule, type Action, type Schedule } from "./schedule.ts";
+import { lists, services } from "./state.ts";
+
+const actions: [Action, string][] = [
+  ["block", "block everything that is not allowed"],
+  ["services", "block services"],
+  ["pause", "block nothing"],
+];
+
+const actionWords: Record<Action, string> = {
+  block: "blocks everything that is not allowed",
+  pause: "blocks nothing",
+  services: "blocks",
+  lists: "uses the lists",
+};
+
+/** What a schedule names, as people call it. */
+function whatWords(s: Schedule): string {
+  const called = (w: string): string =>
+    s.action === "services"
+      ? (services.data.value?.services.find((x) => x.id === w)?.title ?? w)
+      : (lists.data.value?.find((l) => l.address === w)?.name ?? w);
+  return s.what.map(called).join(", ");
+}
+
+function Words({ text }: { text: string }) {
+  const s = parseSchedule(text);
+  if (!s) return <Name text={text} />;
+  return (
+    <>
+      <b>
+        {dayWords(s.days)}, {s.from} to {s.to}
+      </b>
+      {s.to <= s.from && <span class="muted"> of the next day</span>}{" "}
+      <span class="muted">
+        {actionWords[s.action]} <Name text={whatWords(s)} />
+      </span>
+    </>
+  );
+}
+
+const days: [number, string][] = dayNames.map((d, i) => [i, d.charAt(0).toUpperCase() + d.slice(1)]);
+
+function Add({ add }: { add: (text: string) => Promise<boolean> }) {
+  const on = useSignal([0, 1, 2, 3, 6]); // the evenings before school
+  const from = useSignal("21:00");
+  const to = useSignal("06:30");
+  const action = useSignal<Action>("block");
+  const what = useSignal<string[]>([]);
+  const known = services.data.value?.services ?? [];
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    if (on.value.length === 0) return toast("Pick at least one day.", { bad: true });
+    if (action.value === "services" && what.value.length === 0) return toast("Pick at least one service.", { bad: true });
+    const s: Schedule = {
+      days: dayNames.map((_, i) => on.value.includes(i)),
+      from: from.value,
+      to: to.value,
+      action: action.value,
+      what: action.value === "services" ? what.value : [],
+    };
+    if (await add(formatSchedule(s))) what.value = [];
+  };
+  const toggled = <T,>(all: T[], v: T, yes: boolean): T[] => (yes ? [...all, v] : all.filter((x) => x !== v));
+  return (
+    <details>
+      <summary>Add a weekly time</summary>
+      <form class="stack week" aria-label="Add a weekly time" onSubmit={(e) => void submit(e)}>
+        <Checks legend="It begins on" from={days} on={on.value} set={(d, yes) => void (on.value = toggled(on.value, d, yes))} />
+        <div class="buttons">
+          <Field id="week-from" label="From" shown of={from} type="time" required />
+          <Field id="week-to" label="To" shown of={to} type="time" required />
+        </div>
+        <Choice
+          label="Then"
+          shown
+          value={action.value}
+          from={known.length > 0 ? actions : actions.filter(([a]) => a !== "services")}
+          set={(a) => void (action.value = a)}
+        />
+        {action.value === "services" && (
+          <Checks
+            legend="Services"
+            from={known.map((s) => [s.id, s.title])}
+            on={what.value}
+            set={(id, yes) => void (what.value = toggled(what.value, id, yes))}
+          />
+        )}
+        <button type="submit">Add this time</button>
+      </form>
+    </details>
+  );
+}
+
+/** `all` as the server writes them; `save` takes the whole again. */
+export function Week({ all, save }: { all: string[]; save: (all: string[]) => Promise<boolean> }) {
+  return (
+    <section class="stack" aria-labelledby="h-week">
+      <h3 id="h-week">Weekly times</h3>
+      {all.length === 0 && <p class="muted small">None: it is treated the same at all times.</p>}
+      {all.length > 0 && (
+        <ul class="times">
+          {all.map((text, i) => (
+            <li key={text + i}>
+              <span>
+                <Words text={text} />
+              </span>
+              <button
+                type="button"
+                class="quiet"
+                aria-label={`Remove ${text}`}
+                onClick={() => void save(all.filter((_, j) => j !== i))}
+              >
+                Remove
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <Add add={(text) => save([...all, text])} />
+    </section>
+  );
+}
