@@ -22,7 +22,7 @@
 #include "blocklist/rule.h"
 
 #define BL_DIFF_SHOWN  50         /* rules of each side that are shown */
-#define BL_DIFF_SLOTS  (1u << 20) /* at most; 8 octets each */
+#define BL_DIFF_SLOTS  (1u << 21) /* at most; 8 octets each */
 #define BL_DIFF_PASSES 256
 
 enum bl_diff_text { BL_DIFF_BEFORE, BL_DIFF_AFTER };

@@ -160,6 +160,7 @@ static void work(struct lists *l, bool all)
     if (count > 0) {
         progress_begin(l, count);
         (void)lists_attempt(l, due, count);
+        guard_close(l); /* before a build, which wants memory */
     }
     if (!atomic_load(&l->interrupt)) {
         lists_force(l);

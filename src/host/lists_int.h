@@ -63,13 +63,13 @@ struct lists {
     struct rng rng;
     struct list_image *image; /* in force; a reference of ours */
     uint64_t fingerprint;     /* of the image in force; 0: unknown */
+    uint32_t refusals;        /* in refusal */
     bool accepted;            /* some list got a new copy since the start */
     struct bl_guard *guard;   /* while texts come; NULL: nothing is held against anything */
     void *guard_memory;
     char *used; /* names of the house, which the guard borrows; NULL: none */
     size_t used_len;
     struct refusal refusal[LISTS_MAX];
-    uint32_t refusals;
     usec_t next_refresh;
     usec_t progress_told;
     atomic_bool interrupt; /* end builds and transfers soon: closing, or a new configuration */
@@ -80,15 +80,15 @@ struct lists {
     struct entry **entries;
     uint32_t count;
     bool stopping;
-    bool refresh;           /* all lists are asked for */
-    bool refreshing;        /* it was taken up and is not through yet */
-    bool replan;            /* the interval is another one */
+    bool refresh;    /* all lists are asked for */
+    bool refreshing; /* it was taken up and is not through yet */
+    bool replan;     /* the interval is another one */
+    bool guard_on;
     struct list_spec *next; /* a configuration to take over; NULL: none */
     uint32_t next_count;
     uint32_t interval_s;
     struct fetch_limits limits; /* from the next refresh on */
-    bool guard_on;
-    char *next_used; /* to take over; NULL: none */
+    char *next_used;            /* to take over; NULL: none */
     size_t next_used_len;
     struct fetcher *fetcher; /* while transfers are under way */
     struct lists_progress progress;
