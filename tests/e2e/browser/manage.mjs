@@ -245,6 +245,53 @@ test("a group with a list of its own treats its devices alone", async ({ page })
   await until(async () => (await row(page, "devices", child).innerText()).includes("seen"), "forgotten");
 });
 
+test("one device and one group are paused, and a weekly time blocks a group", async ({ page }) => {
+  const [one, other] = ["127.0.1.61", "127.0.1.62"];
+  const blocked = async (from) => (await env.ask(env.blockedName, "A", from)).blocked;
+  assert.deepEqual([await blocked(one), await blocked(other)], [true, true]);
+  await tab(page, "devices");
+  const device = row(page, "devices", one);
+  await device.getByRole("combobox").selectOption("300");
+  await until(async () => !(await blocked(one)), "the device is paused");
+  assert.equal(await blocked(other), true, "no other is");
+  await until(async () => /Resume [45]:\d\d/.test(await device.innerText()), "says for how long");
+  await device.getByRole("button", { name: "Resume" }).click();
+  await until(() => blocked(one), "and no longer");
+
+  assert.equal((await api(page, "groups", "POST", { name: "school", enabled: true })).status, 201);
+  const group = (await api(page, "groups")).json.groups.find((g) => g.name === "school").id;
+  assert.equal((await api(page, "clients", "POST", { client: one, groups: [0, group] })).status, 201);
+  await tab(page, "groups");
+  const school = row(page, "groups", "school");
+  await school.getByRole("combobox").selectOption("-");
+  await until(async () => !(await blocked(one)), "the group is paused");
+  await school.getByRole("button", { name: "Resume" }).click();
+  await until(() => blocked(one), "and no longer");
+
+  await school.getByRole("button", { name: "Edit" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("Add a weekly time").click();
+  for (const day of ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]) await dialog.getByRole("checkbox", { name: day }).check();
+  await dialog.getByLabel("From", { exact: true }).fill("00:00");
+  await dialog.getByLabel("To", { exact: true }).fill("00:00");
+  await dialog.getByRole("button", { name: "Add this time" }).click();
+  await until(async () => (await dialog.locator(".times").innerText()).includes("every day, 00:00 to 00:00"), "in words");
+  const told = (await api(page, "sinkhole/policy")).json.groups.find((g) => g.name === "school");
+  assert.equal(told.schedules.length, 1);
+  assert.equal(told.now, "blocks");
+  await until(async () => (await env.ask(env.allowedName, "A", one)).blocked, "everything is blocked, at all times");
+  assert.equal((await env.ask(env.allowedName, "A", other)).blocked, false);
+  await dialog.screenshot({ path: picture("group") });
+  await dialog.getByLabel("A blocked name gets").selectOption("nxdomain");
+  await until(async () => (await env.ask(env.allowedName, "A", one)).rcode === 3, "in the group's way");
+  await dialog.locator(".times").getByRole("button", { name: "Remove" }).click();
+  await until(async () => (await env.ask(env.allowedName, "A", one)).rcode === 0, "as usual");
+  await page.keyboard.press("Escape");
+  await school.getByRole("button", { name: "Remove" }).click();
+  await gone(school, "removed");
+  await api(page, `clients/${one}`, "DELETE");
+});
+
 test("a service is blocked by one switch, and safe search stands in", async ({ page }) => {
   await tab(page, "services");
   const all = (await api(page, "sinkhole/services")).json;
