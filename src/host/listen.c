@@ -16,7 +16,7 @@
 #include "host/sockaddr.h"
 
 #define BACKLOG          1024
-#define KEEPALIVE_IDLE_S 30 /* then a probe each … */
+#define KEEPALIVE_IDLE_S 25 /* then a probe each … */
 #define KEEPALIVE_EACH_S 10
 #define KEEPALIVE_COUNT  3
 #define PORT_TRIES       16 /* for a free port that UDP and TCP both have */

@@ -2,7 +2,9 @@
 """A network that comes, goes, changes, loses: on a wire between two name spaces."""
 
 import concurrent.futures
+import os
 import random
+import socket
 import time
 
 from lib import *
@@ -54,6 +56,36 @@ def a_link_that_goes_and_comes_is_used_again_within_two_seconds():
                     print(f"# {name} away for {away} s: {took:.2f} s after it came back", flush=True)
                     check(took <= 2.5 * SLOW, f"{took:.2f} s")
         up.close()
+
+
+def established(s):
+    """Sockets of the daemon's TCP connections."""
+    found = 0
+    for fd in os.listdir(f"/proc/{s.pid}/fd"):
+        try:
+            found += os.readlink(f"/proc/{s.pid}/fd/{fd}").startswith("socket")
+        except FileNotFoundError:
+            pass
+    return found
+
+
+@test(seconds=150)
+def clients_that_vanish_are_let_go_within_a_minute():
+    """D7: DNS over TCP and HTTP; no FIN comes, no reset, and idle connections might stay for ten minutes."""
+    with Wire() as wire, Upstream() as up:
+        port = free_port()
+        with Sinkhole(upstream=up, args=["--listen", f"{HERE}:{port}", "--tcp-idle", "10m", "--http", f"{HERE}:{port + 1}"]) as s:
+            before = established(s)
+            held = [wire.there(lambda: socket.create_connection((HERE, port), timeout=3)) for _ in range(20)]
+            held += [wire.there(lambda: socket.create_connection((HERE, port + 1), timeout=3)) for _ in range(5)]
+            wait_until(lambda: established(s) >= before + 25, 5 * SLOW, "they are open")
+            wire.ip("link set there down", there=True)
+            started = time.monotonic()
+            wait_until(lambda: established(s) <= before, 80, "they were not let go", step=0.5)
+            print(f"# {time.monotonic() - started:.0f} s", flush=True)
+            check(time.monotonic() - started <= 60 * min(SLOW, 1.3), "within a minute")
+            for c in held:
+                c.close()
 
 
 @test(seconds=60)
