@@ -81,3 +81,4 @@ scenario: $(SCENARIO_BIN)
 	$(Q)$(SCENARIO_BIN)
 $(BUILD)/tests/fuzz/fuzz_unikernel_%.o: TEST_CFLAGS := -Itests/unikernel/fake -Iunikernel $(TEST_CFLAGS)
 $(BUILD)/tests/fuzz/fuzz_unikernel_usb: $(BUILD)/tests/uk/usb.o
+$(BUILD)/tests/fuzz/fuzz_unikernel_usb_tree: $(BUILD)/tests/uk/usb.o $(BUILD)/tests/uk/usb_ecm.o

@@ -141,9 +141,10 @@ static enum err search_hub(struct usb_device *hub, usb_wanted *wanted, unsigned 
                            struct usb_device *out)
 {
     uint8_t config[9], desc[9] = {0};
-    uint16_t got;
+    uint16_t got = 0;
     enum err e = usb_control(hub, USB_IN, USB_GET_DESCRIPTOR, USB_CONFIG_DESC << 8, 0, config,
                              sizeof config, &got);
+    e = e == ERR_OK && got < sizeof config ? ERR_SHORT : e;
     if (e == ERR_OK) {
         e = usb_configure(hub, config[5]);
     }
