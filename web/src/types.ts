@@ -173,6 +173,8 @@ export interface Check {
   decided_by: Decision | null;
   others: Decision[];
   left_off?: number; // further ones beyond those
+  steps?: { step: string; text: string }[]; // from who asks to what decides
+  without?: { off: Decision; verdict: Check["verdict"] }[]; // what it would be with one of them off
 }
 
 /** An app password or a read-only key; its secret is told once, when it is made. */

@@ -85,6 +85,36 @@ function Says({ d }: { d: Decision }) {
   );
 }
 
+/** The whole decision, and which single switch would change it. */
+function Steps({ c }: { c: Check }) {
+  const without = c.without ?? [];
+  const other = without.filter((w) => w.verdict !== c.verdict);
+  if (!c.steps?.length) return null;
+  return (
+    <details class="others">
+      <summary>The decision step by step</summary>
+      <dl class="steps">
+        {c.steps.map((s) => (
+          <div key={s.step}>
+            <dt>{s.step}</dt>
+            <dd>
+              <Name text={s.text} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {without.length > 0 && other.length === 0 && (
+        <p class="muted small">No single list or rule, switched off, would change it.</p>
+      )}
+      {other.map((w, i) => (
+        <p key={i} class="small">
+          {w.verdict === "blocked" ? "Blocked" : "Allowed"} without <Says d={w.off} />.
+        </p>
+      ))}
+    </details>
+  );
+}
+
 function Others({ of }: { of: Decision[] }) {
   if (of.length === 0) return null;
   return (
@@ -120,6 +150,7 @@ function Verdict({ c }: { c: Check }) {
       </p>
       {c.paused && c.verdict === "blocked" && <p class="warn">Blocking is paused, so it is answered all the same.</p>}
       <Others of={c.others} />
+      <Steps c={c} />
     </>
   );
 }

@@ -80,6 +80,14 @@ test("allowing from the panel for one device and ten minutes, which end", async 
   await page.goto(`/?client=${one}`);
   await rows(page).first().locator("td.what button").click();
   const panel = page.getByRole("dialog");
+  const check = (await api(page, `sinkhole/check?domain=${env.blockedName}&client=${one}`)).json;
+  await panel.getByText("The decision step by step").click();
+  assert.deepEqual(
+    await panel.locator(".steps dd").allInnerTexts(),
+    check.steps.map((s) => s.text),
+    "the whole decision",
+  );
+  await panel.getByText("No single list or rule, switched off, would change it").waitFor(); // two lists have the name
   await panel.getByRole("button", { name: "Only" }).click();
   await panel.getByRole("button", { name: "Allow for 10 minutes" }).click();
   await until(async () => /You allow this name for this device, for another/.test(await panel.innerText()), "says so");
