@@ -51,7 +51,9 @@ _sinkhole()
         else
             mapfile -t COMPREPLY < <(compgen -W "check services" -- "$cur")
         fi
-    elif [[ $command == restore || $command == compile ]]; then
+    elif [[ $command == rules && $prev == rules ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "export import" -- "$cur")
+    elif [[ $command == rules || $command == restore || $command == compile ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     fi
 }

@@ -46,7 +46,7 @@ api_SRCS := \
     view_padd.c \
     view_preview.c \
     view_queries.c \
-    view_settings.c view_services.c view_addresses.c \
+    view_settings.c view_services.c view_addresses.c view_own.c rules_text.c \
     view_static.c \
     view_status.c \
     view_suggestions.c \

@@ -27,6 +27,7 @@ static const struct flag_row flag_rows[] = {
     {"dnssec", 0, FLAG_DNSSEC, 0},
     {"short", 0, FLAG_SHORT, 0},
     {"subtree", 0, FLAG_SUBTREE, 0},
+    {"replace", 0, FLAG_REPLACE, 0},
     {"regex", 0, FLAG_REGEX, 0},
     {"address", 0, FLAG_ADDRESS, 0},
     {"remove", 0, FLAG_REMOVE, 0},

@@ -36,7 +36,8 @@ enum cli_flag {
     FLAG_REFUSE = 1 << 19, /* --refuse */
     FLAG_GROUP = 1 << 20,  /* --group NAME */
     FLAG_CLIENT = 1 << 21, /* --client ADDR */
-    FLAG_AT = 1 << 22      /* --at TIME */
+    FLAG_AT = 1 << 22,     /* --at TIME */
+    FLAG_REPLACE = 1 << 23 /* --replace */
 };
 
 /* The arguments, read. */
@@ -72,6 +73,7 @@ int cmd_pause(struct cli *cli);
 int cmd_resume(struct cli *cli);
 int cmd_backup(struct cli *cli);
 int cmd_restore(struct cli *cli);
+int cmd_own(struct cli *cli);
 int cmd_password(struct cli *cli);
 int cmd_config(struct cli *cli);
 int cmd_help(struct cli *cli);
@@ -108,5 +110,9 @@ long count_of(struct cli *cli, long usual, long max);
 void help_overview(void);
 void help_command(const struct command *command);
 void help_options(void); /* all options of the configuration */
+
+/* A file that only its owner may read, written aside and renamed (cmd_backup.c). The exit status,
+ * after a message if it failed. */
+int cli_write_private(struct cli *cli, const char *path, const char *text);
 
 #endif

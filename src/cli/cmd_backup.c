@@ -13,7 +13,7 @@
 #include "cli/remote.h"
 
 /* Written aside and renamed, readable by the owner only: it tells a household's habits. */
-static int write_file(struct cli *cli, const char *path, const char *text)
+int cli_write_private(struct cli *cli, const char *path, const char *text)
 {
     char aside[4096];
     size_t len = strlen(text);
@@ -56,7 +56,7 @@ int cmd_backup(struct cli *cli)
         if (text == NULL) {
             status = EXIT_FAILED;
         } else if (cli->flags & FLAG_OUTPUT && strcmp(cli->output, "-") != 0) {
-            status = write_file(cli, cli->output, text);
+            status = cli_write_private(cli, cli->output, text);
         } else {
             puts(text);
             status = fflush(stdout) == 0 ? EXIT_FINE : EXIT_FAILED;

@@ -14,7 +14,7 @@ static const struct {
     {"The resolver", {"run", "config", "compile"}},
     {"Questions", {"check", "query"}},
     {"A running resolver", {"stats", "top", "log", "allow", "deny", "pause", "resume", "update"}},
-    {"Upkeep", {"backup", "restore", "password"}},
+    {"Upkeep", {"rules", "backup", "restore", "password"}},
 };
 
 void help_overview(void)
@@ -54,6 +54,7 @@ static const struct {
     {FLAG_REGEX, "  --regex               NAME is a regular expression"},
     {FLAG_ADDRESS,
      "  --address             NAME is an ADDR or ADDR/BITS that is not wanted in answers"},
+    {FLAG_REPLACE, "  --replace             the rules that are there go"},
     {FLAG_REMOVE, "  --remove              take the rule back"},
     {FLAG_COMMENT, "  --comment TEXT        a note that is kept with it"},
     {FLAG_BLOCKED, "  --blocked             blocked queries only"},

@@ -53,6 +53,8 @@ static const struct command commands[] = {
      "Compile lists to an image file",
      "The lists are those given, else those of the configuration. Nothing is\n"
      "blocked by it: the file is for another machine, or for check."},
+    {"rules", cmd_own, SERVER_FLAGS | FLAG_OUTPUT | FLAG_REPLACE, "export | import FILE",
+     "Own allow and deny rules as text, one a line, or as JSON", NULL},
     {"backup", cmd_backup, FLAG_SERVER | FLAG_OUTPUT, "[-o FILE]",
      "Write what a person decided (rules, lists, names) as JSON", NULL},
     {"restore", cmd_restore, FLAG_SERVER, "FILE", "Put a backup in force (- reads standard input)",

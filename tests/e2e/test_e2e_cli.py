@@ -13,7 +13,7 @@ import time
 from lib import *
 from lib.daemon import BINARY, PASSWORD, SLOW, environment
 
-COMMANDS = ["run", "check", "query", "stats", "top", "log", "allow", "deny", "pause", "resume", "update", "compile", "backup", "restore", "password", "config", "version", "help"]
+COMMANDS = ["run", "check", "query", "stats", "top", "log", "allow", "deny", "pause", "resume", "update", "compile", "rules", "backup", "restore", "password", "config", "version", "help"]
 
 
 def complains(r, status, *parts):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rules beyond names: regular expressions, services, safe search, addresses in answers."""
+"""Rules beyond names: regular expressions, services, safe search, addresses in answers, export and import."""
 
 import json
 import os
@@ -202,6 +202,44 @@ def addresses_that_are_not_wanted_block_the_name():
     r = cli("config", "--block-address", "x.example")
     eq(r.returncode, 2)
     contains(r.stderr, "expected ADDR or ADDR/BITS")
+
+# ---- export and import ----
+
+@test
+def own_rules_go_out_and_come_back():
+    text = "deny ads.example  # a note\nallow *.ok.example\ndeny /^ad[0-9]+\\./\ndeny off.example off\n"
+    with Upstream() as up, Sinkhole(upstream=up) as s:
+        path = os.path.join(s.state, "own.txt")
+        with open(path, "w") as f:
+            f.write("# mine\n" + text)
+        eq(s.cli("rules", "import", path).stdout, "4 rules added, 0 were there already\n")
+        blocked(s, "ads.example")
+        blocked(s, "ad1.other.example")
+        check(s.ask("off.example").addresses != ["0.0.0.0"], "it is off")
+        eq(s.cli("rules", "import", path).stdout, "0 rules added, 4 were there already\n")
+        out = s.cli("rules", "export").stdout
+        eq(out.split("\n", 1)[1], text)
+        eq(s.api.get("/api/sinkhole/own?format=text").body.decode(), out)
+        json_path = os.path.join(s.state, "own.json")
+        eq(s.cli("rules", "export", "--json", "-o", json_path).returncode, 0)
+        with open(path, "w") as f:
+            f.write("one.example\nbad..example\n(a+)+$\n")
+        r = s.cli("rules", "import", "--replace", path)
+        eq(r.returncode, 1)
+        contains(r.stderr, f"{path}:2: found \"bad..example\": a name with an empty label")
+        contains(r.stderr, f"{path}:3: found \"(a+)+$\": takes more than")
+        contains(r.stderr, "nothing was changed")
+        eq(s.cli("rules", "export").stdout, out)
+        with open(path, "w") as f:
+            f.write("one.example\n")
+        eq(s.cli("rules", "import", "--replace", path).returncode, 0)
+        blocked(s, "one.example")
+        check(s.ask("ads.example").addresses != ["0.0.0.0"], "replaced")
+        eq(s.cli("rules", "import", "--replace", json_path).stdout, "4 rules added, 0 were there already\n")
+        eq(s.cli("rules", "export").stdout, out)
+        eq(s.cli("rules", "import", "/nonexistent").returncode, 1)
+        eq(s.cli("rules", "move").returncode, 2)
+        eq(s.api.post("/api/sinkhole/own", {"text": "x.example", "own": []}).status, 400)
 
 
 run()
