@@ -138,10 +138,11 @@ struct cfg_origin {
 
 /* One field for each row of options.def, named as its second column says. */
 #define OPT(name, field, type, min, max, def, words, unit, reload, help) CFG_TYPE_##type field;
-struct config {
+/* The order is that of the options. */
+struct config { // NOLINT(clang-analyzer-optin.performance.Padding)
 #include "config/options.def"
     struct cfg_origin origin[CFG_OPT_COUNT];
-    struct cfg_groups groups; /* [group NAME] sections of files */
+    struct cfg_groups groups;        /* [group NAME] sections of files */
     const struct catalogs *catalogs; /* of services and safe search, catalogs.h; the platform's,
                                         NULL until it has read them */
     const char *file;                /* the last one applied, for messages; "" if there was none */

@@ -67,9 +67,9 @@ struct daemon {
     usec_t watchdog;     /* period, 0: none */
     usec_t reloaded;     /* last time */
     unsigned quiet;      /* collections without events in a row */
+    uint32_t daily_told; /* stats_daily_changed when the lists were told */
     usec_t collected;    /* when statistics were collected last; under the lock */
     uint64_t unsaved;    /* events since statistics were saved */
-    uint32_t daily_told; /* stats_daily_changed when the lists were told */
     struct filewatch *files;
     struct privdrop privileges;
     struct budget budget;
@@ -104,7 +104,7 @@ struct daemon {
     struct cache *cache;
     struct stats *stats;
     struct history *history; /* NULL: none is kept */
-    struct api_host *api; /* NULL: --http off */
+    struct api_host *api;    /* NULL: --http off */
 };
 
 /* daemon_policy.c: what decides, and its changes. All but the first four want the lock. */

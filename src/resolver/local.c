@@ -136,6 +136,7 @@ enum err local_add(struct local_builder *b, const struct dns_name *owner, uint16
                    uint32_t ttl_s, const uint8_t *rdata, size_t rdlen)
 {
     struct local_records *t = &b->table;
+    REQUIRE(t->records != NULL);
     if (rdlen > UINT16_MAX || type == DNS_OPT || type == 0) {
         return ERR_RANGE;
     }
