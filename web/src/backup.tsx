@@ -4,6 +4,7 @@ import { ApiError, call, get } from "./api.ts";
 import { download } from "./export.ts";
 import { act } from "./form.tsx";
 import { loadAll } from "./state.ts";
+import { Stored } from "./stored.tsx";
 
 type Document = Record<string, unknown>;
 
@@ -55,29 +56,33 @@ export function Backup() {
     e.currentTarget.value = "";
   };
   return (
-    <div class="stack">
-      <p class="muted">
-        All that was decided here in one file: rules, lists, devices, groups, local names, settings. No passwords and no queries
-        are in it. Restoring replaces what there is now.
-      </p>
-      <div class="buttons">
-        <button type="button" onClick={() => void backup()}>
-          Save a backup
-        </button>
-        <button type="button" onClick={() => field.current?.click()}>
-          Restore…
-        </button>
-        <input
-          ref={field}
-          id="restore"
-          class="hidden"
-          type="file"
-          accept=".json,application/json"
-          tabIndex={-1}
-          aria-label="Backup file"
-          onChange={chosen}
-        />
-      </div>
+    <div class="halves">
+      <section class="stack" aria-labelledby="h-backup">
+        <h3 id="h-backup">Backup</h3>
+        <p class="muted">
+          All that was decided here in one file: rules, lists, devices, groups, local names, settings. No passwords and no queries
+          are in it. Restoring replaces what there is now.
+        </p>
+        <div class="buttons">
+          <button type="button" onClick={() => void backup()}>
+            Save a backup
+          </button>
+          <button type="button" onClick={() => field.current?.click()}>
+            Restore…
+          </button>
+          <input
+            ref={field}
+            id="restore"
+            class="hidden"
+            type="file"
+            accept=".json,application/json"
+            tabIndex={-1}
+            aria-label="Backup file"
+            onChange={chosen}
+          />
+        </div>
+      </section>
+      <Stored />
     </div>
   );
 }

@@ -27,7 +27,7 @@ const all: Tab[] = [
   { id: "local", title: "Local names", there: () => !localRecords.absent.value, Body: Local },
   { id: "settings", title: "Settings", there: () => features.value.has("owner") && !settings.absent.value, Body: SettingsTab },
   { id: "access", title: "Passwords", there: () => features.value.has("owner"), Body: Access },
-  { id: "backup", title: "Backup", there: () => features.value.has("owner"), Body: Backup },
+  { id: "backup", title: "Backup and history", there: () => features.value.has("owner"), Body: Backup },
 ];
 
 export const tabs = computed(() => all.filter((t) => t.there()));

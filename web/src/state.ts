@@ -5,6 +5,7 @@ import { parseAlias, parseHost, parseRecord } from "./names.ts";
 import type {
   Blocking,
   Client,
+  Database,
   Group,
   Key,
   List,
@@ -151,6 +152,7 @@ export const policy = resource(async () => {
   return p;
 });
 export const services = resource(() => get<{ services: Service[]; safe_search: SafeSearch }>("sinkhole/services"));
+export const database = resource(async () => (await get<{ database: Database }>("sinkhole/database")).database);
 export const totp = resource(async () => (await get<{ totp: { supported: boolean; enabled: boolean } }>("sinkhole/totp")).totp);
 export const settings = resource(() => get<Settings>("sinkhole/settings"));
 

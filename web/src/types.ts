@@ -324,3 +324,17 @@ export interface Held {
   added_rules: HeldRule[];
   removed_rules: HeldRule[];
 }
+
+/** The history on the disk. */
+export interface Database {
+  supported: boolean;
+  enabled: boolean;
+  problem: string | null;
+  octets: number;
+  octets_max: number;
+  keep_s: number;
+  queries: number;
+  oldest: number; // 0: none
+  lost_queries: number;
+  written_octets_day: number;
+}

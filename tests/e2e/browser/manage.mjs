@@ -300,6 +300,25 @@ test("one device and one group are paused, and a weekly time blocks a group", as
   await api(page, `clients/${one}`, "DELETE");
 });
 
+test("the history says what it holds, and is erased after a second yes", async ({ page }) => {
+  await tab(page, "backup");
+  const told = (await api(page, "sinkhole/database")).json.database;
+  if (!told.supported) skip("this platform keeps no history");
+  const words = page.getByRole("region", { name: "Query history" });
+  await until(
+    async () => /queries[^]*on the disk[^]*were written in the last 24 hours/.test(await words.innerText()),
+    "in words",
+  );
+  await env.ask(env.blockedName);
+  await words.getByRole("button", { name: "Erase all queries" }).click();
+  await words.getByRole("button", { name: "Keep it" }).click();
+  await until(async () => (await api(page, "queries")).json.queries.length > 0, "nothing is gone yet");
+  await words.getByRole("button", { name: "Erase all queries" }).click();
+  await words.getByRole("button", { name: "Erase it for good" }).click();
+  await said(page, "are erased");
+  assert.equal((await api(page, "queries")).json.queries.length, 0);
+});
+
 test("a service is blocked by one switch, and safe search stands in", async ({ page }) => {
   await tab(page, "services");
   const all = (await api(page, "sinkhole/services")).json;
