@@ -24,6 +24,17 @@ m = (ask_tcp if tcp else ask_udp)(host, 53, name, rtype, timeout=8)
 print(m.rcode, *m.addresses)
 """
 
+# An upstream: each question gets one address.
+UPSTREAM = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("10.93.7.2", 5353))
+while True:
+    q, peer = s.recvfrom(4096)
+    end = q.index(0, 12) + 5
+    s.sendto(q[:2] + bytes([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]) + q[12:end] + bytes([0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 0, 0, 4, 198, 51, 100, 1]), peer)
+"""
+
 
 def ip(*args):
     subprocess.run(["ip", *args], check=True, capture_output=True)
@@ -139,7 +150,7 @@ def blocked_names_are_answered_past_the_kernel():
 def answers_of_upstreams_go_back_to_who_asked():
     require_rights()
     with network() as (server, client):
-        upstream = subprocess.Popen(["ip", "netns", "exec", client, str(pathlib.Path(BINARY).resolve().parent / "bench/load/reflect"), "--answer", "10.93.7.2", "5353"])
+        upstream = subprocess.Popen(["ip", "netns", "exec", client, sys.executable, "-c", UPSTREAM])
         try:
             with Inside(server, "--list", "none", "--upstream", "10.93.7.2:5353") as s:
                 eq(ask(client, "www.example.com"), ["NOERROR", "198.51.100.1"])
