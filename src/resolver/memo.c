@@ -1,5 +1,6 @@
 /*
- * One row a hash: whoever makes names that meet in a row makes his own questions slower.
+ * Two rows a hash, the newer first: whoever makes names that meet there makes his own questions
+ * slower.
  */
 #include "resolver/memo.h"
 
@@ -19,7 +20,15 @@ void memo_init(struct memo *m, struct arena *arena, uint32_t rows)
 static struct memo_row *row_of(const struct memo *m, uint64_t hash, const struct bl_asker *whose)
 {
     uint64_t mixed = hash ^ (uint64_t)(uintptr_t)whose * 0x9e3779b97f4a7c15u;
-    return &m->rows[(uint32_t)(mixed >> 32) & m->mask];
+    return &m->rows[(uint32_t)(mixed >> 32) & m->mask & ~1u];
+}
+
+static bool is_it(const struct memo_row *r, const struct dns_name *name, uint64_t hash,
+                  const struct bl_regex_asker *who, uint32_t generation)
+{
+    return r->hash == hash && r->generation == generation && r->len == name->len &&
+           r->whose == who->whose && who->now < r->until &&
+           memcmp(r->wire, name->wire, name->len) == 0;
 }
 
 bool memo_find(const struct memo *m, const struct dns_name *name,
@@ -30,9 +39,8 @@ bool memo_find(const struct memo *m, const struct dns_name *name,
         return false;
     }
     const struct memo_row *r = row_of(m, suffixes->hash[0], who->whose);
-    if (r->hash != suffixes->hash[0] || r->generation != generation || r->len != name->len ||
-        r->whose != who->whose || who->now >= r->until ||
-        memcmp(r->wire, name->wire, name->len) != 0) {
+    if (!is_it(r, name, suffixes->hash[0], who, generation) &&
+        !is_it(++r, name, suffixes->hash[0], who, generation)) {
         return false;
     }
     *out = (struct bl_regex_verdict){.rule = r->rule, .rank = r->rank, .until = r->until};
@@ -47,6 +55,7 @@ void memo_keep(const struct memo *m, const struct dns_name *name,
         return;
     }
     struct memo_row *r = row_of(m, suffixes->hash[0], who->whose);
+    r[1] = r[0];
     r->hash = suffixes->hash[0];
     r->whose = who->whose;
     r->until = verdict->until;

@@ -1,8 +1,8 @@
 /*
  * HOT. What regular expressions said of a name, kept by each worker for itself: asking some hundred
  * of them takes microseconds, remembering takes one look-up. Exact: names are compared, not only
- * their hashes. A fixed table; a new name takes the place of the one that was there. Names of more
- * than MEMO_NAME octets are not remembered.
+ * their hashes. A fixed table; a new name takes the place of the older of two that were there.
+ * Names of more than MEMO_NAME octets are not remembered.
  */
 #ifndef SINKHOLE_RESOLVER_MEMO_H
 #define SINKHOLE_RESOLVER_MEMO_H
@@ -31,7 +31,7 @@ struct memo {
     uint32_t mask; /* rows - 1 */
 };
 
-/* A power of two of rows; 0: nothing is remembered. */
+/* A power of two of rows, at least 2; 0: nothing is remembered. */
 size_t memo_memory(uint32_t rows);
 void memo_init(struct memo *m, struct arena *arena, uint32_t rows);
 

@@ -16,7 +16,8 @@ static bool config_is_valid(const struct resolver_config *cfg)
            cfg->waiting_max <= 1024 * 1024 && cfg->clients_max >= 16 &&
            cfg->clients_max <= 1024 * 1024 && cfg->rate_limit <= 1000 * 1000 && cfg->workers >= 1 &&
            cfg->worker < cfg->workers && (cfg->regex_memo & (cfg->regex_memo - 1)) == 0 &&
-           cfg->regex_memo <= 1024 * 1024 && cfg->cache != NULL && cfg->stats != NULL;
+           cfg->regex_memo != 1 && cfg->regex_memo <= 1024 * 1024 && cfg->cache != NULL &&
+           cfg->stats != NULL;
 }
 
 size_t resolver_memory(const struct resolver_config *cfg)

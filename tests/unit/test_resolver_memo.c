@@ -1,6 +1,7 @@
 /* The memory of what expressions said. */
 #include "resolver/memo.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lists_fixture.h"
@@ -112,6 +113,23 @@ static void long_names_are_not_kept(void **state)
     assert_false(find(f, text, &who, 1, &v));
 }
 
+static void two_names_that_meet_are_both_kept(void **state)
+{
+    const struct fixture *f = *state;
+    struct bl_regex_asker who = {.now = 1};
+    struct bl_regex_verdict v;
+    for (unsigned i = 0; i < 200; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "a%u.example", i);
+        keep(f, "one.example", &who, 1, 7, USEC_NEVER);
+        keep(f, text, &who, 1, 8, USEC_NEVER);
+        assert_true(find(f, text, &who, 1, &v));
+        assert_int_equal(v.rule, 8);
+        assert_true(find(f, "one.example", &who, 1, &v));
+        assert_int_equal(v.rule, 7);
+    }
+}
+
 static void without_rows_nothing_is_kept(void **state)
 {
     (void)state;
@@ -132,6 +150,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_are_compared, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_names_are_not_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_names_that_meet_are_both_kept, set_up, tear_down),
         cmocka_unit_test(without_rows_nothing_is_kept),
     };
     return UNIT_RUN(tests);
