@@ -36,30 +36,12 @@ static bool is_service(struct span text)
     return text.len > 0 && text.len <= 64;
 }
 
-/* A name of a host, which is not a mistyped address. */
-static bool is_host_name(struct span text)
-{
-    struct dns_name name;
-    bool letter = false;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i] | 0x20;
-        bool digit = c >= '0' && c <= '9';
-        letter |= c >= 'a' && c <= 'z';
-        if (!digit && !(c >= 'a' && c <= 'z') && text.ptr[i] != '-' && text.ptr[i] != '.' &&
-            text.ptr[i] != '_') {
-            return false;
-        }
-    }
-    return letter && dns_name_parse(text, &name) == ERR_OK && name.labels > 0;
-}
-
 static const char *problem_of_client(struct span text)
 {
     struct ip_prefix prefix;
     uint8_t mac[MAC_OCTETS];
-    bool good = ip_prefix_parse(text, &prefix) == ERR_OK || mac_parse(text, mac) == ERR_OK ||
-                is_host_name(text);
-    return good ? NULL : "an address, ADDR/BITS, a hardware address, or a name";
+    bool good = ip_prefix_parse(text, &prefix) == ERR_OK || mac_parse(text, mac) == ERR_OK;
+    return good ? NULL : "an address, ADDR/BITS, or a hardware address";
 }
 
 const char *cfg_group_problem(struct arena *scratch, enum cfg_group_key key, struct span text)

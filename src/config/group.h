@@ -19,7 +19,7 @@
 #define CFG_GROUP_NAME_MAX   128 /* octets */
 
 enum cfg_group_key {
-    CFG_GROUP_CLIENT,       /* address, prefix, hardware address or name; several */
+    CFG_GROUP_CLIENT,       /* address, prefix or hardware address; several */
     CFG_GROUP_LIST,         /* blocklists, one a line */
     CFG_GROUP_ALLOW_LIST,   /* allow lists, one a line */
     CFG_GROUP_UPSTREAM,     /* several */

@@ -20,6 +20,7 @@
 #include "host/daemon_int.h"
 #include "host/fetch_curl.h"
 #include "host/logsink.h"
+#include "host/neighbours.h"
 #include "host/netconf.h"
 #include "host/notify.h"
 #include "host/progress.h"
@@ -184,11 +185,39 @@ static void on_watchdog(void *arg)
     loop_timer_set(&d->watchdog_timer, sys_now() + d->watchdog);
 }
 
+static void on_neighbours(void *arg)
+{
+    struct daemon *d = arg;
+    netconf_drain(d->neighbours);
+    loop_timer_set(&d->neighbour_timer, sys_now() + NEIGHBOURS_US);
+}
+
+static void on_neighbours_settled(void *arg)
+{
+    struct daemon *d = arg;
+    pthread_mutex_lock(&d->lock);
+    daemon_mind_neighbours(d);
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* The table changes often: it is listened to only if that can matter. */
+static void watch_neighbours(struct daemon *d)
+{
+    if (!d->wants_neighbours || d->neighbours >= 0) {
+        return;
+    }
+    d->neighbours = neighbours_monitor();
+    if (d->neighbours < 0 || loop_watch(d->loop, d->neighbours, on_neighbours, d) != ERR_OK) {
+        log_warning(NET, "new addresses of devices are not noticed: %s", strerror(errno));
+    }
+}
+
 static void on_schedules(void *arg)
 {
     struct daemon *d = arg;
     pthread_mutex_lock(&d->lock);
     usec_t due = daemon_mind_schedules(d);
+    watch_neighbours(d);
     pthread_mutex_unlock(&d->lock);
     loop_timer_set(&d->policy_timer, due);
 }
@@ -243,6 +272,7 @@ static enum err make_loop(struct daemon *d)
         loop_timer_add(d->loop, &d->watchdog_timer, on_watchdog, d);
         loop_timer_add(d->loop, &d->housekeep_timer, on_housekeeping, d);
         loop_timer_add(d->loop, &d->policy_timer, on_schedules, d);
+        loop_timer_add(d->loop, &d->neighbour_timer, on_neighbours_settled, d);
     }
     return e;
 }
@@ -497,7 +527,8 @@ static void free_all(struct daemon *d)
     free(d->stats_worker);
     free(d->worker);
     free(d->mailboxes);
-    int fds[] = {d->signals, d->monitor, d->control.event};
+    free(d->address);
+    int fds[] = {d->signals, d->monitor, d->neighbours, d->control.event};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0) {
             close(fds[i]);
@@ -576,7 +607,7 @@ int daemon_run(const struct daemon_start *start)
     }
     d->start = start;
     d->started = sys_now();
-    d->signals = d->monitor = d->control.event = -1;
+    d->signals = d->monitor = d->neighbours = d->control.event = -1;
     pthread_mutex_init(&d->lock, NULL);
     require_set_handler(broken_contract);
     umask(077);

@@ -38,6 +38,7 @@
 #define SAVE_US       (600 * USEC_PER_SEC)  /* between two savings of statistics */
 #define SETTLE_US \
     (300 * USEC_PER_MSEC) /* after a change of files or addresses, as they come in groups */
+#define NEIGHBOURS_US (2 * USEC_PER_SEC)    /* after a change of the table of neighbours */
 #define RELOAD_US     (200 * USEC_PER_MSEC) /* between two reloads, however many signals come */
 #define RETRY_US      USEC_PER_SEC /* until what could not be put in force is tried again */
 #define STOP_GRACE_US (400 * USEC_PER_MSEC) /* for questions in flight when told to stop */
@@ -63,13 +64,16 @@ struct daemon {
     struct loop_timer collect_timer, save_timer, reload_timer, settle_timer, watchdog_timer,
         housekeep_timer;
     struct loop_timer policy_timer; /* schedules */
-    int64_t clock_ahead; /* of wall over monotonic time when published last, microseconds */
-    usec_t watchdog;     /* period, 0: none */
-    usec_t reloaded;     /* last time */
-    unsigned quiet;      /* collections without events in a row */
-    uint32_t daily_told; /* stats_daily_changed when the lists were told */
-    usec_t collected;    /* when statistics were collected last; under the lock */
-    uint64_t unsaved;    /* events since statistics were saved */
+    struct loop_timer neighbour_timer;
+    int neighbours;        /* netlink, -1: none */
+    bool wants_neighbours; /* a client is described by its hardware address */
+    int64_t clock_ahead;   /* of wall over monotonic time when published last, microseconds */
+    usec_t watchdog;       /* period, 0: none */
+    usec_t reloaded;       /* last time */
+    unsigned quiet;        /* collections without events in a row */
+    usec_t collected;      /* when statistics were collected last; under the lock */
+    uint64_t unsaved;      /* events since statistics were saved */
+    uint32_t daily_told;   /* stats_daily_changed when the lists were told */
     struct filewatch *files;
     struct privdrop privileges;
     struct budget budget;
@@ -96,6 +100,9 @@ struct daemon {
     pthread_mutex_t lock;
     struct config *config; /* in force */
     struct tz tz;          /* of its local time */
+    struct policy_address
+        *address; /* of devices, if a client is described so; the kernel's neighbours */
+    uint32_t address_count;
     struct rules rules;
     struct snapshots *snapshots;
     struct publisher *publisher;
@@ -119,6 +126,10 @@ void daemon_take_image(struct daemon *d);
 
 /* What is decided from at a moment; borrowed while the lock is held. */
 void daemon_policy_source(const struct daemon *d, int64_t now_unix, struct policy_source *out);
+
+/* Read the neighbours again, if anybody is described by a hardware address; publish if that changes
+ * anything. */
+void daemon_mind_neighbours(struct daemon *d);
 
 /* Publish anew if a schedule has begun or ended, or the clock was set; returns when to look again.
  */

@@ -58,7 +58,7 @@ host_SRCS := \
     sysinfo.c \
     tcp.c \
     ticketmap.c \
-    timezone.c tls.c \
+    neighbours.c timezone.c tls.c \
     token.c \
     udp.c \
     worker.c \

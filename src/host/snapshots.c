@@ -405,6 +405,8 @@ void snapshots_policy_source(const struct snapshot_source *src, struct policy_so
     *out = (struct policy_source){.config = src->config,
                                   .rules = src->rules,
                                   .tz = src->tz,
+                                  .address = src->address,
+                                  .address_count = src->address_count,
                                   .now = src->now,
                                   .now_unix = src->now_unix,
                                   .list_id = id_of_list};

@@ -28,6 +28,8 @@ struct snapshot_source {
     const struct ip_endpoint *own; /* addresses that we listen on: they are no upstreams */
     uint32_t own_count;
     const struct tz *tz;  /* of its local time; NULL: Greenwich */
+    const struct policy_address *address; /* of devices */
+    uint32_t address_count;
     const char *version;  /* "" hides it */
     const char *api_url;  /* "" if there is none */
     unsigned regex_users; /* workers, and one more for whoever explains */

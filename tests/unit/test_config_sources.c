@@ -139,8 +139,8 @@ static void errors_name_file_and_line(void **state)
          "service, block-mode, safe-search or with-default in a [group]",
          ERR_FORMAT},
         {"[group a]\nclient = 192.0.2.1 192.0.2.300/24\n",
-         "test.conf:2: found \"192.0.2.300/24\", expected an address, ADDR/BITS, a hardware "
-         "address, or a name",
+         "test.conf:2: found \"192.0.2.300/24\", expected an address, ADDR/BITS, or a hardware "
+         "address",
          ERR_FORMAT},
         {"[group a]\nschedule = mon 21:00\n",
          "test.conf:2: found \"mon 21:00\", expected DAYS HH:MM-HH:MM and block, pause, services "

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Groups, clients, schedules and pauses in the real program. Clients are addresses of loopback, and a device on a wire."""
+
+import shutil
+import tempfile
+
+from lib import *
+from lib import netns
+
+netns.enter()
+
+KIDS, GUEST, OTHER = "127.0.0.9", "127.0.0.8", "127.0.0.7"
+CONFIG = f"""
+[group kids]
+client = {KIDS}
+block-mode = nxdomain
+list = LISTS/games.txt
+[group free]
+client = {GUEST}
+with-default = off
+[group night]
+client = 127.0.0.6
+schedule = daily 00:00-24:00 block
+"""
+
+
+def is_blocked(s, name, source, **kw):
+    reply = s.ask(name, source=source, **kw)
+    return reply.ede is not None and reply.ede[0] == 15
+
+
+@test
+def groups_of_the_file_choose_lists_and_answers():
+    with ListServer() as lists, Upstream() as up:
+        lists.put("/games.txt", "games.example\n")
+        config = CONFIG.replace("LISTS", lists.put("/ads.txt", "ads.example\n").rsplit("/", 1)[0])
+        with Sinkhole(lists=[lists.put("/ads.txt", "ads.example\n")], upstream=up, config=config) as s:
+            s.wait_blocked("ads.example")
+            wait_until(lambda: is_blocked(s, "games.example", KIDS), 15, "the group's list is there")
+            check(not is_blocked(s, "games.example", OTHER), "for nobody else")
+            eq(s.ask("ads.example", source=KIDS).rcode, "NXDOMAIN")
+            eq(s.ask("ads.example", source=OTHER).addresses, ["0.0.0.0"])
+            check(not is_blocked(s, "ads.example", GUEST), "without Default nothing is blocked")
+            check(is_blocked(s, "www.example", "127.0.0.6"), "at this time everything is")
+            eq(s.api.post("/api/domains/allow/exact", {"domain": "www.example", "groups": [0]}).status, 201)
+            check(not is_blocked(s, "www.example", "127.0.0.6"), "but what an own rule allows")
+
+
+@test
+def a_decision_is_told_step_by_step():
+    with ListServer() as lists, Upstream() as up:
+        config = CONFIG.replace("LISTS", lists.put("/games.txt", "games.example\n").rsplit("/", 1)[0])
+        with Sinkhole(upstream=up, config=config) as s:
+            wait_until(lambda: is_blocked(s, "games.example", KIDS), 15, "the group's list is there")
+            j = s.api.get(f"/api/sinkhole/check?domain=games.example&client={KIDS}").json
+            eq((j["verdict"], j["client"]["group"], j["answer"]), ("blocked", "kids, Default", "NXDOMAIN"))
+            eq([w["verdict"] for w in j["without"]], ["allowed"])
+            eq(s.api.get(f"/api/sinkhole/check?domain=games.example&client={OTHER}").json["verdict"], "allowed")
+            out = s.cli("check", "--client", "127.0.0.6", "games.example").stdout
+            contains(out, "in force: night: daily 00:00-24:00 block")
+            eq(s.cli("check", "--client", "nobody", "games.example").returncode, 2)
+
+
+@test
+def a_group_and_a_client_are_paused_over_a_restart():
+    with ListServer() as lists, Upstream() as up:
+        url = lists.put("/ads.txt", "ads.example\n")
+        config = CONFIG.replace("LISTS", lists.put("/games.txt", "games.example\n").rsplit("/", 1)[0])
+        state = tempfile.mkdtemp()
+        with Sinkhole(lists=[url], upstream=up, config=config, state=state) as s:
+            s.wait_blocked("ads.example")
+            eq(s.cli("pause", "--group", "kids", "1h").returncode, 0)
+            eq(s.cli("pause", "--client", OTHER).returncode, 0)
+            check(not is_blocked(s, "ads.example", KIDS) and not is_blocked(s, "ads.example", OTHER), "paused")
+            check(is_blocked(s, "ads.example", "127.0.0.5"), "not for others")
+            eq(s.api.get("/api/dns/blocking").json["blocking"], "enabled")
+        with Sinkhole(lists=[url], upstream=up, config=config, state=state) as s:
+            wait_until(lambda: is_blocked(s, "ads.example", "127.0.0.5"), 15, "the list is there")
+            check(not is_blocked(s, "ads.example", KIDS) and not is_blocked(s, "ads.example", OTHER), "still paused")
+            eq(s.cli("resume", "--group", "kids").returncode, 0)
+            check(is_blocked(s, "ads.example", KIDS), "on again")
+            eq(s.api.post("/api/sinkhole/pause", {"group": "nobody"}).status, 404)
+        shutil.rmtree(state, ignore_errors=True)
+
+
+@test
+def groups_of_the_page_are_in_force_at_once():
+    with ListServer() as lists, Upstream() as up:
+        url = lists.put("/ads.txt", "ads.example\n")
+        with Sinkhole(lists=[url], upstream=up) as s:
+            s.wait_blocked("ads.example")
+            group = s.api.post("/api/groups", {"name": "page"}).json["groups"][0]["id"]
+            eq(s.api.post("/api/clients", {"client": KIDS, "groups": [group]}).status, 201)
+            check(not is_blocked(s, "ads.example", KIDS), "no list is the group's")
+            eq(s.api.post("/api/domains/deny/exact", {"domain": "www.example", "groups": [group]}).status, 201)
+            check(is_blocked(s, "www.example", KIDS) and not is_blocked(s, "www.example", OTHER), "a rule of the group")
+            r = s.api.put("/api/sinkhole/groups/page", {"schedules": ["daily 00:00-24:00 block"]})
+            eq((r.status, [g["now"] for g in r.json["groups"]]), (200, ["as usual", "blocks"]))
+            check(is_blocked(s, "any.example", KIDS), "at this time everything is blocked")
+
+
+@test
+def a_device_is_known_by_its_hardware_address():
+    with netns.Wire() as wire, Upstream() as up:
+        wire.ip("link set there address 02:00:00:00:00:99", there=True)
+        config = "[group tv]\nclient = 02:00:00:00:00:99\nschedule = daily 00:00-24:00 block\n"
+        port = free_port()
+        with Sinkhole(upstream=up, config=config, args=["--listen", f"0.0.0.0:{port}"]) as s:
+            def ask(source):
+                return wire.there(lambda: client.ask_udp(netns.HERE, port, "www.example", timeout=1, source=source))
+            wait_until(lambda: (r := ask(netns.THERE)).ede is not None and r.ede[0] == 15, 20, "its address is learnt")
+            wire.ip("addr add 192.0.2.77/24 dev there", there=True)
+            wait_until(lambda: (r := ask("192.0.2.77")).ede is not None and r.ede[0] == 15, 20, "and its next one")
+            check(not is_blocked(s, "www.example", "127.0.0.1"), "for no other")
+
+
+run()
