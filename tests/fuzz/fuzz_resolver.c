@@ -188,6 +188,8 @@ static void change(struct world *w, unsigned v)
         break;
     case 3:
         w->draft.rebind_protection = !w->draft.rebind_protection;
+        w->draft.dns64 =
+            (struct ip_prefix){.addr = {{0x00, 0x64, 0xff, 0x9b}}, .bits = v / 6 % 2 ? 96 : 0};
         break;
     case 4:
         cache_flush(w->cache);
@@ -223,6 +225,8 @@ static void open_world(struct world *w)
     w->cc.entries = 256;
     world_add_local(w, "alias.lan CNAME www.example");
     world_add_local(w, "loop.lan CNAME loop.lan");
+    world_add_local(w, "*.wild.lan MX 10 a.b.wild.lan");
+    world_add_local(w, "a.b.wild.lan A 192.0.2.1");
     world_add_local(w, "nas.lan A 192.168.1.5");
     world_add_upstream(w, UPSTREAM_UDP, 0);
     world_add_upstream(w, UPSTREAM_UDP, 0);
