@@ -102,14 +102,18 @@ def median(samples, key):
 
 
 @contextlib.contextmanager
-def running(names, peers=True):
-    """Echo first, then the others, on one core; the upstream on the generator's."""
+def running(names, peers=True, bare=False):
+    """Echo first, then the others, on one core; the upstream on the generator's. bare: this program a second time, without the history on disk."""
     with contextlib.ExitStack() as stack:
         with servers.load_core():
             upstream = stack.enter_context(servers.echo(answers=True))
         with servers.server_core():
             all_of = [stack.enter_context(servers.echo()), stack.enter_context(servers.sinkhole([names.list], upstream))]
             servers.wait_answer(all_of[1].port, names.probe, wanted=servers.NULL)
+            if bare:
+                all_of.append(stack.enter_context(servers.sinkhole([names.list], upstream, ["--history", "off"])))
+                all_of[2].name = "sinkhole, no history"
+                servers.wait_answer(all_of[2].port, names.probe, wanted=servers.NULL)
             all_of += [stack.enter_context(make(names.listed, upstream, names.probe)) for make in PEERS.values()] if peers else []
         yield all_of
 
@@ -129,7 +133,7 @@ def packets(opt, names):
     loads = {"blocked": ["--names", names.blocked], "cached": ["--names", names.cached], "uncached": ["--unique", "new.example"],
              "mix": ["--names", names.mixed, "--unique", "mix.example", "--share", UNIQUE_PCT]}
     samples = {}
-    with running(names, peers=not opt.quick) as all_of:
+    with running(names, peers=not opt.quick, bare=True) as all_of:
         for server in all_of[1:]:
             blast(server, "--names", names.cached, seconds=0.5)
         for _ in range(opt.rounds):
