@@ -133,6 +133,8 @@ test("a list is tried before it is added: what it says is what was asked", async
   const base = `tried${Date.now()}.example`;
   for (let i = 0; i < 3; i++) await env.ask(`a.${base}`, "A", "127.0.1.41");
   await env.ask(`b.${base}`, "A", "127.0.1.42");
+  const logged = async () => (await api(page, `queries?domain=*.${base}`)).json.queries.length;
+  await until(async () => (await logged()) === 4, "all four are in the log");
   const url = await env.putList(
     `/try${Date.now()}.txt`,
     `a.${base}\nb.${base}\nnobody-asked.${base}\n${env.moreName}\n<b>no rule</b>\n`,
