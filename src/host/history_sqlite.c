@@ -6,6 +6,7 @@
  * kernel would write now and then. What is written is counted by standing between the library and
  * its file functions.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,21 +34,27 @@ static struct {
     sqlite3_io_methods counted;
 } file_kinds[4];
 
+static int (*base_write)(sqlite3_file *, const void *, int, sqlite3_int64); /* the same in all */
+
 static int counted_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
-    int rc = file_kinds[0].base->xWrite(file, data, len, at); /* it is the same function in all */
+    int rc = base_write(file, data, len, at);
     if (rc == SQLITE_OK) {
         atomic_fetch_add_explicit(&written, (uint64_t)len, memory_order_relaxed);
     }
     return rc;
 }
 
-/* The first connection opens one file of each kind before there are threads. */
+static pthread_mutex_t file_kinds_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* With the lock. */
 static void count_writes(sqlite3_file *file)
 {
-    for (size_t i = 0; i < ARRAY_LEN(file_kinds); i++) {
-        if (!file_kinds[i].base && file->pMethods->xWrite != counted_write &&
-            (i == 0 || file->pMethods->xWrite == file_kinds[0].base->xWrite)) {
+    if (!base_write) {
+        base_write = file->pMethods->xWrite;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(file_kinds) && file->pMethods->xWrite == base_write; i++) {
+        if (!file_kinds[i].base) {
             file_kinds[i].counted = *file->pMethods;
             file_kinds[i].counted.xWrite = counted_write;
             file_kinds[i].base = file->pMethods;
@@ -64,7 +71,9 @@ static int counted_open(sqlite3_vfs *v, const char *name, sqlite3_file *file, in
     (void)v;
     int rc = base_vfs->xOpen(base_vfs, name, file, flags, out);
     if (rc == SQLITE_OK) {
+        pthread_mutex_lock(&file_kinds_lock);
         count_writes(file);
+        pthread_mutex_unlock(&file_kinds_lock);
     }
     return rc;
 }
