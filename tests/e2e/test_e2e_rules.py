@@ -141,6 +141,30 @@ def services_are_blocked_by_configuration_and_by_the_api():
 
 
 @test
+def services_are_blocked_for_single_groups():
+    config = "[group kids]\nclient = 127.0.0.1\nservice = roblox\n[group guests]\nclient = 192.0.2.7\n"
+    with Upstream() as up, Sinkhole(upstream=up, config=config) as s:
+        def groups_of(service):
+            return {x["id"]: x["groups"] for x in s.api.get("/api/sinkhole/services").json["services"]}[service]
+        blocked(s, "www.roblox.com")
+        eq((groups_of("roblox"), groups_of("tiktok")), (["kids"], []))
+        eq(s.api.put("/api/sinkhole/services/tiktok", {"blocked": True, "group": "guests"}).status, 200)
+        check(s.ask("www.tiktok.com").addresses != ["0.0.0.0"], "for others only")
+        eq(s.api.put("/api/sinkhole/services/tiktok", {"blocked": True, "group": "kids"}).status, 200)
+        blocked(s, "www.tiktok.com")
+        blocked(s, "www.roblox.com")
+        eq(sorted(groups_of("tiktok")), ["guests", "kids"])
+        eq(s.api.put("/api/sinkhole/services/tiktok", {"blocked": False, "group": "kids"}).status, 200)
+        check(s.ask("www.tiktok.com").addresses != ["0.0.0.0"], "taken back")
+        eq(groups_of("tiktok"), ["guests"])
+        r = s.api.put("/api/sinkhole/services/roblox", {"blocked": False, "group": "kids"})
+        eq(r.status, 400)
+        contains(r.body.decode(), "the configuration blocks it")
+        blocked(s, "www.roblox.com")
+        eq(s.api.put("/api/sinkhole/services/roblox", {"blocked": True, "group": "nobody"}).status, 404)
+
+
+@test
 def safe_search_answers_with_the_name_that_stands_in():
     with Upstream() as up, Sinkhole(upstream=up, config="safe-search = on\n") as s:
         up.answer("forcesafesearch.google.com", "A", "198.51.100.120")
