@@ -26,6 +26,7 @@ afl: $(FUZZ_BINS)
 	$(Q)tools/afl.sh $(or $(TIME),60) $(if $(FUZZ),$(filter %/fuzz_$(FUZZ),$(FUZZ_BINS)),$(FUZZ_BINS))
 else
 afl:
+	$(Q)tools/install-deps.sh long
 	$(Q)$(MAKE) --no-print-directory CONFIG=afl afl TIME=$(TIME) FUZZ=$(FUZZ)
 endif
 
@@ -40,5 +41,6 @@ coverage: check-programs $(WEB_MODULES)
 	@echo "lines by file: $(BUILD)/lines.txt; branches by file: $(BUILD)/branches.txt"
 else
 coverage:
+	$(Q)tools/install-deps.sh long
 	$(Q)$(MAKE) --no-print-directory CONFIG=cov coverage
 endif

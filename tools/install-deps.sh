@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs what is missing of the Debian packages that the build (build) or the tests (test) need, to build and try the bare-metal image (qemu); does nothing when all is there.
-# usage: tools/install-deps.sh build|test|qemu|package ...
+# Installs what is missing of the Debian packages that the build (build) or the tests (test) need, to fuzz and measure coverage (long), to build and try the bare-metal image (qemu); does nothing when all is there.
+# usage: tools/install-deps.sh build|test|long|qemu|package ...
 set -eu
 
 build="gcc make pkg-config libc6-dev libcrypt-dev libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libjansson-dev libssl-dev libidn2-dev libpcre2-dev libldns-dev libseccomp-dev libbrotli-dev zlib1g-dev publicsuffix"
-test="python3 libcmocka-dev clang valgrind iproute2 man-db groff-base chromium"
+test="python3 libcmocka-dev clang valgrind iproute2 man-db groff-base chromium iproute2"
+long="clang afl++ gcovr"
 qemu="gcc-aarch64-linux-gnu picolibc-aarch64-linux-gnu qemu-system-arm mtools dosfstools openssl xz-utils bzip2 python3"
 package="dpkg-dev debhelper fakeroot"
 
@@ -13,10 +14,11 @@ for set in "$@"; do
     case $set in
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
+    long) wanted="$wanted $long" ;;
     qemu) wanted="$wanted $qemu" ;;
     package) wanted="$wanted $package" ;;
     *)
-        echo "usage: $0 build|test|qemu|package ..." >&2
+        echo "usage: $0 build|test|long|qemu|package ..." >&2
         exit 2
         ;;
     esac
