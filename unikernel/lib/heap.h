@@ -18,16 +18,17 @@ struct heap_gauges {
     size_t failed; /* allocations refused */
 };
 
-/* An empty heap; then each piece of memory that is its. Pieces too small for a block are left alone. */
+/* An empty heap; then each piece of memory that is its. Pieces too small for a block are left
+ * alone. */
 void heap_init(void);
 void heap_add(void *memory, size_t len);
 void *
 heap_alloc(size_t size); /* 16-octet aligned; NULL when there is no block; size 0 gives a block */
-void *heap_resize(void *block, size_t size); /* as realloc */
+void *heap_resize(void *payload, size_t size); /* as realloc */
 void heap_free(
-    void *block); /* NULL allowed; a double free or a foreign pointer stops the machine */
-size_t heap_largest(void);                  /* a request of this size would succeed now; 0: none */
-size_t heap_block_size(const void *block); /* usable octets */
+    void *payload);        /* NULL allowed; a double free or a foreign pointer stops the machine */
+size_t heap_largest(void); /* a request of this size would succeed now; 0: none */
+size_t heap_block_size(const void *payload); /* usable octets */
 void heap_get_gauges(struct heap_gauges *out);
 
 #endif

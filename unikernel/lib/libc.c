@@ -88,6 +88,7 @@ pid_t getpid(void)
     return 1;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): picolibc's are its own */
 int gettimeofday(struct timeval *restrict tv, void *restrict zone)
 {
     (void)zone;
