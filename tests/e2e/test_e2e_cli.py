@@ -142,7 +142,7 @@ def configuration_errors_name_file_and_line():
         ("list /a\n", ":1: found \"list /a\", expected name = value"),
         ("listen = localhost:53\n", ":1: found \"localhost:53\", expected ADDR:PORT or [ADDR6]:PORT"),
         ("ttl-max = 5m\nttl-min = 10m\n", ":2: ttl-min: found a time above ttl-max, expected at most ttl-max"),
-        ("[group kids]\n", ":1: found \"[group kids]\""),
+        ("[groups kids]\n", ":1: found \"[groups kids]\""),
         ("workers = 2\nworkers = 3\n", ":2: found workers a second time (first on line 1)"),
     ]
     for text, message in rows:
