@@ -127,8 +127,9 @@ static void read_pauses(const struct policy_source *src, struct policy_groups *g
     struct pause_view p;
     for (uint32_t i = 0; rules_pause_at(src->rules, i, &p); i++) {
         struct policy_group *group = p.group ? named(g, p.group) : NULL;
-        if (group) {
-            group->pause_until = rules_pause_deadline(p.until_unix, src->now, src->now_unix);
+        usec_t until = rules_pause_deadline(p.until_unix, src->now, src->now_unix);
+        if (group && until > group->pause_until) {
+            group->pause_until = until;
         }
     }
 }

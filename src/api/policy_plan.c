@@ -163,8 +163,9 @@ static void add_entries(struct policy_plan *plan, const struct policy_source *sr
     add_configured_entries(plan, src);
     for (uint32_t i = 0; rules_pause_at(src->rules, i, &p); i++) {
         usec_t until = rules_pause_deadline(p.until_unix, src->now, src->now_unix);
-        if (p.client && until > src->now) {
-            entry_of(plan, p.client)->pause_until = until;
+        struct policy_entry *e = p.client && until > src->now ? entry_of(plan, p.client) : NULL;
+        if (e && until > e->pause_until) {
+            e->pause_until = until;
         }
     }
 }
