@@ -100,5 +100,9 @@ int main(int argc, char **argv)
     row(only, "cached", &b, &cached, answered, COUNT, base);
     row(only, "cached, with a CNAME", &b, &cname, answered, COUNT, base);
     row(only, "forwarded and answered", &b, &cached, forwarded, COUNT / 4, base);
+    engine_add_policy(&b); /* in the same run, so that the rows can be compared */
+    row(only, "blocked, with groups", &b, &blocked, answered, COUNT, base);
+    row(only, "cached, with groups", &b, &cached, answered, COUNT, base);
+    row(only, "cached, with a CNAME, with groups", &b, &cname, answered, COUNT, base);
     return 0;
 }

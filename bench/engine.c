@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "api/policy_plan.h"
+#include "api/rules_snapshot.h"
 #include "blocklist/compile.h"
 #include "dns/build.h"
 #include "resolver/cache.h"
@@ -231,4 +233,96 @@ void engine_start(struct engine *b)
                       b->now) != ERR_OK) {
         engine_die("resolver_init");
     }
+}
+
+/* ---- Groups, clients and rules. ---- */
+
+static const char *const words[] = {"ads", "web", "cdn", "img", "api", "app"};
+
+static void add_items(json_t *doc)
+{
+    json_t *groups = json_array(), *clients = json_array(), *own = json_array();
+    char text[64];
+    for (int i = 1; i <= 50; i++) {
+        snprintf(text, sizeof text, "group %d", i);
+        json_array_append_new(groups, json_pack("{s:i, s:s}", "id", i, "name", text));
+    }
+    for (int i = 0; i < 1000; i++) {
+        snprintf(text, sizeof text, "%s.%d.%d", i < 250 ? "192.168" : "10.0", 1 + i / 250, i % 250);
+        json_array_append_new(clients, json_pack("{s:i, s:s, s:[i,i,i]}", "id", i + 1, "client",
+                                                 text, "groups", 0, 1 + i % 50, 1 + i * 7 % 50));
+    }
+    for (int i = 0; i < 10000; i++) {
+        snprintf(text, sizeof text, "%s%d.rules.example", words[i % 6], i);
+        json_array_append_new(own, json_pack("{s:i, s:s, s:s, s:s, s:[i]}", "id", i + 1, "type",
+                                             i % 4 ? "deny" : "allow", "kind",
+                                             i % 3 ? "exact" : "subtree", "domain", text, "groups",
+                                             i % 51));
+    }
+    json_object_set_new(doc, "groups", groups);
+    json_object_set_new(doc, "clients", clients);
+    json_object_set_new(doc, "own", own);
+}
+
+static uint32_t same_list(const char *text, bool allow)
+{
+    (void)text;
+    (void)allow;
+    return 1;
+}
+
+static uint32_t same_slot(const void *ctx, unsigned slot)
+{
+    (void)ctx;
+    (void)slot;
+    return 1;
+}
+
+static struct rules many_rules(void)
+{
+    struct rules r = {0};
+    char what[200] = "";
+    json_t *doc = json_pack("{s:i}", "version", RULES_VERSION);
+    add_items(doc);
+    char *text = json_dumps(doc, 0);
+    if (!text || rules_parse(&r, span_str(text), what, sizeof what) != ERR_OK) {
+        engine_die(what);
+    }
+    free(text);
+    json_decref(doc);
+    return r;
+}
+
+void engine_add_policy(struct engine *b)
+{
+    static struct snapshot with;
+    struct policy_plan plan;
+    struct bl_overlay *overlay = NULL;
+    struct config *config;
+    struct arena arena;
+    struct rules r = many_rules();
+    uint32_t count;
+    if (cfg_init(&config, get(cfg_memory()), cfg_memory()) != ERR_OK) {
+        engine_die("configuration");
+    }
+    const struct policy_source src = {
+        .config = config, .rules = &r, .now = b->now, .now_unix = 1800000000, .list_id = same_list};
+    size_t len = policy_plan_memory(&src);
+    with = snap;
+    with.generation = 2;
+    if (policy_plan_make(&plan, &src, get(len), len) != ERR_OK) {
+        engine_die("plan");
+    }
+    len = policy_apply_memory(&plan, with.image, same_slot, NULL);
+    arena_init(&arena, get(len), len);
+    if (policy_apply(&plan, same_slot, NULL, &arena, &with) != ERR_OK) {
+        engine_die("profiles");
+    }
+    len = rules_overlay_memory(&r, &plan, src.now_unix, &count);
+    if (rules_overlay_make(&r, &plan, src.now, src.now_unix, get(len), len, count, &overlay) !=
+        ERR_OK) {
+        engine_die("own rules");
+    }
+    with.rules = overlay;
+    resolver_set_snapshot(b->r, b->now, &with);
 }
