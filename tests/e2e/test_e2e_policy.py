@@ -100,6 +100,38 @@ def groups_of_the_page_are_in_force_at_once():
 
 
 @test
+def groups_have_upstreams_of_their_own():
+    with Upstream() as house, Upstream() as other:
+        config = f"[group kids]\nclient = {KIDS}\nupstream = {other.address}\n"
+        house.answer("two.example", "A", "198.51.100.1")
+        other.answer("two.example", "A", "198.51.100.2")
+        with Sinkhole(upstream=house, config=config) as s:
+            for _ in range(2):  # asked for, then from the cache: neither gets what the other got
+                eq(s.ask("two.example", source=KIDS).addresses, ["198.51.100.2"])
+                eq(s.ask("two.example", source=OTHER).addresses, ["198.51.100.1"])
+            eq((len(house.asked("two.example")), len(other.asked("two.example"))), (1, 1))
+            other.silent = True
+            s.ask("three.example", source=OTHER)
+            eq(other.asked("three.example"), [])
+
+
+@test
+def services_and_safe_search_of_a_group():
+    with Upstream() as up:
+        config = (f"[group kids]\nclient = {KIDS}\nsafe-search = on\nschedule = daily 00:00-24:00 services tiktok\n"
+                  f"[group guests]\nclient = {GUEST}\nservice = roblox\n")
+        up.answer("forcesafesearch.google.com", "A", "198.51.100.120")
+        up.answer("www.google.com", "A", "198.51.100.4")
+        with Sinkhole(upstream=up, config=config) as s:
+            check(is_blocked(s, "www.tiktok.com", KIDS), "a service at this time")
+            check(not is_blocked(s, "www.tiktok.com", GUEST) and not is_blocked(s, "www.tiktok.com", OTHER), "for no other")
+            check(is_blocked(s, "www.roblox.com", GUEST) and not is_blocked(s, "www.roblox.com", KIDS), "a service always")
+            eq(s.ask("www.google.com", source=OTHER).addresses, ["198.51.100.4"])
+            eq(s.ask("www.google.com", source=KIDS).addresses, ["198.51.100.120"])
+            eq(s.ask("www.google.com", source=OTHER).addresses, ["198.51.100.4"])
+
+
+@test
 def a_device_is_known_by_its_hardware_address():
     with netns.Wire() as wire, Upstream() as up:
         wire.ip("link set there address 02:00:00:00:00:99", there=True)
