@@ -1,6 +1,7 @@
 /*
- * The public suffix list (publicsuffix.org, Debian's package publicsuffix) as the program wants it: a suffix a line in ASCII,
- * those of the private section with a '+' before; '*' and '!' as they stand.
+ * The public suffix list (publicsuffix.org, Debian's package publicsuffix) as the program wants it:
+ * a suffix a line in ASCII, those of the private section with a '+' before; '*' and '!' as they
+ * stand.
  *
  * usage: suffixes FILE >OUT
  */
@@ -29,7 +30,8 @@ int main(int argc, char **argv)
     unsigned count = 0;
     FILE *f = argc == 2 ? fopen(argv[1], "r") : NULL;
     if (f == NULL) {
-        fprintf(stderr, "suffixes: cannot read %s; the package publicsuffix has it\n", argc == 2 ? argv[1] : "a file without a name");
+        fprintf(stderr, "suffixes: cannot read %s; the package publicsuffix has it\n",
+                argc == 2 ? argv[1] : "a file without a name");
         return 1;
     }
     while (fgets(line, sizeof line, f) != NULL) {

@@ -35,7 +35,7 @@ struct list_entry {
     size_t len, cap;
     struct bl_judge *judge; /* while it is fetched */
     struct decoder *decoder;
-    uint8_t *marks; /* of the guard; NULL: nobody looks at its rules */
+    uint8_t *marks;      /* of the guard; NULL: nobody looks at its rules */
     const char *refusal; /* static text: why receiving was stopped; NULL */
 };
 

@@ -79,7 +79,7 @@ struct list_view {
     bool enabled;
     bool configured; /* an entry that only switches a list of the configuration off, or comments on
                         it */
-    bool guard;          /* updates that look wrong wait for a person */
+    bool guard;      /* updates that look wrong wait for a person */
     const char *comment; /* may be NULL */
     int64_t added_unix, modified_unix;
     const json_t *groups; /* array of group ids */

@@ -139,6 +139,6 @@ void view_history_span(struct call *c)
         json_array_append_new(history, slot_object(&sum));
     }
     reply_json(c, 200,
-               json_pack("{s:I, s:I, s:o}", "span_s", (json_int_t)(length * v->slots), "slot_s",
+               json_pack("{s:I, s:I, s:o}", "span_s", (json_int_t)length * v->slots, "slot_s",
                          (json_int_t)length, "history", history));
 }

@@ -41,7 +41,7 @@ static json_t *window_object(const struct stats *s)
     (void)stats_timeline_at(s, TIMELINE_10S, 0, &last);
     return json_pack("{s:I, s:I}", "from",
                      (json_int_t)(first.start_unix > since ? first.start_unix : since), "until",
-                     (json_int_t)(last.start_unix + 10));
+                     (json_int_t)last.start_unix + 10);
 }
 
 /* What the page may use here. */
@@ -87,7 +87,7 @@ void view_status(struct call *c)
         version[0] == 'v' ? version + 1 : version, "time", json_rounded((double)c->unix_us / 1e6),
         "uptime", (json_int_t)((c->now - c->api->start) / USEC_PER_SEC), "window",
         window_object(c->api->stats), "frequency_s", 60, "lists", lists_object(c, &g), "upstream",
-        upstream_object(c->api->stats), "memory", "resident", (json_int_t)(sys.process_ram * 1024),
+        upstream_object(c->api->stats), "memory", "resident", (json_int_t)sys.process_ram * 1024,
         "lists", (json_int_t)g.image_octets, "spans", "1h", "24h", "7d", "30d", "features",
         features_array(c));
     add_blocking(c, body);

@@ -16,7 +16,7 @@
 #define NOINLINE          __attribute__((noinline))
 #define PREFETCH(p)       __builtin_prefetch(p)
 #define PREFETCH_WRITE(p) __builtin_prefetch((p), 1)
-#define LEADING_ZEROS(x) ((unsigned)__builtin_clzll(x)) /* of 64 bits; x != 0 */
+#define LEADING_ZEROS(x)  ((unsigned)__builtin_clzll(x)) /* of 64 bits; x != 0 */
 #define FALLTHROUGH       __attribute__((fallthrough))
 #else
 #error "sinkhole is built with gcc or clang"

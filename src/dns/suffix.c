@@ -21,8 +21,9 @@ static ALWAYS_INLINE uint64_t step(uint64_t h, uint64_t word, uint64_t factor)
 }
 
 /*
- * The octets of a label as words, the last one filled with zeros; the length makes the start. Most labels have one word or two, in no order that a processor
- * could foresee, so the first of two is done always and taken if it counts.
+ * The octets of a label as words, the last one filled with zeros; the length makes the start. Most
+ * labels have one word or two, in no order that a processor could foresee, so the first of two is
+ * done always and taken if it counts.
  */
 static ALWAYS_INLINE uint64_t label_hash(const uint8_t *octets, size_t n)
 {

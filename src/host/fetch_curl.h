@@ -19,9 +19,10 @@
 #include "base/err.h"
 #include "base/span.h"
 
-#define FETCH_URL_MAX       2048 /* octets with NUL */
-#define FETCH_VALIDATOR_MAX 256  /* an ETag or a Last-Modified with NUL; longer ones are not kept \
-                                  */
+#define FETCH_URL_MAX 2048 /* octets with NUL */
+#define FETCH_VALIDATOR_MAX                                              \
+    256 /* an ETag or a Last-Modified with NUL; longer ones are not kept \
+         */
 #define FETCH_ERROR_MAX     200
 #define FETCH_REDIRECTS_MAX 5
 

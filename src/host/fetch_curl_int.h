@@ -7,8 +7,8 @@
 #include <curl/curl.h>
 
 #include "base/ip.h"
-#include "shared/decode.h"
 #include "host/fetch_curl.h"
+#include "shared/decode.h"
 
 enum encoding { ENCODING_NONE, ENCODING_GZIP, ENCODING_BROTLI, ENCODING_UNKNOWN };
 

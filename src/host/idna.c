@@ -1,5 +1,6 @@
 /*
- * Internationalised names. Non-transitional processing, as browsers do it today: what a person types into one is what is looked up.
+ * Internationalised names. Non-transitional processing, as browsers do it today: what a person
+ * types into one is what is looked up.
  */
 #include "host/idna.h"
 

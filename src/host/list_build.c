@@ -1,7 +1,8 @@
 /*
- * Copies of lists to an image. Texts are never whole in memory: each copy is decompressed in pieces, parsed, and its rules go to the
- * compiler, which writes the image front to back. When the work would need more memory than allowed, the compiler does it in
- * several passes, for each of which the copies are read again: time for memory.
+ * Copies of lists to an image. Texts are never whole in memory: each copy is decompressed in
+ * pieces, parsed, and its rules go to the compiler, which writes the image front to back. When the
+ * work would need more memory than allowed, the compiler does it in several passes, for each of
+ * which the copies are read again: time for memory.
  */
 #include "host/list_build.h"
 
@@ -18,10 +19,10 @@
 #include "host/sys.h"
 
 #define SCRATCH_FIXED    ((uint64_t)16 << 20) /* memory for the work if nobody said otherwise: … */
-#define SCRATCH_PER_RULE 5                    /* … about a third of what the daemon holds anyway */
-#define PASSES_MAX      64
-#define MEMORY_SPARE    ((size_t)32 << 20) /* an image in memory: room beside that for rules */
-#define MEMORY_PER_RULE 64
+#define SCRATCH_PER_RULE 5 /* … about a third of what the daemon holds anyway */
+#define PASSES_MAX       64
+#define MEMORY_SPARE     ((size_t)32 << 20) /* an image in memory: room beside that for rules */
+#define MEMORY_PER_RULE  64
 
 struct build {
     const struct build_config *config;
@@ -56,7 +57,12 @@ static bool take_text(void *arg, struct span text)
 
 static enum err feed_source(struct build *b, const struct build_source *s, unsigned slot)
 {
-    struct bl_parse_config cfg = {.format = s->format, .as_allow = s->as_allow, .ctx = b, .rule = take_rule, .idna = idna_to_ascii, .regex = take_pattern};
+    struct bl_parse_config cfg = {.format = s->format,
+                                  .as_allow = s->as_allow,
+                                  .ctx = b,
+                                  .rule = take_rule,
+                                  .idna = idna_to_ascii,
+                                  .regex = take_pattern};
     enum err e = ERR_OK;
     bl_parse_init(&b->parser, &cfg);
     bl_compile_list(b->compile, slot, span_str(s->name), span_str(s->url));
@@ -68,7 +74,8 @@ static enum err feed_source(struct build *b, const struct build_source *s, unsig
     if (b->stopped) {
         return ERR_STATE;
     }
-    /* A copy was judged before it was kept; what the parser now refuses as a whole was damaged or is of an older program. */
+    /* A copy was judged before it was kept; what the parser now refuses as a whole was damaged or
+     * is of an older program. */
     if (e == ERR_STATE || (e == ERR_OK && bl_parse_end(&b->parser) != ERR_OK)) {
         e = ERR_CHECKSUM;
     }
@@ -77,7 +84,8 @@ static enum err feed_source(struct build *b, const struct build_source *s, unsig
 }
 
 /* All passes over all sources. */
-static enum err run_passes(struct build *b, const struct build_source *sources, uint32_t count, uint32_t *bad)
+static enum err run_passes(struct build *b, const struct build_source *sources, uint32_t count,
+                           uint32_t *bad)
 {
     do {
         for (uint32_t i = 0; i < count; i++) {
@@ -92,8 +100,9 @@ static enum err run_passes(struct build *b, const struct build_source *sources, 
 }
 
 /* One attempt with given scratch: sources to a file behind fd. */
-static enum err build_once(struct build *b, const struct bl_compile_config *cc, const struct build_source *sources,
-                           uint32_t count, uint32_t *bad, uint64_t *size)
+static enum err build_once(struct build *b, const struct bl_compile_config *cc,
+                           const struct build_source *sources, uint32_t count, uint32_t *bad,
+                           uint64_t *size)
 {
     size_t len = bl_compile_memory(cc);
     void *mem = sys_map_huge(len);
@@ -191,11 +200,15 @@ static enum err build_saved(const struct build_config *config, const struct buil
         store_abort(f);
         return e;
     }
-    /* The mapping stays good even if the file cannot be put in place: it is then one without a name. */
+    /* The mapping stays good even if the file cannot be put in place: it is then one without a
+     * name. */
     if (store_commit(f) == ERR_OK) {
         list_index_save(config->store, *out, config->fingerprint, count);
     } else {
-        log_warning(LISTS, "the compiled lists cannot be saved (%s); they are in force and are compiled anew at the next start", strerror(errno));
+        log_warning(LISTS,
+                    "the compiled lists cannot be saved (%s); they are in force and are compiled "
+                    "anew at the next start",
+                    strerror(errno));
     }
     return ERR_OK;
 }
@@ -230,7 +243,8 @@ enum err list_build(const struct build_config *config, const struct build_source
     }
     if (e == ERR_IO) {
         if (config->store) {
-            log_warning(LISTS, "the compiled lists cannot be saved (%s); they are held in memory", strerror(errno));
+            log_warning(LISTS, "the compiled lists cannot be saved (%s); they are held in memory",
+                        strerror(errno));
         }
         e = build_in_memory(config, sources, count, sink, out, bad);
     }

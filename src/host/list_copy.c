@@ -1,7 +1,8 @@
 /*
- * Last good copies. Compression spares the card (a list shrinks to a quarter) and gives a checksum over the text; the facts stand in
- * the gzip header with a checksum of their own. A text is held in memory while it is short, since most downloads turn out to be
- * unchanged and should not be written at all.
+ * Last good copies. Compression spares the card (a list shrinks to a quarter) and gives a checksum
+ * over the text; the facts stand in the gzip header with a checksum of their own. A text is held in
+ * memory while it is short, since most downloads turn out to be unchanged and should not be written
+ * at all.
  */
 #include "host/list_copy.h"
 
@@ -20,9 +21,10 @@
 #define HEADER_OCTETS 4096
 #define FACTS_OFFSET  20
 #define EXTRA_OCTETS  (HEADER_OCTETS - 12)
-#define HELD_MAX      ((size_t)2 << 20) /* compressed octets in memory before a temporary file is used */
-#define TEXT_MAX      (UINT64_C(4) << 30) /* octets of one text that are read back at all */
-#define CHUNK         65536
+#define HELD_MAX      ((size_t)2 << 20) /* compressed octets in memory before a temporary file is used \
+                                         */
+#define TEXT_MAX (UINT64_C(4) << 30) /* octets of one text that are read back at all */
+#define CHUNK    65536
 
 struct copy_writer {
     struct store *store; /* NULL: all in memory */
@@ -39,7 +41,8 @@ struct copy_writer {
 
 void copy_name(const char *url, const char *format, char out[COPY_NAME_MAX])
 {
-    /* A fixed key: names must be the same after each start, and nobody gains from two lists with one name. */
+    /* A fixed key: names must be the same after each start, and nobody gains from two lists with
+     * one name. */
     static const struct siphash_key key = {0x736b2d6c69737473, 0x636f70792d6e616d};
     char text[FETCH_URL_MAX + 32];
     int len = snprintf(text, sizeof text, "%s\n%s", format, url);
@@ -69,9 +72,11 @@ static void facts_format(const struct copy_meta *m, struct strbuf *s)
     if (m->last_modified[0]) {
         strbuf_printf(s, "last-modified %s\n", m->last_modified);
     }
-    strbuf_printf(s, "changed %llu\nrules %u\nrejected %u\nignored %u\ntext %llu\ndigest %llu\nfile %llu\n",
-                  (unsigned long long)m->changed_unix, m->rules, m->rejected, m->ignored, (unsigned long long)m->octets_text,
-                  (unsigned long long)m->digest, (unsigned long long)m->octets_file);
+    strbuf_printf(
+        s, "changed %llu\nrules %u\nrejected %u\nignored %u\ntext %llu\ndigest %llu\nfile %llu\n",
+        (unsigned long long)m->changed_unix, m->rules, m->rejected, m->ignored,
+        (unsigned long long)m->octets_text, (unsigned long long)m->digest,
+        (unsigned long long)m->octets_file);
     if (m->held[0]) {
         strbuf_printf(s, "held %s\n", m->held);
     }
@@ -139,7 +144,8 @@ static enum err facts_parse(char *text, struct copy_meta *out)
 
 static bool header_make(const struct copy_meta *m, uint8_t h[HEADER_OCTETS])
 {
-    static const uint8_t gzip[12] = {0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 3, EXTRA_OCTETS & 0xff, EXTRA_OCTETS >> 8};
+    static const uint8_t gzip[12] = {
+        0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 3, EXTRA_OCTETS & 0xff, EXTRA_OCTETS >> 8};
     struct strbuf s;
     memset(h, 0, HEADER_OCTETS);
     memcpy(h, gzip, sizeof gzip);
@@ -158,7 +164,8 @@ static enum err header_read(uint8_t h[HEADER_OCTETS], struct copy_meta *out)
     if (h[0] != 0x1f || h[1] != 0x8b || h[3] != 4 || h[12] != 'S' || h[13] != 'K') {
         return ERR_FORMAT;
     }
-    if (le32_read(h + 16) != (uint32_t)crc32_z(0, h + FACTS_OFFSET, HEADER_OCTETS - FACTS_OFFSET) || h[HEADER_OCTETS - 1] != 0) {
+    if (le32_read(h + 16) != (uint32_t)crc32_z(0, h + FACTS_OFFSET, HEADER_OCTETS - FACTS_OFFSET) ||
+        h[HEADER_OCTETS - 1] != 0) {
         return ERR_CHECKSUM;
     }
     return facts_parse((char *)h + FACTS_OFFSET, out);
@@ -174,7 +181,8 @@ enum err copy_writer_open(struct store *store, const char *name, struct copy_wri
     }
     w->held_cap = CHUNK;
     w->held = calloc(1, w->held_cap);
-    /* Level 5: within 3 % of the best at less than half the time. Negative window bits: no header, ours is written later. */
+    /* Level 5: within 3 % of the best at less than half the time. Negative window bits: no header,
+     * ours is written later. */
     if (!w->held || deflateInit2(&w->z, 5, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
         free(w->held);
         free(w);
@@ -192,7 +200,8 @@ enum err copy_writer_open(struct store *store, const char *name, struct copy_wri
 static void hold(struct copy_writer *w, struct span data)
 {
     if (data.len > w->held_cap - w->held_len) {
-        size_t cap = w->held_cap * 2 > w->held_len + data.len ? w->held_cap * 2 : w->held_len + data.len;
+        size_t cap =
+            w->held_cap * 2 > w->held_len + data.len ? w->held_cap * 2 : w->held_len + data.len;
         uint8_t *more = realloc(w->held, cap);
         if (!more) {
             w->error = ERR_MEMORY;
@@ -404,7 +413,8 @@ static enum err read_file(int fd, struct decoder *d)
     return e;
 }
 
-enum err copy_read(struct store *store, const char *name, const struct copy_blob *blob, copy_sink *sink, void *arg)
+enum err copy_read(struct store *store, const char *name, const struct copy_blob *blob,
+                   copy_sink *sink, void *arg)
 {
     struct decoder *d;
     enum err e = decode_open(DECODE_GZIP, TEXT_MAX, sink, arg, &d);

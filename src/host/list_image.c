@@ -1,7 +1,9 @@
 /*
- * Compiled images as files and in memory. The memory is shared by everybody who answers from it and goes when the last one closes it,
- * so a new image never waits for readers of the old one. The whole file is read when it is opened (opening checks every octet anyway),
- * so that no query waits for the card later, not even when memory is short; and into huge pages, which a mapped file does not get.
+ * Compiled images as files and in memory. The memory is shared by everybody who answers from it and
+ * goes when the last one closes it, so a new image never waits for readers of the old one. The
+ * whole file is read when it is opened (opening checks every octet anyway), so that no query waits
+ * for the card later, not even when memory is short; and into huge pages, which a mapped file does
+ * not get.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +57,8 @@ void list_image_adopt(struct list_image *image, const struct list_spec *specs, u
         struct bl_list_info info;
         bl_image_list(&image->image, slot, &info);
         for (uint32_t i = 0; info.used && image->ids[slot] == 0 && i < count; i++) {
-            if (span_equal(info.url, span_str(specs[i].url)) && list_image_slot(image, specs[i].id) < 0) {
+            if (span_equal(info.url, span_str(specs[i].url)) &&
+                list_image_slot(image, specs[i].id) < 0) {
                 image->ids[slot] = specs[i].id;
             }
         }
@@ -76,8 +79,10 @@ void list_image_close(struct list_image *image)
     }
 }
 
-/* Verifies what is in image->map and takes it over; the mapping is the caller's again after an error. */
-static enum err take_map(struct list_image *image, const uint32_t *ids, uint32_t count, struct list_image **out)
+/* Verifies what is in image->map and takes it over; the mapping is the caller's again after an
+ * error. */
+static enum err take_map(struct list_image *image, const uint32_t *ids, uint32_t count,
+                         struct list_image **out)
 {
     REQUIRE(count <= LISTS_MAX);
     enum err e = bl_image_open(image->map, image->len, &image->image);
@@ -136,7 +141,8 @@ enum err list_image_from_fd(int fd, const uint32_t *ids, uint32_t count, struct 
     return e;
 }
 
-enum err list_image_from_memory(void *map, size_t len, size_t size, const uint32_t *ids, uint32_t count, struct list_image **out)
+enum err list_image_from_memory(void *map, size_t len, size_t size, const uint32_t *ids,
+                                uint32_t count, struct list_image **out)
 {
     struct list_image *image = calloc(1, sizeof *image);
     if (!image) {
@@ -155,7 +161,8 @@ enum err list_image_from_memory(void *map, size_t len, size_t size, const uint32
     return e;
 }
 
-/* What tells one image file from another: its length and the start of it, which holds checksums of the rest. */
+/* What tells one image file from another: its length and the start of it, which holds checksums of
+ * the rest. */
 static uint32_t image_mark(const struct list_image *image)
 {
     size_t len = image->len < 4096 ? image->len : 4096;
@@ -163,7 +170,8 @@ static uint32_t image_mark(const struct list_image *image)
 }
 
 /* fingerprint 8, length 8, mark 4, count 4, then an id of 4 octets for each slot. */
-void list_index_save(struct store *store, const struct list_image *image, uint64_t fingerprint, uint32_t count)
+void list_index_save(struct store *store, const struct list_image *image, uint64_t fingerprint,
+                     uint32_t count)
 {
     uint8_t buf[INDEX_FIXED + 4 * LISTS_MAX];
     REQUIRE(count <= LISTS_MAX);
@@ -175,7 +183,8 @@ void list_index_save(struct store *store, const struct list_image *image, uint64
         le32_write(buf + INDEX_FIXED + (size_t)4 * i, image->ids[i]);
     }
     /* A failure costs one rebuild at the next start and nothing else. */
-    enum err e = store_write_sealed(store, LIST_INDEX_NAME, INDEX_KIND, INDEX_VERSION, span_of(buf, INDEX_FIXED + (size_t)4 * count));
+    enum err e = store_write_sealed(store, LIST_INDEX_NAME, INDEX_KIND, INDEX_VERSION,
+                                    span_of(buf, INDEX_FIXED + (size_t)4 * count));
     (void)e;
 }
 
@@ -183,7 +192,8 @@ static uint64_t index_load(struct store *store, struct list_image *image)
 {
     struct store_blob b;
     uint64_t fingerprint = 0;
-    if (store_read_sealed(store, LIST_INDEX_NAME, INDEX_KIND, INDEX_VERSION, INDEX_FIXED + 4 * LISTS_MAX, &b) != ERR_OK) {
+    if (store_read_sealed(store, LIST_INDEX_NAME, INDEX_KIND, INDEX_VERSION,
+                          INDEX_FIXED + 4 * LISTS_MAX, &b) != ERR_OK) {
         return 0;
     }
     uint32_t count = b.len >= INDEX_FIXED ? le32_read(b.data + 20) : 0;

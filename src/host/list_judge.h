@@ -1,5 +1,6 @@
 /*
- * Is this text a list? Reads a text as it comes and says at its end whether it may replace the copy in force (hardening L2).
+ * Is this text a list? Reads a text as it comes and says at its end whether it may replace the copy
+ * in force (hardening L2).
  */
 #ifndef SINKHOLE_HOST_LIST_JUDGE_H
 #define SINKHOLE_HOST_LIST_JUDGE_H
@@ -17,7 +18,8 @@ struct list_judge {
 };
 
 /* `rule` gets each rule; NULL: nobody wants them. */
-void judge_init(struct list_judge *j, enum bl_format format, bool as_allow, void (*rule)(void *ctx, const struct bl_rule *rule), void *ctx);
+void judge_init(struct list_judge *j, enum bl_format format, bool as_allow,
+                void (*rule)(void *ctx, const struct bl_rule *rule), void *ctx);
 
 /* False: it is no list, or nothing in its first megabytes is a rule; reading on is of no use. */
 bool judge_feed(struct list_judge *j, struct span text);
@@ -30,6 +32,7 @@ const char *judge_end(struct list_judge *j, char *reason);
 void judge_facts(const struct list_judge *j, struct copy_meta *out);
 
 /* Examples of rejected lines: "line 12: NAME: an empty label". Returns how many were written. */
-uint32_t judge_examples(const struct bl_parse_stats *stats, char out[LIST_EXAMPLES_MAX][LIST_EXAMPLE_MAX]);
+uint32_t judge_examples(const struct bl_parse_stats *stats,
+                        char out[LIST_EXAMPLES_MAX][LIST_EXAMPLE_MAX]);
 
 #endif

@@ -4,8 +4,8 @@
  * wait for it.
  *
  * In the state directory: blocklist.img, the image in use; lists/ID.gz, the last good copy of each
- * list with what is known about it (validators, counts) in its gzip header; lists/ID-held.gz, a newer
- * one that waits for a person's yes. A copy is replaced only by one that passes the rules of
+ * list with what is known about it (validators, counts) in its gzip header; lists/ID-held.gz, a
+ * newer one that waits for a person's yes. A copy is replaced only by one that passes the rules of
  * hardening L2 and, if it comes from elsewhere, the update guard (blocklist/guard.h); whatever goes
  * wrong with a list, its last good copy stays in force and struct list_status says why.
  */
@@ -86,12 +86,12 @@ struct list_status {
     char examples[LIST_EXAMPLES_MAX][LIST_EXAMPLE_MAX]; /* the first rejected ones */
     int http_status;                                    /* of the last attempt, 0: none */
     int64_t attempt_unix;                               /* last attempt; 0: never */
-    int64_t success_unix;        /* last time that it was loaded or found unchanged; 0: never */
-    int64_t changed_unix;        /* when the copy in force was taken; 0: never */
-    uint64_t octets_text;        /* of the copy in force, decoded */
-    uint64_t octets_received;    /* by the last attempt */
-    char error[FETCH_ERROR_MAX]; /* why the last attempt failed, or why what it brought is held
-                                    back; "" if neither */
+    int64_t success_unix;         /* last time that it was loaded or found unchanged; 0: never */
+    int64_t changed_unix;         /* when the copy in force was taken; 0: never */
+    uint64_t octets_text;         /* of the copy in force, decoded */
+    uint64_t octets_received;     /* by the last attempt */
+    char error[FETCH_ERROR_MAX];  /* why the last attempt failed, or why what it brought is held
+                                     back; "" if neither */
     bool guard;                   /* as configured */
     char notice[FETCH_ERROR_MAX]; /* what a person should know of the copy in force, since its
                                      first version was taken without being held against another;
@@ -104,7 +104,7 @@ struct list_held {
     int64_t fetched_unix;
     uint64_t octets;
     uint32_t rules, rules_before; /* those said twice counted twice */
-    bool compared; /* the rest is filled: some moments after it was held back */
+    bool compared;                /* the rest is filled: some moments after it was held back */
     struct bl_guard_names names;
     struct bl_diff_side added, removed;
 };
@@ -141,7 +141,7 @@ struct lists_config {
     struct fetch_limits limits; /* octets_max also bounds local files */
     uint32_t retry_first_s; /* wait after a first failure that may pass; doubled each time; 0: 5 */
     uint32_t update_interval_s; /* 0: only when told */
-    bool guard; /* new copies from elsewhere that look wrong wait for lists_confirm */
+    bool guard;              /* new copies from elsewhere that look wrong wait for lists_confirm */
     uint64_t scratch_octets; /* memory for a build, beside the image; less makes it slower;
                                 0: 16 MB and 5 octets a rule */
     uint32_t starter_id; /* the list inside the program stands in under this id while no list could

@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shared/decode.h"
 #include "host/list_judge.h"
 #include "host/lists_int.h"
 #include "host/sys.h"
+#include "shared/decode.h"
 
 #define READ_OCTETS 65536
 #define EARLY_BUILD_US \

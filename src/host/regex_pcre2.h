@@ -17,10 +17,10 @@
 #include "base/err.h"
 #include "blocklist/regex.h"
 
-#define REGEX_STEPS_MAX  20000 /* of the matcher, for one expression and one name */
-#define REGEX_OCTETS_MAX 16384 /* of a compiled expression */
+#define REGEX_STEPS_MAX    20000        /* of the matcher, for one expression and one name */
+#define REGEX_OCTETS_MAX   16384        /* of a compiled expression */
 #define REGEX_MATCH_OCTETS (512u << 10) /* memory for matching, of each thread that asks */
-#define REGEX_WHY_MAX    256   /* octets of a message */
+#define REGEX_WHY_MAX      256          /* octets of a message */
 
 /*
  * May the expression be used? Compiles it and tries it on hostile names: long ones of one letter,

@@ -27,7 +27,7 @@ struct snapshot_source {
     struct list_image *image;      /* NULL: none yet */
     const struct ip_endpoint *own; /* addresses that we listen on: they are no upstreams */
     uint32_t own_count;
-    const struct tz *tz;  /* of its local time; NULL: Greenwich */
+    const struct tz *tz;                  /* of its local time; NULL: Greenwich */
     const struct policy_address *address; /* of devices */
     uint32_t address_count;
     const char *version;  /* "" hides it */

@@ -40,7 +40,7 @@ struct control_line {
 struct worker_config {
     uint16_t number;                   /* of this worker */
     const struct listeners *listeners; /* with sockets for `workers` */
-    struct xdp_queue *xdp; /* a second way for questions to come; may be NULL */
+    struct xdp_queue *xdp;             /* a second way for questions to come; may be NULL */
     struct publisher *publisher;
     struct mailbox **mailboxes; /* [workers]; [number] is this worker's own */
     struct control_line *control;
@@ -49,8 +49,8 @@ struct worker_config {
     uint32_t tcp_connections, tcp_per_client;
     usec_t tcp_idle_us;
     uint32_t mailbox_cells; /* of each mailbox; for worker_octets alone */
-    uint32_t sockets_max; /* UDP sockets to upstreams */
-    uint32_t streams_max; /* TCP connections to upstreams */
+    uint32_t sockets_max;   /* UDP sockets to upstreams */
+    uint32_t streams_max;   /* TCP connections to upstreams */
     enum outbound_ports ports;
     uint8_t seed[RNG_SEED_OCTETS];
 };

@@ -33,7 +33,7 @@ struct profile {
     uint64_t view;      /* names without a route of their own: 0: the upstreams of everybody; else
                            what tells these upstreams, and so their answers, from all others */
     uint16_t route;     /* … the number of those upstreams in the snapshot */
-    bool blocks_all;     /* only what an own rule allows is not blocked */
+    bool blocks_all;    /* only what an own rule allows is not blocked */
     uint8_t safe_search; /* enum safe_bit, safe.h; a set */
     uint8_t number;      /* place among the snapshot's profiles, everybody's is 0; at most
                             PROFILE_NUMBER_MAX: that many and beyond */

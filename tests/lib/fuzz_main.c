@@ -1,6 +1,7 @@
 /*
- * Runs a fuzz target without a fuzzer: replays each file named on the command line (folders are read in name order), and
- * then a fixed number of mutations of each, made from a fixed seed, so that every run does the same. Prints TAP.
+ * Runs a fuzz target without a fuzzer: replays each file named on the command line (folders are
+ * read in name order), and then a fixed number of mutations of each, made from a fixed seed, so
+ * that every run does the same. Prints TAP.
  */
 #include <dirent.h>
 #include <stdint.h>

@@ -509,7 +509,8 @@ static void no_memory_is_never_taken_for_damage_or_for_another_text(void **state
 {
     (void)state;
     static const char doc[] =
-        "{\"version\": 1, \"own\": [{\"id\": 1, \"type\": \"deny\", \"kind\": \"exact\", \"domain\": "
+        "{\"version\": 1, \"own\": [{\"id\": 1, \"type\": \"deny\", \"kind\": \"exact\", "
+        "\"domain\": "
         "\"a-name-of-more-than-sixteen-octets.example\"},"
         "{\"id\": 2, \"type\": \"allow\", \"kind\": \"regex\", \"domain\": "
         "\"^ads[0-9]+\\\\.example$\", "

@@ -1,6 +1,6 @@
 /*
- * Decompression and downloads against a server that misbehaves: every row of the fault table (hardening L3) ends in time, with a reason, and nothing
- * incomplete passes for complete.
+ * Decompression and downloads against a server that misbehaves: every row of the fault table
+ * (hardening L3) ends in time, with a reason, and nothing incomplete passes for complete.
  */
 #include "unit.h"
 
@@ -16,22 +16,22 @@
 
 /* 200 lines "0.0.0.0 adsN.example", compressed by brotli. */
 static const uint8_t brotli_list[] = {
-0x13, 0x89, 0x11, 0x00, 0x84, 0x40, 0x1d, 0x29, 0x2f, 0x41, 0x03, 0xa8, 0xf2, 0xf9, 0x4b, 0xc2,
-0xe0, 0xa4, 0x01, 0x36, 0x0a, 0xe3, 0x24, 0x00, 0x58, 0xc7, 0x12, 0x17, 0xe8, 0x03, 0x9d, 0xc9,
-0x59, 0x9e, 0xe8, 0x64, 0xfb, 0x70, 0x9a, 0x28, 0x99, 0xe2, 0x89, 0x6f, 0xbd, 0x7e, 0x7e, 0xff,
-0xfe, 0xe3, 0x7b, 0xe1, 0xef, 0x67, 0x40, 0x4c, 0x16, 0x9b, 0xc3, 0xe5, 0xe1, 0xe5, 0x0b, 0xd6,
-0xfa, 0x6d, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0xc7, 0xe9, 0x74, 0x3a, 0x9d, 0x4e, 0xa7,
-0xd3, 0xe9, 0x74, 0xb9, 0x5c, 0x2e, 0x97, 0xcb, 0xe5, 0x72, 0xb9, 0xdc, 0x6e, 0xb7, 0xdb, 0xed,
-0x76, 0xbb, 0xdd, 0x6e, 0x8f, 0xc7, 0xe3, 0xf1, 0x78, 0x3c, 0x1e, 0x8f, 0xc7, 0xeb, 0xf5, 0x7a,
-0xbd, 0x5e, 0xaf, 0xd7, 0xeb, 0xf5, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1,
-0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf3, 0xf3, 0xf3, 0xf3, 0xf3, 0xf3,
-0xf3, 0xf3, 0xf3, 0xbb, 0x85, 0x5b, 0xb8, 0x85, 0x5b, 0xb8, 0x85, 0x5b, 0xb8, 0x85, 0x5b, 0xb8,
-0x85, 0x3f, 0x84, 0xd1, 0x9b, 0x32, 0xc8, 0xa4, 0x27, 0x26, 0x26, 0x26, 0x26, 0x26, 0x06, 0x02,
-0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40,
-0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10,
-0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04,
-0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81,
-0x40, 0x20, 0x10, 0x08, 0x7c, 0x01,
+    0x13, 0x89, 0x11, 0x00, 0x84, 0x40, 0x1d, 0x29, 0x2f, 0x41, 0x03, 0xa8, 0xf2, 0xf9, 0x4b, 0xc2,
+    0xe0, 0xa4, 0x01, 0x36, 0x0a, 0xe3, 0x24, 0x00, 0x58, 0xc7, 0x12, 0x17, 0xe8, 0x03, 0x9d, 0xc9,
+    0x59, 0x9e, 0xe8, 0x64, 0xfb, 0x70, 0x9a, 0x28, 0x99, 0xe2, 0x89, 0x6f, 0xbd, 0x7e, 0x7e, 0xff,
+    0xfe, 0xe3, 0x7b, 0xe1, 0xef, 0x67, 0x40, 0x4c, 0x16, 0x9b, 0xc3, 0xe5, 0xe1, 0xe5, 0x0b, 0xd6,
+    0xfa, 0x6d, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0xc7, 0xe9, 0x74, 0x3a, 0x9d, 0x4e, 0xa7,
+    0xd3, 0xe9, 0x74, 0xb9, 0x5c, 0x2e, 0x97, 0xcb, 0xe5, 0x72, 0xb9, 0xdc, 0x6e, 0xb7, 0xdb, 0xed,
+    0x76, 0xbb, 0xdd, 0x6e, 0x8f, 0xc7, 0xe3, 0xf1, 0x78, 0x3c, 0x1e, 0x8f, 0xc7, 0xeb, 0xf5, 0x7a,
+    0xbd, 0x5e, 0xaf, 0xd7, 0xeb, 0xf5, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1, 0xf1,
+    0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf5, 0xf3, 0xf3, 0xf3, 0xf3, 0xf3, 0xf3,
+    0xf3, 0xf3, 0xf3, 0xbb, 0x85, 0x5b, 0xb8, 0x85, 0x5b, 0xb8, 0x85, 0x5b, 0xb8, 0x85, 0x5b, 0xb8,
+    0x85, 0x3f, 0x84, 0xd1, 0x9b, 0x32, 0xc8, 0xa4, 0x27, 0x26, 0x26, 0x26, 0x26, 0x26, 0x06, 0x02,
+    0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40,
+    0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10,
+    0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04,
+    0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x81,
+    0x40, 0x20, 0x10, 0x08, 0x7c, 0x01,
 };
 
 static char list[8192];
@@ -73,7 +73,8 @@ static bool collect(void *arg, struct span data)
 }
 
 /* Feeds in pieces of `step` octets. */
-static enum err decode_all(enum decode_kind kind, uint64_t max, const uint8_t *data, size_t len, size_t step, struct text *out)
+static enum err decode_all(enum decode_kind kind, uint64_t max, const uint8_t *data, size_t len,
+                           size_t step, struct text *out)
 {
     struct decoder *d;
     enum err e = decode_open(kind, max, collect, out, &d);
@@ -91,11 +92,16 @@ static void decodes_in_pieces_of_any_size(void **state)
 {
     (void)state;
     for (size_t step = 1; step < 600; step += 37) {
-        struct text plain = {.len = 0}, zipped = {.len = 0}, sniffed = {.len = 0}, brotli = {.len = 0};
-        assert_int_equal(decode_all(DECODE_SNIFF, 1 << 20, (const uint8_t *)list, list_len, step, &plain), ERR_OK);
+        struct text plain = {.len = 0}, zipped = {.len = 0}, sniffed = {.len = 0},
+                    brotli = {.len = 0};
+        assert_int_equal(
+            decode_all(DECODE_SNIFF, 1 << 20, (const uint8_t *)list, list_len, step, &plain),
+            ERR_OK);
         assert_int_equal(decode_all(DECODE_GZIP, 1 << 20, gz, gz_len, step, &zipped), ERR_OK);
         assert_int_equal(decode_all(DECODE_SNIFF, 1 << 20, gz, gz_len, step, &sniffed), ERR_OK);
-        assert_int_equal(decode_all(DECODE_BROTLI, 1 << 20, brotli_list, sizeof brotli_list, step, &brotli), ERR_OK);
+        assert_int_equal(
+            decode_all(DECODE_BROTLI, 1 << 20, brotli_list, sizeof brotli_list, step, &brotli),
+            ERR_OK);
         assert_memory_equal(plain.data, list, list_len);
         assert_memory_equal(zipped.data, list, list_len);
         assert_memory_equal(sniffed.data, list, list_len);
@@ -161,7 +167,8 @@ static void the_sink_can_stop(void **state)
 {
     (void)state;
     struct text t = {.stop_at = 10};
-    assert_int_equal(decode_all(DECODE_PLAIN, 1 << 20, (const uint8_t *)list, list_len, 8, &t), ERR_STATE);
+    assert_int_equal(decode_all(DECODE_PLAIN, 1 << 20, (const uint8_t *)list, list_len, 8, &t),
+                     ERR_STATE);
     assert_int_equal(t.len, 16);
 }
 
@@ -224,11 +231,16 @@ static void refuses_urls_that_are_not_for_lists(void **state)
 static void knows_local_hosts(void **state)
 {
     (void)state;
-    static const char *const local[] = {"http://localhost/", "http://LOCALHOST:80/x", "http://a.localhost/", "http://127.0.0.1/",
-                                        "http://127.9.9.9/", "http://[::1]/", "http://0.0.0.0/", "http://[::]/", "http://127.1/",
-                                        "http://2130706433/", "http://0x7f000001/", "http://169.254.169.254/latest", "http://[fe80::1]/",
-                                        "http://[::ffff:127.0.0.1]/"};
-    static const char *const other[] = {"http://lists.example/", "http://notlocalhost/", "http://192.168.1.1/", "http://10.0.0.1/", "http://[2001:db8::1]/"};
+    static const char *const local[] = {"http://localhost/",   "http://LOCALHOST:80/x",
+                                        "http://a.localhost/", "http://127.0.0.1/",
+                                        "http://127.9.9.9/",   "http://[::1]/",
+                                        "http://0.0.0.0/",     "http://[::]/",
+                                        "http://127.1/",       "http://2130706433/",
+                                        "http://0x7f000001/",  "http://169.254.169.254/latest",
+                                        "http://[fe80::1]/",   "http://[::ffff:127.0.0.1]/"};
+    static const char *const other[] = {"http://lists.example/", "http://notlocalhost/",
+                                        "http://192.168.1.1/", "http://10.0.0.1/",
+                                        "http://[2001:db8::1]/"};
     for (size_t i = 0; i < ARRAY_LEN(local); i++) {
         if (!fetch_url_is_local(local[i])) {
             fail_msg("%s is local", local[i]);
@@ -273,12 +285,18 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static const struct fetch_limits quick = {.octets_max = 1 << 20, .total_timeout_s = 3, .connect_timeout_s = 2, .low_speed_octets = 1000, .low_speed_s = 1};
+static const struct fetch_limits quick = {.octets_max = 1 << 20,
+                                          .total_timeout_s = 3,
+                                          .connect_timeout_s = 2,
+                                          .low_speed_octets = 1000,
+                                          .low_speed_s = 1};
 
-static void fetch_url(const struct fetch_limits *limits, const char *url, const char *etag, const char *modified, struct download *d)
+static void fetch_url(const struct fetch_limits *limits, const char *url, const char *etag,
+                      const char *modified, struct download *d)
 {
     struct fetcher *f;
-    struct fetch_request r = {.url = url, .etag = etag, .last_modified = modified, .sink = keep, .arg = d};
+    struct fetch_request r = {
+        .url = url, .etag = etag, .last_modified = modified, .sink = keep, .arg = d};
     memset(d, 0, sizeof *d);
     assert_int_equal(fetch_open(limits, done, &f), ERR_OK);
     assert_int_equal(fetch_start(f, &r), ERR_OK);
@@ -313,7 +331,8 @@ static int setup(void **state)
 {
     (void)state;
     for (int i = 0; i < 200; i++) {
-        list_len += (size_t)snprintf(list + list_len, sizeof list - list_len, "0.0.0.0 ads%d.example\n", i);
+        list_len +=
+            (size_t)snprintf(list + list_len, sizeof list - list_len, "0.0.0.0 ads%d.example\n", i);
     }
     gz_len = gzip(list, list_len, gz, sizeof gz);
     server = list_server_start();
@@ -328,9 +347,11 @@ static int teardown(void **state)
     return 0;
 }
 
-static void put(const char *path, enum page_kind kind, const void *body, size_t len, const char *headers)
+static void put(const char *path, enum page_kind kind, const void *body, size_t len,
+                const char *headers)
 {
-    list_server_put(server, path, &(struct page){.kind = kind, .body = body, .len = len, .headers = headers});
+    list_server_put(server, path,
+                    &(struct page){.kind = kind, .body = body, .len = len, .headers = headers});
 }
 
 static void takes_whole_lists_however_they_are_sent(void **state)
@@ -345,7 +366,8 @@ static void takes_whole_lists_however_they_are_sent(void **state)
     put("/brotli", PAGE_WHOLE, brotli_list, sizeof brotli_list, "Content-Encoding: br\r\n");
     put("/list.gz", PAGE_WHOLE, gz, gz_len, "Content-Type: application/gzip\r\n");
     put("/gzip-no-length", PAGE_NO_LENGTH, gz, gz_len, "Content-Encoding: gzip\r\n");
-    static const char *const paths[] = {"/plain", "/chunked", "/gzip", "/gzip-chunked", "/brotli", "/list.gz", "/gzip-no-length"};
+    static const char *const paths[] = {"/plain",  "/chunked", "/gzip",          "/gzip-chunked",
+                                        "/brotli", "/list.gz", "/gzip-no-length"};
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         fetch_path(paths[i], &d);
         expect_whole_list(&d);
@@ -384,26 +406,61 @@ static void every_fault_ends_in_time_and_with_a_reason(void **state)
         const char *reason; /* part of it */
     } rows[] = {
         {"404", {.status = 404, .body = "no", .len = 2}, false, "HTTP status 404"},
-        {"403 with a long page", {.status = 403, .body = big, .len = sizeof big}, false, "HTTP status 403"},
+        {"403 with a long page",
+         {.status = 403, .body = big, .len = sizeof big},
+         false,
+         "HTTP status 403"},
         {"500", {.status = 500, .body = "no", .len = 2}, true, "HTTP status 500"},
-        {"503", {.status = 503, .body = "no", .len = 2, .headers = "Retry-After: 77\r\n"}, true, "HTTP status 503"},
+        {"503",
+         {.status = 503, .body = "no", .len = 2, .headers = "Retry-After: 77\r\n"},
+         true,
+         "HTTP status 503"},
         {"204", {.status = 204}, false, "HTTP status 204"},
         {"206 unasked", {.status = 206, .body = list, .len = list_len}, false, "HTTP status 206"},
         {"304 unasked", {.status = 304}, false, "HTTP status 304"},
         {"shorter than promised", {.kind = PAGE_SHORT, .body = list, .len = list_len}, true, NULL},
         {"last chunk missing", {.kind = PAGE_CHUNK_CUT, .body = list, .len = list_len}, true, NULL},
-        {"neither length nor chunks", {.kind = PAGE_NO_LENGTH, .body = list, .len = list_len}, true, "no length"},
-        {"gzip cut", {.body = gz, .len = gz_len - 9, .headers = "Content-Encoding: gzip\r\n"}, true, "ends too early"},
-        {"gzip trailer cut", {.body = gz, .len = gz_len - 1, .headers = "Content-Encoding: gzip\r\n"}, true, "ends too early"},
+        {"neither length nor chunks",
+         {.kind = PAGE_NO_LENGTH, .body = list, .len = list_len},
+         true,
+         "no length"},
+        {"gzip cut",
+         {.body = gz, .len = gz_len - 9, .headers = "Content-Encoding: gzip\r\n"},
+         true,
+         "ends too early"},
+        {"gzip trailer cut",
+         {.body = gz, .len = gz_len - 1, .headers = "Content-Encoding: gzip\r\n"},
+         true,
+         "ends too early"},
         {"gzip file cut", {.body = gz, .len = gz_len - 9}, true, "ends too early"},
-        {"brotli cut", {.body = brotli_list, .len = sizeof brotli_list - 1, .headers = "Content-Encoding: br\r\n"}, true, "ends too early"},
-        {"said to be gzip", {.body = list, .len = list_len, .headers = "Content-Encoding: gzip\r\n"}, false, "damaged"},
-        {"encoding unasked", {.body = list, .len = list_len, .headers = "Content-Encoding: zstd\r\n"}, false, "Content-Encoding"},
-        {"gzip bomb", {.body = bomb, .len = bomb_len, .headers = "Content-Encoding: gzip\r\n"}, false, "larger than the limit"},
+        {"brotli cut",
+         {.body = brotli_list,
+          .len = sizeof brotli_list - 1,
+          .headers = "Content-Encoding: br\r\n"},
+         true,
+         "ends too early"},
+        {"said to be gzip",
+         {.body = list, .len = list_len, .headers = "Content-Encoding: gzip\r\n"},
+         false,
+         "damaged"},
+        {"encoding unasked",
+         {.body = list, .len = list_len, .headers = "Content-Encoding: zstd\r\n"},
+         false,
+         "Content-Encoding"},
+        {"gzip bomb",
+         {.body = bomb, .len = bomb_len, .headers = "Content-Encoding: gzip\r\n"},
+         false,
+         "larger than the limit"},
         {"gzip bomb as file", {.body = bomb, .len = bomb_len}, false, "larger than the limit"},
         {"declared too large", {.body = big, .len = sizeof big}, false, "larger than the limit"},
-        {"too large in chunks", {.kind = PAGE_CHUNKED, .body = big, .len = sizeof big}, false, "larger than the limit"},
-        {"endless", {.kind = PAGE_ENDLESS, .body = list, .len = list_len}, false, "larger than the limit"},
+        {"too large in chunks",
+         {.kind = PAGE_CHUNKED, .body = big, .len = sizeof big},
+         false,
+         "larger than the limit"},
+        {"endless",
+         {.kind = PAGE_ENDLESS, .body = list, .len = list_len},
+         false,
+         "larger than the limit"},
         {"reset", {.kind = PAGE_RESET, .body = list, .len = list_len}, true, NULL},
         {"hang", {.kind = PAGE_HANG}, true, NULL},
         {"hang in the body", {.kind = PAGE_HANG_BODY, .body = list, .len = list_len}, true, NULL},
@@ -412,19 +469,30 @@ static void every_fault_ends_in_time_and_with_a_reason(void **state)
         {"closed at once", {.kind = PAGE_SILENT_CLOSE}, true, NULL},
         {"redirect loop", {.status = 302, .location = "/fault"}, false, "more than 5 redirects"},
         {"redirect without target", {.status = 301}, false, "redirect refused"},
-        {"redirect to a file", {.status = 301, .location = "file:///etc/passwd"}, false, "redirect refused"},
-        {"redirect to gopher", {.status = 302, .location = "gopher://127.0.0.1:70/x"}, false, "redirect refused"},
-        {"redirect with a password", {.status = 302, .location = "http://a:b@127.0.0.1/x"}, false, "redirect refused"},
+        {"redirect to a file",
+         {.status = 301, .location = "file:///etc/passwd"},
+         false,
+         "redirect refused"},
+        {"redirect to gopher",
+         {.status = 302, .location = "gopher://127.0.0.1:70/x"},
+         false,
+         "redirect refused"},
+        {"redirect with a password",
+         {.status = 302, .location = "http://a:b@127.0.0.1/x"},
+         false,
+         "redirect refused"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct download d;
         double begin = seconds();
         list_server_put(server, "/fault", &rows[i].page);
         fetch_path("/fault", &d);
-        if (d.result.outcome != FETCH_FAILED || d.result.transient != rows[i].transient || !d.result.error[0] ||
-            (rows[i].reason && !strstr(d.result.error, rows[i].reason)) || seconds() - begin > 5) {
-            fail_msg("%s: outcome %d transient %d after %.1f s: %s", rows[i].why, (int)d.result.outcome, (int)d.result.transient,
-                     seconds() - begin, d.result.error);
+        if (d.result.outcome != FETCH_FAILED || d.result.transient != rows[i].transient ||
+            !d.result.error[0] || (rows[i].reason && !strstr(d.result.error, rows[i].reason)) ||
+            seconds() - begin > 5) {
+            fail_msg("%s: outcome %d transient %d after %.1f s: %s", rows[i].why,
+                     (int)d.result.outcome, (int)d.result.transient, seconds() - begin,
+                     d.result.error);
         }
         assert_int_equal(d.result.retry_after_s, rows[i].page.status == 503 ? 77 : 0);
     }
@@ -453,7 +521,10 @@ static void follows_a_few_redirects(void **state)
     for (int i = 0; i < 5; i++) {
         char path[16];
         (void)snprintf(path, sizeof path, "/r%d", i + 1);
-        list_server_put(server, path, &(struct page){.status = i % 2 ? 301 : 308, .location = next[i + 1], .body = "moved", .len = 5});
+        list_server_put(
+            server, path,
+            &(struct page){
+                .status = i % 2 ? 301 : 308, .location = next[i + 1], .body = "moved", .len = 5});
     }
     fetch_path("/r1", &d);
     expect_whole_list(&d);
@@ -483,7 +554,8 @@ static void refuses_a_name_that_means_this_machine(void **state)
     unsigned hits = list_server_hits(server, "/plain");
     assert_int_equal(fetch_open(&quick, done, &f), ERR_OK);
     f->proxied = false;
-    struct fetch_request r = {.url = list_server_url(server, "/plain", url, sizeof url), .sink = keep, .arg = &d};
+    struct fetch_request r = {
+        .url = list_server_url(server, "/plain", url, sizeof url), .sink = keep, .arg = &d};
     assert_int_equal(fetch_start(f, &r), ERR_OK);
     f->waiting->local = false;
     run_all(f);
@@ -502,10 +574,14 @@ static void refuses_a_redirect_to_this_machine(void **state)
     memset(&d, 0, sizeof d);
     put("/plain", PAGE_WHOLE, list, list_len, NULL);
     unsigned hits = list_server_hits(server, "/plain");
-    list_server_put(server, "/inwards", &(struct page){.status = 302, .location = list_server_url(server, "/plain", target, sizeof target)});
+    list_server_put(
+        server, "/inwards",
+        &(struct page){.status = 302,
+                       .location = list_server_url(server, "/plain", target, sizeof target)});
     assert_int_equal(fetch_open(&quick, done, &f), ERR_OK);
     f->proxied = true; /* the first hop may connect */
-    struct fetch_request r = {.url = list_server_url(server, "/inwards", url, sizeof url), .sink = keep, .arg = &d};
+    struct fetch_request r = {
+        .url = list_server_url(server, "/inwards", url, sizeof url), .sink = keep, .arg = &d};
     assert_int_equal(fetch_start(f, &r), ERR_OK);
     f->waiting->local = false;
     run_all(f);
@@ -519,7 +595,11 @@ static void asks_for_changes_only(void **state)
     (void)state;
     struct download d;
     char url[128], request[8192];
-    list_server_put(server, "/etag", &(struct page){.body = list, .len = list_len, .etag = "\"v1\"", .headers = "Last-Modified: Sun, 22 Nov 2026 12:00:00 GMT\r\n"});
+    list_server_put(server, "/etag",
+                    &(struct page){.body = list,
+                                   .len = list_len,
+                                   .etag = "\"v1\"",
+                                   .headers = "Last-Modified: Sun, 22 Nov 2026 12:00:00 GMT\r\n"});
     list_server_url(server, "/etag", url, sizeof url);
     fetch_url(&quick, url, NULL, NULL, &d);
     expect_whole_list(&d);
@@ -541,7 +621,11 @@ static void validators_that_are_no_text_are_not_kept(void **state)
     static char long_etag[400];
     struct download d;
     memset(long_etag, 'x', sizeof long_etag - 1);
-    list_server_put(server, "/etag", &(struct page){.body = list, .len = list_len, .etag = long_etag, .headers = "Last-Modified: a\x01z\r\n"});
+    list_server_put(server, "/etag",
+                    &(struct page){.body = list,
+                                   .len = list_len,
+                                   .etag = long_etag,
+                                   .headers = "Last-Modified: a\x01z\r\n"});
     fetch_path("/etag", &d);
     assert_string_equal(d.result.etag, "");
     assert_string_equal(d.result.last_modified, "");
@@ -559,7 +643,8 @@ static void runs_many_side_by_side(void **state)
     memset(d, 0, sizeof d);
     assert_int_equal(fetch_open(&limits, done, &f), ERR_OK);
     for (size_t i = 0; i < ARRAY_LEN(d); i++) {
-        struct fetch_request r = {.url = list_server_url(server, "/many", url, sizeof url), .sink = keep, .arg = &d[i]};
+        struct fetch_request r = {
+            .url = list_server_url(server, "/many", url, sizeof url), .sink = keep, .arg = &d[i]};
         assert_int_equal(fetch_start(f, &r), ERR_OK);
     }
     assert_int_equal(fetch_active(f), ARRAY_LEN(d));
@@ -579,7 +664,8 @@ static void the_sink_ends_a_download(void **state)
     struct download d = {.text.stop_at = 100};
     char url[64];
     put("/stop", PAGE_ENDLESS, list, list_len, NULL);
-    struct fetch_request r = {.url = list_server_url(server, "/stop", url, sizeof url), .sink = keep, .arg = &d};
+    struct fetch_request r = {
+        .url = list_server_url(server, "/stop", url, sizeof url), .sink = keep, .arg = &d};
     assert_int_equal(fetch_open(&quick, done, &f), ERR_OK);
     assert_int_equal(fetch_start(f, &r), ERR_OK);
     while (fetch_active(f) > 0) {
@@ -601,7 +687,9 @@ static void closing_drops_what_is_under_way(void **state)
     list_server_url(server, "/hang", url, sizeof url);
     assert_int_equal(fetch_open(&limits, done, &f), ERR_OK);
     for (size_t i = 0; i < ARRAY_LEN(d); i++) {
-        assert_int_equal(fetch_start(f, &(struct fetch_request){.url = url, .sink = keep, .arg = &d[i]}), ERR_OK);
+        assert_int_equal(
+            fetch_start(f, &(struct fetch_request){.url = url, .sink = keep, .arg = &d[i]}),
+            ERR_OK);
     }
     fetch_run(f, 50);
     double begin = seconds();

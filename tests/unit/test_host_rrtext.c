@@ -1,15 +1,16 @@
 /*
- * Records and messages as text, and the oracle of response policy zones: what our parser of lists makes of a zone must be what ldns reads in it.
+ * Records and messages as text, and the oracle of response policy zones: what our parser of lists
+ * makes of a zone must be what ldns reads in it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/attr.h"
 #include "blocklist/parse.h"
-#include "shared/decode.h"
 #include "dns/msg.h"
 #include "host/rrtext_ldns.h"
 #include "resolver/local_int.h"
+#include "shared/decode.h"
 #include "unit.h"
 
 static void reads_records_from_lines(void **state)
@@ -25,8 +26,13 @@ static void reads_records_from_lines(void **state)
         {"nas.home.arpa. 300 IN A 192.168.1.9", 1, 300, 4, "\xc0\xa8\x01\x09"},
         {"NAS.home.arpa A 192.168.1.9", 1, 60, 4, "\xc0\xa8\x01\x09"},
         {"nas.home.arpa. AAAA ::1", 28, 60, 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"},
-        {"nas.home.arpa. TXT \"a b\" c", 16, 60, 6, "\x03" "a b\x01" "c"},
-        {"nas.home.arpa. 5 MX 10 mail.example.", 15, 5, 16, "\0\x0a\x04mail\x07" "example\0"},
+        {"nas.home.arpa. TXT \"a b\" c", 16, 60, 6,
+         "\x03"
+         "a b\x01"
+         "c"},
+        {"nas.home.arpa. 5 MX 10 mail.example.", 15, 5, 16,
+         "\0\x0a\x04mail\x07"
+         "example\0"},
         {"nas.home.arpa. TYPE65280 \\# 3 010203", 65280, 60, 3, "\1\2\3"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -49,7 +55,12 @@ static void reads_records_from_lines(void **state)
 static void refuses_lines_that_are_no_records(void **state)
 {
     (void)state;
-    static const char *const rows[] = {"", "nas", "nas.home.arpa. A", "nas.home.arpa. A 1.2.3", "nas.home.arpa. WHAT 1", "a..b. A 192.0.2.1"};
+    static const char *const rows[] = {"",
+                                       "nas",
+                                       "nas.home.arpa. A",
+                                       "nas.home.arpa. A 1.2.3",
+                                       "nas.home.arpa. WHAT 1",
+                                       "a..b. A 192.0.2.1"};
     uint8_t buf[64];
     struct rrtext_record r = {.type = 77};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -79,8 +90,10 @@ static bool see(void *ctx, const struct rrtext_record *r)
 static void reads_zones_with_their_directives(void **state)
 {
     (void)state;
-    static const char zone[] = "$TTL 300\n$ORIGIN rpz.example.\n@ SOA ns. mail. ( 1 ; serial\n 2 3 4 5 )\n  NS ns.\n"
-                               "ads.example CNAME .\n   60 IN A 0.0.0.0\n; comment\nthis is no record\n$ORIGIN other.\nx A 192.0.2.1\n";
+    static const char zone[] =
+        "$TTL 300\n$ORIGIN rpz.example.\n@ SOA ns. mail. ( 1 ; serial\n 2 3 4 5 )\n  NS ns.\n"
+        "ads.example CNAME .\n   60 IN A 0.0.0.0\n; comment\nthis is no record\n$ORIGIN other.\nx "
+        "A 192.0.2.1\n";
     struct seen s = {.count = 0};
     struct rrtext_errors errors;
     assert_int_equal(rrtext_zone(span_of(zone, sizeof zone - 1), ".", 5, see, &s, &errors), ERR_OK);
@@ -107,13 +120,14 @@ static void formats_a_message(void **state)
                                  "\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1b\xc0\x10"
                                  "\1b\xc0\x10\0\1\0\1\0\0\0\x3c\0\4\0\0\0\0"
                                  "\0\0\x29\4\xd0\0\0\x80\0\0\x0b\0\x0f\0\7\0\x0fLi\1st";
-    static const char expected[] = ";; NOERROR (0), id 4660, flags qr rd ra; 2 answer, 0 authority, 1 additional\n"
-                                   ";ads.example. IN A\n"
-                                   ";; answer\n"
-                                   "ads.example. 60 IN CNAME b.example.\n"
-                                   "b.example. 60 IN A 0.0.0.0\n"
-                                   ";; EDNS version 0, UDP size 1232, DO\n"
-                                   ";; extended error 15: Li\\x01st\n";
+    static const char expected[] =
+        ";; NOERROR (0), id 4660, flags qr rd ra; 2 answer, 0 authority, 1 additional\n"
+        ";ads.example. IN A\n"
+        ";; answer\n"
+        "ads.example. 60 IN CNAME b.example.\n"
+        "b.example. 60 IN A 0.0.0.0\n"
+        ";; EDNS version 0, UDP size 1232, DO\n"
+        ";; extended error 15: Li\\x01st\n";
     char text[1024];
     struct strbuf s;
     strbuf_init(&s, text, sizeof text);
@@ -260,9 +274,12 @@ static size_t compare(struct span zone, const char *what)
     sort_unique(&theirs);
     size_t i = 0, j = 0, both = 0;
     while (i < ours.count || j < theirs.count) {
-        int order = i == ours.count ? 1 : j == theirs.count ? -1 : by_text(&ours.item[i], &theirs.item[j]);
+        int order = i == ours.count     ? 1
+                    : j == theirs.count ? -1
+                                        : by_text(&ours.item[i], &theirs.item[j]);
         if (order < 0) {
-            fail_msg("%s: ldns does not find \"%s\" (its first error: %s)", what, ours.item[i].text, errors.text);
+            fail_msg("%s: ldns does not find \"%s\" (its first error: %s)", what, ours.item[i].text,
+                     errors.text);
         }
         if (order > 0 && name_is_for_lists(theirs.item[j].text)) {
             fail_msg("%s: we do not find \"%s\"", what, theirs.item[j].text);
@@ -286,18 +303,40 @@ static void policy_zones_are_read_as_ldns_reads_them(void **state)
     } rows[] = {
         {"published without SOA", "ads.example CNAME .\n*.ads.example CNAME .\n", 2},
         {"absolute owners", "ads.example. CNAME .\n*.ads.example. CNAME .\n", 2},
-        {"zone with origin", "$TTL 60\n$ORIGIN rpz.example.\n@ SOA ns. mail. 1 2 3 4 5\n NS ns.\nads.example CNAME .\n*.ads.example CNAME .\nb.example CNAME rpz-passthru.\n", 3},
-        {"absolute owners inside the zone", "$ORIGIN rpz.example.\n@ 60 IN SOA ns. mail. 1 2 3 4 5\nads.example.rpz.example. CNAME .\nads.other. CNAME .\n", 1},
+        {"zone with origin",
+         "$TTL 60\n$ORIGIN rpz.example.\n@ SOA ns. mail. 1 2 3 4 5\n NS ns.\nads.example CNAME "
+         ".\n*.ads.example CNAME .\nb.example CNAME rpz-passthru.\n",
+         3},
+        {"absolute owners inside the zone",
+         "$ORIGIN rpz.example.\n@ 60 IN SOA ns. mail. 1 2 3 4 5\nads.example.rpz.example. CNAME "
+         ".\nads.other. CNAME .\n",
+         1},
         /* RFC 1035 5.1 allows the class before the TTL too; we read that, ldns does not. */
-        {"TTL and class", "$ORIGIN z.\n@ SOA n. m. 1 2 3 4 5\na.example 60 IN CNAME .\nc.example IN CNAME .\nd.example 60 CNAME .\n", 3},
-        {"SOA over several lines", "$ORIGIN z.\n@ SOA n. m. (\n 1 ; serial\n 2 3 4\n 5 )\na.example CNAME .\n", 1},
-        {"actions", "a.example CNAME *.\nb.example CNAME rpz-drop.\nc.example CNAME rpz-passthru.\nd.example CNAME walled.garden.example.\ne.example CNAME rpz-tcp-only.\n", 3},
-        {"local data", "a.example A 0.0.0.0\nb.example A 192.0.2.1\nc.example AAAA ::\nd.example TXT \"blocked\"\n", 2},
+        {"TTL and class",
+         "$ORIGIN z.\n@ SOA n. m. 1 2 3 4 5\na.example 60 IN CNAME .\nc.example IN CNAME "
+         ".\nd.example 60 CNAME .\n",
+         3},
+        {"SOA over several lines",
+         "$ORIGIN z.\n@ SOA n. m. (\n 1 ; serial\n 2 3 4\n 5 )\na.example CNAME .\n", 1},
+        {"actions",
+         "a.example CNAME *.\nb.example CNAME rpz-drop.\nc.example CNAME rpz-passthru.\nd.example "
+         "CNAME walled.garden.example.\ne.example CNAME rpz-tcp-only.\n",
+         3},
+        {"local data",
+         "a.example A 0.0.0.0\nb.example A 192.0.2.1\nc.example AAAA ::\nd.example TXT "
+         "\"blocked\"\n",
+         2},
         {"the old passthru", "a.example CNAME a.example.\n*.b.example CNAME b.example.\n", 2},
-        {"other triggers", "32.1.2.0.192.rpz-ip CNAME .\n32.1.2.0.192.rpz-client-ip CNAME .\nns.example.rpz-nsdname CNAME .\na.example CNAME .\n", 1},
+        {"other triggers",
+         "32.1.2.0.192.rpz-ip CNAME .\n32.1.2.0.192.rpz-client-ip CNAME .\nns.example.rpz-nsdname "
+         "CNAME .\na.example CNAME .\n",
+         1},
         {"inherited owners", "a.example A 0.0.0.0\n          AAAA ::\nb.example CNAME .\n", 2},
         {"comments and capitals", "; text\nADS.Example CNAME . ; why\n\n;x CNAME .\n", 1},
-        {"change of origin", "$ORIGIN rpz.example.\n@ SOA n. m. 1 2 3 4 5\n$ORIGIN example.rpz.example.\nads CNAME .\n$ORIGIN rpz.example.\nb.example CNAME .\n", 2},
+        {"change of origin",
+         "$ORIGIN rpz.example.\n@ SOA n. m. 1 2 3 4 5\n$ORIGIN example.rpz.example.\nads CNAME "
+         ".\n$ORIGIN rpz.example.\nb.example CNAME .\n",
+         2},
         {"tabs", "ads.example\tIN\tCNAME\t.\n", 1},
         {"CR LF", "ads.example CNAME .\r\nb.example CNAME .\r\n", 2},
         {"no line end", "ads.example CNAME .", 1},
@@ -314,7 +353,8 @@ static void policy_zones_are_read_as_ldns_reads_them(void **state)
 static void a_relative_origin_stands_under_the_one_before(void **state)
 {
     (void)state;
-    static const char zone[] = "$ORIGIN rpz.example.\n@ SOA n. m. 1 2 3 4 5\n$ORIGIN example\nads CNAME .\n";
+    static const char zone[] =
+        "$ORIGIN rpz.example.\n@ SOA n. m. 1 2 3 4 5\n$ORIGIN example\nads CNAME .\n";
     static struct bl_parser parser;
     struct rules ours = {.item = NULL};
     struct bl_parse_config cfg = {.format = BL_FORMAT_RPZ, .ctx = &ours, .rule = our_rule};
@@ -352,7 +392,8 @@ static void published_zones_are_read_as_ldns_reads_them(void **state)
         uint8_t buf[8192];
         struct grown text = {NULL, 0};
         struct decoder *d;
-        (void)snprintf(path, sizeof path, "%s/data/%s", shared && shared[0] ? shared : "../shared", files[i]);
+        (void)snprintf(path, sizeof path, "%s/data/%s", shared && shared[0] ? shared : "../shared",
+                       files[i]);
         FILE *f = fopen(path, "rb");
         if (!f) {
             print_message("# %s is not here\n", path);

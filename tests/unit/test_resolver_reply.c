@@ -301,14 +301,12 @@ static void flags_for_addresses(void **state)
         {"AAAA", "www.example AAAA ::", CACHE_HAS_NULL},
         {"TYPE65", "www.example TYPE65 \\# 11 00010000040004c6336401", 0},
         {"TYPE65", "www.example TYPE65 \\# 11 00010000040004c0a80001", CACHE_HAS_PRIVATE},
-        {"TYPE64", "www.example TYPE64 \\# 15 00010000040008c63364010a000001",
-         CACHE_HAS_PRIVATE},
+        {"TYPE64", "www.example TYPE64 \\# 15 00010000040008c63364010a000001", CACHE_HAS_PRIVATE},
         {"TYPE65",
          "www.example TYPE65 \\# 30 0001000001000302683200060010"
          "fd000000000000000000000000000001",
          CACHE_HAS_PRIVATE},
-        {"TYPE65", "www.example TYPE65 \\# 17 0001016103636f6d000004000400000000",
-         CACHE_HAS_NULL},
+        {"TYPE65", "www.example TYPE65 \\# 17 0001016103636f6d000004000400000000", CACHE_HAS_NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const char *const answer[] = {rows[i].answer, NULL};

@@ -42,7 +42,8 @@ struct block_device *board_disk(void);
 enum board_lamp { BOARD_LAMP_ALIVE, BOARD_LAMP_NO_NETWORK, BOARD_LAMP_NO_UPSTREAM };
 void board_tick(enum board_lamp lamp);
 
-/* Play a sign at the 3.5 mm jack, without waiting for its end; where there is none nothing happens. */
+/* Play a sign at the 3.5 mm jack, without waiting for its end; where there is none nothing happens.
+ */
 void board_sign(enum sign sign);
 
 int board_temperature(void); /* of the chip in thousandths of a degree, INT_MIN: unknown */

@@ -90,9 +90,8 @@ static enum header header_of(const char *name)
     static const struct {
         const char *name;
         enum header header;
-    } known[] = {{"location", HEADER_LOCATION},
-                 {"etag", HEADER_ETAG},
-                 {"last-modified", HEADER_MODIFIED}};
+    } known[] = {
+        {"location", HEADER_LOCATION}, {"etag", HEADER_ETAG}, {"last-modified", HEADER_MODIFIED}};
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (strcmp(name, known[i].name) == 0) {
             return known[i].header;
