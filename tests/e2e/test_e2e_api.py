@@ -123,7 +123,9 @@ def code_of(secret, at=None):
 @test
 def one_time_passwords_are_a_second_step():
     with House(traffic=False) as s:
-        eq(good(s.api.get("/api/sinkhole/totp"))["totp"], {"supported": True, "enabled": False})
+        eq(good(s.api.get("/api/sinkhole/totp"))["totp"], {"supported": not Sinkhole.bare_metal, "enabled": False})
+        if Sinkhole.bare_metal:
+            skip("the bare-metal image has no one-time passwords yet, and says so")
         key = good(s.api.post("/api/sinkhole/keys", {"name": "phone"}), 201)["key"]["secret"]
         new = good(s.api.get("/api/auth/totp"))["totp"]
         contains(new["uri"], f"secret={new['secret']}")
