@@ -14,7 +14,9 @@ api_SRCS := \
     origin.c \
     page.c \
     policy_apply.c \
+    policy_entries.c \
     policy_groups.c \
+    policy_lists.c \
     policy_plan.c \
     query_filter.c \
     reply.c \
