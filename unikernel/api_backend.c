@@ -86,6 +86,19 @@ static enum err delete_key(void *ctx, uint32_t id)
     return e == ERR_OK ? keep_passwords() : e;
 }
 
+static bool get_totp(void *ctx, uint8_t secret[TOTP_SECRET_OCTETS])
+{
+    (void)ctx;
+    return passwords_totp_get(secret);
+}
+
+static enum err set_totp(void *ctx, const uint8_t secret[TOTP_SECRET_OCTETS])
+{
+    (void)ctx;
+    passwords_totp_set(secret);
+    return keep_passwords();
+}
+
 /* ---- what is going on ---- */
 
 static void set_text(char *to, size_t cap, const char *from)
@@ -295,6 +308,8 @@ static const struct api_backend backend = {.clock = get_clock,
                                            .key_new = new_key,
                                            .key_list = list_keys,
                                            .key_delete = delete_key,
+                                           .totp_get = get_totp,
+                                           .totp_set = set_totp,
                                            .system = get_system,
                                            .gauges = get_gauges,
                                            .snapshot = get_snapshot,

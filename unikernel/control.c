@@ -80,7 +80,13 @@ static void load_passwords(struct rng *rng)
         printf("\nThe password of the page is: %s\n\n", made);
         memset(made, 0, sizeof made);
     }
-    if (!told && control_keep_passwords() != ERR_OK) {
+    uint8_t secret[TOTP_SECRET_OCTETS];
+    bool forget = settings_forget_totp() && passwords_totp_get(secret);
+    if (forget) {
+        passwords_totp_set(NULL);
+        log_warning(STORE, "one-time passwords are off, as totp = off says; take it out again");
+    }
+    if ((!told || forget) && control_keep_passwords() != ERR_OK) {
         log_info(STORE, "the password is not kept: there will be another one after a restart");
     }
 }

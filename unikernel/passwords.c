@@ -1,6 +1,7 @@
 /* Passwords: hashes in a fixed table, saved as they lie. */
 #include "passwords.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "mbedtls/md.h"
@@ -36,9 +37,12 @@ static struct saved {
     uint8_t salt[SALT], hash[HASH];
     uint32_t next_id, unused;
     struct key key[PASSWORD_KEYS_MAX];
+    /* What was saved before there were one-time passwords ends here. */
+    uint8_t has_totp, totp[TOTP_SECRET_OCTETS], spare[3];
 } store;
 
 _Static_assert(sizeof store <= PASSWORD_SAVED_MAX, "fits");
+_Static_assert(sizeof store == offsetof(struct saved, has_totp) + 24, "nothing is left undefined");
 
 static struct rng *random_source;
 
@@ -97,8 +101,8 @@ void passwords_start(struct rng *rng, struct span saved, const char *fixed,
 {
     random_source = rng;
     made[0] = '\0';
-    if (saved.len == sizeof store) {
-        memcpy(&store, saved.ptr, sizeof store);
+    if (saved.len == sizeof store || saved.len == offsetof(struct saved, has_totp)) {
+        memcpy(&store, saved.ptr, saved.len);
     }
     if (store.version != VERSION || store.iterations == 0 || store.iterations > 10 * ITERATIONS) {
         memset(&store, 0, sizeof store);
@@ -206,4 +210,23 @@ enum err passwords_key_delete(uint32_t id)
         }
     }
     return ERR_NOT_FOUND;
+}
+
+/* ---- one-time passwords ---- */
+
+bool passwords_totp_get(uint8_t secret[TOTP_SECRET_OCTETS])
+{
+    if (store.has_totp) {
+        memcpy(secret, store.totp, sizeof store.totp);
+    }
+    return store.has_totp != 0;
+}
+
+void passwords_totp_set(const uint8_t secret[TOTP_SECRET_OCTETS])
+{
+    store.has_totp = secret != NULL;
+    memset(store.totp, 0, sizeof store.totp);
+    if (secret) {
+        memcpy(store.totp, secret, sizeof store.totp);
+    }
 }

@@ -1,7 +1,8 @@
 /*
  * Passwords of the page and the API: the person's own, as PBKDF2 with HMAC-SHA-512 and a random
  * salt, and app passwords, which are random and therefore kept as plain SHA-256 hashes
- * (docs/adr/0017-passwords-on-bare-metal.md).
+ * (docs/adr/0017-passwords-on-bare-metal.md); and the secret of one-time passwords, as it is, since
+ * codes are made of it.
  */
 #ifndef UNIKERNEL_PASSWORDS_H
 #define UNIKERNEL_PASSWORDS_H
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 #include "api/backend.h"
+#include "api/totp.h"
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/rng.h"
@@ -32,5 +34,7 @@ MUST_CHECK enum err passwords_key_new(const char *name, bool read_only, int64_t 
                                       char secret[API_KEY_TEXT], uint32_t *id);
 uint32_t passwords_key_list(struct api_key_info *out, uint32_t max);
 MUST_CHECK enum err passwords_key_delete(uint32_t id);
+bool passwords_totp_get(uint8_t secret[TOTP_SECRET_OCTETS]);
+void passwords_totp_set(const uint8_t secret[TOTP_SECRET_OCTETS]); /* NULL: none any more */
 
 #endif

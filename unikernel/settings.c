@@ -23,11 +23,12 @@ enum machine_setting {
     NTP,
     PROBE,
     PASSWORD,
+    TOTP,
     AUDIBLE,
     MACHINE_SETTINGS
 };
 static const char *const machine_name[MACHINE_SETTINGS] = {
-    "address", "gateway", "nameserver", "ntp", "probe", "password", "audible"};
+    "address", "gateway", "nameserver", "ntp", "probe", "password", "totp", "audible"};
 
 static struct {
     struct span conf; /* sinkhole.conf without the machine's lines */
@@ -152,6 +153,11 @@ const char *settings_password(void)
 bool settings_audible(void)
 {
     return strcmp(settings.value[AUDIBLE], "on") == 0;
+}
+
+bool settings_forget_totp(void)
+{
+    return strcmp(settings.value[TOTP], "off") == 0;
 }
 
 static void complain(enum machine_setting which, const char *expected)

@@ -22,6 +22,7 @@
  *   ntp = NAME, NAME:PORT or off   the time server unless DHCP names one (default pool.ntp.org)
  *   probe = off       take an offered address without asking the network whether somebody has it
  *   password = TEXT   of the page and the API
+ *   totp = off        forget the secret of one-time passwords: for who has lost the telephone
  *   audible = on      signs at the 3.5 mm jack
  */
 void settings_start(uint8_t *conf, size_t len, const char *cmdline);
@@ -33,5 +34,6 @@ MUST_CHECK enum err settings_load(const struct rules *rules, void **memory, stru
 void settings_network(struct net_config *out);
 const char *settings_password(void); /* NULL: none is set */
 bool settings_audible(void);
+bool settings_forget_totp(void);
 
 #endif

@@ -144,6 +144,27 @@ def decisions_statistics_and_lists_survive_a_power_cut():
                 eq(s.ask("mine.example").addresses, ["0.0.0.0"], f"{board}: the slot before the torn one")
 
 
+@test
+def one_time_passwords_survive_a_power_cut_and_end_with_a_word_on_the_card():
+    with Folder() as folder:
+        disk = str(folder / "disk.img")
+        make_disk(disk, {})
+        with Unikernel(lists=[], board=BOARDS[0], disk=disk) as s:
+            s.wait_log("time is known")
+            secret = s.api.get("/api/auth/totp").json["totp"]["secret"]
+            eq(s.api.put("/api/sinkhole/totp", {"secret": secret, "totp": code_of(secret, time.time() - 30)}).status, 200)
+            s.power_cut()
+        with Unikernel(lists=[], board=BOARDS[0], disk=disk) as s:
+            s.wait_log("time is known")
+            eq(s.api.request("POST", "/api/auth", {"password": s.password}).status, 400, "the second step is asked for")
+            eq(s.api.request("POST", "/api/auth", {"password": s.password, "totp": code_of(secret)}).status, 200)
+            s.power_cut()
+        for words in (["sinkhole.totp=off"], []):  # for who has lost the telephone; once is enough
+            with Unikernel(lists=[], board=BOARDS[0], disk=disk, words=words) as s:
+                eq(s.api.request("POST", "/api/auth", {"password": s.password}).status, 200, words)
+                s.power_cut()
+
+
 def newest_slot(data):
     """Offset of the newest slot of state.bin: its payload holds the rules document."""
     best, at = -1, None

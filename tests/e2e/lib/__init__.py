@@ -15,7 +15,7 @@ Everything is Python's standard library. The program under test is $SINKHOLE_BIN
 
 import os
 
-from .api import Api, HttpReply
+from .api import Api, HttpReply, code_of
 from .daemon import BINARY, ROOT, Sinkhole, cli, free_port, state_dir
 from .dns import *
 from .client import ask_tcp, ask_udp, exchange_tcp, exchange_udp
