@@ -40,7 +40,7 @@ host_SRCS := \
     mailbox.c \
     netconf.c \
     notify.c \
-    outbound.c \
+    outbound.c outbound_socket.c \
     outstream.c \
     password.c \
     preview.c \

@@ -1,75 +1,30 @@
 /*
- * A socket that is disconnected gives its port back to the kernel, and takes a new random one when
- * it is connected again: two cheap calls instead of making, binding, watching and closing a socket
- * for each question. Between tickets a socket has no port, so nothing can arrive on it; what was
- * already queued is read away before it is used anew.
+ * Questions that are asked in one batch leave through one port, up to OUTBOUND_SHARE of them to the
+ * same upstream: they wait until the batch is over, are sent with one call, and the port is let go
+ * when the last of them is over. A question that comes alone has a port of its own. Why this makes
+ * a forger's work no lighter: docs/adr/0021-questions-of-a-batch-share-a-port.md.
  *
- * Each exchange is five system calls, so what stands around them counts: sockets are watched
- * edge-triggered (no second look by epoll), and the C library's wrappers are left out, which make
- * each call a point of thread cancellation (4 % of an uncached query).
- *
- * Where the kernel's choice of ports is not good enough, sockets are made anew for each ticket with
- * a port of our own generator.
+ * Each exchange is a few system calls, so what stands around them counts: sockets are watched
+ * edge-triggered (no second look by epoll), and the C library's wrappers are left out.
  */
 #include "host/outbound.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "base/pool.h"
 #include "base/require.h"
-#include "host/poll_tag.h"
-#include "host/sockaddr.h"
-#include "host/ticketmap.h"
+#include "host/outbound_int.h"
 
-#define DATAGRAMS_A_TURN                                                                         \
-    64 /* read from one socket before others get their turn; the rest waits for the next to come \
-        */
-#define DRAIN_MAX  64 /* queued datagrams thrown away before a socket is given up */
-#define BIND_TRIES 16
+#define CALLS_A_TURN \
+    16 /* reads of one socket before others get their turn; the rest waits for the next to come */
 
-struct out_slot {
-    int fd; /* -1: none */
-    uint32_t ticket;
-    uint32_t next; /* in the list of open and unused ones */
-    sa_family_t family;
-};
-
-struct outbound {
-    struct outbound_config cfg;
-    struct rng rng;
-    struct out_slot *slot;
-    uint32_t *chain;
-    struct pool pool; /* slots without a socket */
-    uint32_t kept[2]; /* open, unused sockets: IPv4, IPv6 */
-    uint32_t kept_count;
-    uint32_t used;
-    struct ticketmap tickets;
-};
-
-static ssize_t fast_send(int fd, const uint8_t *data, size_t len)
-{
-    return syscall(SYS_sendto, fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
-}
-
-static ssize_t fast_receive(int fd, uint8_t *buf, size_t cap)
-{
-    return syscall(SYS_recvfrom, fd, buf, cap, MSG_DONTWAIT | MSG_TRUNC, NULL, NULL);
-}
-
-static int fast_connect(int fd, const struct sockaddr *to, socklen_t len)
-{
-    return (int)syscall(SYS_connect, fd, to, len);
-}
+_Static_assert(sizeof(struct out_slot) == CACHE_LINE, "a socket's state is a cache line");
 
 static bool ports_wide_enough(void)
 {
@@ -114,7 +69,7 @@ enum err outbound_new(struct outbound **out, const struct outbound_config *cfg)
         o->slot[i].fd = -1;
     }
     pool_init(&o->pool, o->chain, cfg->sockets_max);
-    o->kept[0] = o->kept[1] = POOL_NONE;
+    o->kept[0] = o->kept[1] = o->failing = o->open = POOL_NONE;
     *out = o;
     return ERR_OK;
 }
@@ -141,124 +96,6 @@ void outbound_free(struct outbound *o)
     free(o);
 }
 
-static void close_slot(struct outbound *o, uint32_t i)
-{
-    close(o->slot[i].fd);
-    o->slot[i].fd = -1;
-    pool_give(&o->pool, i);
-}
-
-/*
- * Questions are small, so they are sent with "don't fragment"; what a router says about packet
- * sizes is ignored, since that can be forged too.
- */
-static void set_options(int fd, sa_family_t family)
-{
-    int probe4 = IP_PMTUDISC_PROBE;
-    int probe6 = IPV6_PMTUDISC_PROBE;
-    if (family == AF_INET) {
-        setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &probe4, sizeof probe4);
-    } else {
-        setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &probe6, sizeof probe6);
-    }
-}
-
-/* A new socket in a free slot, watched; POOL_NONE when there is none to have. */
-static uint32_t open_slot(struct outbound *o, sa_family_t family)
-{
-    uint32_t i = pool_take(&o->pool);
-    if (i == POOL_NONE) {
-        return POOL_NONE;
-    }
-    struct out_slot *s = &o->slot[i];
-    s->fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    s->family = family;
-    if (s->fd < 0) {
-        pool_give(&o->pool, i);
-        return POOL_NONE;
-    }
-    set_options(s->fd, family);
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u64 = poll_tag(POLL_OUTBOUND, i)};
-    if (epoll_ctl(o->cfg.epoll, EPOLL_CTL_ADD, s->fd, &ev) != 0) {
-        close_slot(o, i);
-        return POOL_NONE;
-    }
-    return i;
-}
-
-/* When all sockets are open and those kept are of the other family, one of them makes room. */
-static void make_room(struct outbound *o, unsigned family)
-{
-    uint32_t other = o->kept[family ^ 1u];
-    if (o->kept[family] == POOL_NONE && other != POOL_NONE && o->pool.free == POOL_NONE) {
-        o->kept[family ^ 1u] = o->slot[other].next;
-        o->kept_count--;
-        close_slot(o, other);
-    }
-}
-
-static uint32_t take_slot(struct outbound *o, sa_family_t family)
-{
-    unsigned f = family == AF_INET6;
-    make_room(o, f);
-    uint32_t i = o->kept[f];
-    if (i == POOL_NONE) {
-        return open_slot(o, family);
-    }
-    o->kept[f] = o->slot[i].next;
-    o->kept_count--;
-    return i;
-}
-
-/* Bind to a port of our own choice; any port that is free will do. */
-static bool bind_random(struct outbound *o, const struct out_slot *s)
-{
-    static const struct ip_addr any6;
-    static const uint8_t any4[4];
-    struct ip_addr any = s->family == AF_INET ? ip_v4(any4) : any6;
-    for (int i = 0; i < BIND_TRIES; i++) {
-        union sockaddr_any local;
-        uint16_t port = (uint16_t)(1024 + rng_below(&o->rng, 65536 - 1024));
-        socklen_t len = sockaddr_from_ip(&any, port, 0, &local);
-        if (bind(s->fd, &local.sa, len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Disconnect (which lets go of the port), then read away what came too late. False: the socket is
- * of no more use. */
-static bool reset_socket(struct outbound *o, int fd)
-{
-    struct sockaddr none = {.sa_family = AF_UNSPEC};
-    if (fast_connect(fd, &none, sizeof none) != 0) {
-        return false;
-    }
-    for (int i = 0; i < DRAIN_MAX; i++) {
-        if (fast_receive(fd, o->cfg.buffer, 1) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A slot that is not used any more: keep its socket or close it. */
-static void give_slot(struct outbound *o, uint32_t i)
-{
-    struct out_slot *s = &o->slot[i];
-    s->ticket = 0;
-    if (o->cfg.ports == OUTBOUND_FRESH || o->kept_count >= o->cfg.sockets_kept ||
-        !reset_socket(o, s->fd)) {
-        close_slot(o, i);
-        return;
-    }
-    unsigned f = s->family == AF_INET6;
-    s->next = o->kept[f];
-    o->kept[f] = i;
-    o->kept_count++;
-}
-
 static enum resolver_failure failure_of(int error)
 {
     switch (error) {
@@ -276,49 +113,197 @@ static enum resolver_failure failure_of(int error)
     }
 }
 
-/* Send; an error that an earlier datagram left on the socket is not this one's: try once more. */
-static bool send_once(const struct out_slot *s, const uint8_t *data, size_t len)
+/* ---- Sending. ---- */
+
+/* The first `count` of out; how many were sent, at least one, or -1 with errno. An error that an
+ * earlier datagram left on the socket is not theirs: try once more. */
+static int send_some(int fd, struct mmsghdr *out, unsigned count)
 {
-    return fast_send(s->fd, data, len) >= 0 ||
-           (errno == ECONNREFUSED && fast_send(s->fd, data, len) >= 0);
+    long sent = syscall(SYS_sendmmsg, fd, out, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == ECONNREFUSED) {
+        sent = syscall(SYS_sendmmsg, fd, out, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    return (int)sent;
 }
 
-/* Give it a port and an upstream. */
-static bool connect_slot(struct outbound *o, const struct out_slot *s,
-                         const struct ip_endpoint *upstream)
+static bool send_one(int fd, const uint8_t *data, size_t len)
 {
-    union sockaddr_any to;
-    socklen_t to_len = sockaddr_from_endpoint(upstream, &to);
-    if (o->cfg.ports == OUTBOUND_FRESH && !bind_random(o, s)) {
-        errno = EADDRINUSE;
+    struct iovec iov = {.iov_base = (uint8_t *)data, .iov_len = len};
+    struct mmsghdr out = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
+    return send_some(fd, &out, 1) == 1;
+}
+
+/* Ticket k of the slot could not be sent: it is told at the end of the batch. */
+static void note_failure(struct outbound *o, uint32_t i, unsigned k, int error)
+{
+    struct out_slot *s = &o->slot[i];
+    if (s->failed == 0) {
+        s->next = o->failing;
+        o->failing = i;
+    }
+    s->failed |= (uint8_t)(1u << k);
+    s->why = (uint8_t)failure_of(error);
+}
+
+/* The questions that wait leave; no other joins them from now on. */
+static void send_open(struct outbound *o)
+{
+    uint32_t i = o->open;
+    if (i == POOL_NONE) {
+        return;
+    }
+    struct out_slot *s = &o->slot[i];
+    struct mmsghdr out[OUTBOUND_SHARE];
+    struct iovec iov[OUTBOUND_SHARE];
+    uint8_t which[OUTBOUND_SHARE];
+    unsigned n = 0;
+    o->open = POOL_NONE;
+    for (unsigned k = 0; k < s->count; k++) {
+        if (s->ticket[k] != 0) {
+            iov[n] = (struct iovec){.iov_base = o->data[k], .iov_len = o->len[k]};
+            out[n] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[n], .msg_iovlen = 1}};
+            which[n++] = (uint8_t)k;
+        }
+    }
+    for (unsigned done = 0; done < n;) {
+        int sent = send_some(s->fd, out + done, n - done);
+        if (sent <= 0) {
+            note_failure(o, i, which[done], errno);
+        }
+        done += sent > 0 ? (unsigned)sent : 1;
+    }
+}
+
+/* One more question through the slot's port. */
+static void join(struct outbound *o, uint32_t i, uint32_t ticket, const uint8_t *data)
+{
+    struct out_slot *s = &o->slot[i];
+    s->ticket[s->count] = ticket;
+    memcpy(&s->id[s->count], data, sizeof s->id[0]);
+    s->count++;
+    s->live++;
+    o->used++;
+    ticketmap_insert(&o->tickets, ticket, i);
+}
+
+static bool has_id(const struct out_slot *s, const uint8_t *data)
+{
+    for (unsigned k = 0; k < s->count; k++) {
+        if (memcmp(&s->id[k], data, sizeof s->id[k]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned place_of(const struct out_slot *s, uint32_t ticket)
+{
+    unsigned k = 0;
+    while (k < s->count && s->ticket[k] != ticket) {
+        k++;
+    }
+    REQUIRE(k < s->count);
+    return k;
+}
+
+/* The same question once more, through the same port: another one would be another chance for a
+ * guess. */
+static bool repeat(struct outbound *o, uint32_t i, uint32_t ticket, const uint8_t *data, size_t len,
+                   enum resolver_failure *why)
+{
+    struct out_slot *s = &o->slot[i];
+    if (i == o->open) {
+        send_open(o);
+    }
+    memcpy(&s->id[place_of(s, ticket)], data, sizeof s->id[0]);
+    if (!send_one(s->fd, data, len)) {
+        *why = failure_of(errno);
         return false;
     }
-    return fast_connect(s->fd, &to.sa, to_len) == 0;
+    return true;
+}
+
+static bool same_endpoint(const struct ip_endpoint *a, const struct ip_endpoint *b)
+{
+    return a->port == b->port && a->scope == b->scope && ip_equal(&a->addr, &b->addr);
+}
+
+/* A port for a question that shares none. */
+static uint32_t connected_slot(struct outbound *o, const struct ip_endpoint *upstream,
+                               enum resolver_failure *why)
+{
+    uint32_t i = outbound_take_slot(o, !ip_is_v4(&upstream->addr));
+    if (i == POOL_NONE) {
+        *why = RESOLVER_NO_SOCKET;
+    } else if (!outbound_connect_slot(o, &o->slot[i], upstream)) {
+        *why = failure_of(errno);
+        outbound_give_slot(o, i);
+        i = POOL_NONE;
+    }
+    return i;
 }
 
 bool outbound_send(struct outbound *o, uint32_t ticket, const struct ip_endpoint *upstream,
                    const uint8_t *data, size_t len, enum resolver_failure *why)
 {
+    REQUIRE(len >= sizeof o->slot->id[0] && len <= OUTBOUND_QUERY_MAX);
     uint32_t i = ticketmap_find(&o->tickets, ticket);
     if (i != TICKETMAP_NONE) {
-        bool sent = send_once(&o->slot[i], data, len);
-        *why = sent ? *why : failure_of(errno);
-        return sent;
+        return repeat(o, i, ticket, data, len, why);
     }
-    i = take_slot(o, ip_is_v4(&upstream->addr) ? AF_INET : AF_INET6);
-    if (i == POOL_NONE) {
+    if (o->open != POOL_NONE &&
+        (o->slot[o->open].count == OUTBOUND_SHARE || !same_endpoint(&o->open_to, upstream) ||
+         has_id(&o->slot[o->open], data))) {
+        send_open(o);
+    }
+    if (o->used == o->cfg.sockets_max) {
         *why = RESOLVER_NO_SOCKET;
         return false;
     }
-    if (!connect_slot(o, &o->slot[i], upstream) || !send_once(&o->slot[i], data, len)) {
-        *why = failure_of(errno);
-        give_slot(o, i);
-        return false;
+    if (o->open == POOL_NONE) {
+        i = connected_slot(o, upstream, why);
+        if (i == POOL_NONE) {
+            return false;
+        }
+        o->open = i;
+        o->open_to = *upstream;
     }
-    o->slot[i].ticket = ticket;
-    o->used++;
-    ticketmap_insert(&o->tickets, ticket, i);
+    unsigned k = o->slot[o->open].count;
+    memcpy(o->data[k], data, len);
+    o->len[k] = (uint16_t)len;
+    join(o, o->open, ticket, data);
     return true;
+}
+
+/* Nothing goes on through this port. */
+static void end_slot(struct outbound *o, uint32_t i)
+{
+    if (i == o->open) {
+        o->open = POOL_NONE;
+    }
+    if (o->slot[i].failed == 0) { /* else outbound_flush has it in its list */
+        outbound_give_slot(o, i);
+    }
+}
+
+void outbound_flush(struct outbound *o)
+{
+    send_open(o);
+    while (o->failing != POOL_NONE) {
+        uint32_t i = o->failing;
+        struct out_slot *s = &o->slot[i];
+        o->failing = s->next;
+        for (unsigned k = 0; k < s->count; k++) {
+            if (s->failed & 1u << k && s->ticket[k] != 0) {
+                o->cfg.events.failed(o->cfg.events.arg, s->ticket[k], s->why);
+            }
+        }
+        s->failed = 0;
+        if (s->live == 0) {
+            outbound_give_slot(o, i);
+        }
+        send_open(o); /* what is asked instead */
+    }
 }
 
 bool outbound_release(struct outbound *o, uint32_t ticket)
@@ -327,28 +312,91 @@ bool outbound_release(struct outbound *o, uint32_t ticket)
     if (i == TICKETMAP_NONE) {
         return false;
     }
+    struct out_slot *s = &o->slot[i];
+    s->ticket[place_of(s, ticket)] = 0;
     o->used--;
-    give_slot(o, i);
+    if (--s->live == 0) {
+        end_slot(o, i);
+    }
     return true;
+}
+
+/* ---- Receiving. ---- */
+
+static bool lives(const struct out_slot *s, uint16_t life)
+{
+    return s->live > 0 && s->life == life;
+}
+
+/* A datagram for one of the slot's tickets. With an ID that none of them has it is a wrong answer
+ * to all. */
+static void hand_over(struct outbound *o, struct out_slot *s, const uint8_t *data, size_t len)
+{
+    uint16_t life = s->life;
+    unsigned count = s->count;
+    for (unsigned k = 0; len >= sizeof s->id[k] && k < count; k++) {
+        if (memcmp(&s->id[k], data, sizeof s->id[k]) == 0) {
+            if (s->ticket[k] != 0) {
+                o->cfg.events.response(o->cfg.events.arg, s->ticket[k], data, len);
+            }
+            return;
+        }
+    }
+    for (unsigned k = 0; k < count && lives(s, life); k++) {
+        if (s->ticket[k] != 0) {
+            o->cfg.events.response(o->cfg.events.arg, s->ticket[k], data, len);
+        }
+    }
+}
+
+static void fail_all(struct outbound *o, struct out_slot *s, enum resolver_failure why)
+{
+    uint16_t life = s->life;
+    unsigned count = s->count;
+    for (unsigned k = 0; k < count && lives(s, life); k++) {
+        if (s->ticket[k] != 0) {
+            o->cfg.events.failed(o->cfg.events.arg, s->ticket[k], why);
+        }
+    }
+}
+
+/* Up to `count` datagrams; how many, or -1 with errno. */
+static int receive_some(struct outbound *o, const struct out_slot *s, struct mmsghdr *in,
+                        unsigned count)
+{
+    if (count == 1) {
+        ssize_t len = outbound_receive(s->fd, in->msg_hdr.msg_iov->iov_base, o->cfg.buffer_len);
+        in->msg_len = len < 0 ? 0 : (unsigned)len;
+        return len < 0 ? -1 : 1;
+    }
+    return (int)syscall(SYS_recvmmsg, s->fd, in, count, MSG_DONTWAIT | MSG_TRUNC, NULL);
 }
 
 void outbound_ready(struct outbound *o, uint32_t slot)
 {
     REQUIRE(slot < o->cfg.sockets_max);
     struct out_slot *s = &o->slot[slot];
-    uint32_t ticket = s->ticket;
-    for (int n = 0; n < DATAGRAMS_A_TURN && ticket != 0 && s->ticket == ticket; n++) {
-        ssize_t len = fast_receive(s->fd, o->cfg.buffer, o->cfg.buffer_len);
-        if (len > (ssize_t)o->cfg.buffer_len) {
-            continue; /* it was cut off */
+    uint16_t life = s->life;
+    struct mmsghdr in[OUTBOUND_SHARE];
+    struct iovec iov[OUTBOUND_SHARE];
+    for (int calls = 0; calls < CALLS_A_TURN && lives(s, life); calls++) {
+        unsigned share = s->live;
+        size_t part = o->cfg.buffer_len / share;
+        for (unsigned k = 0; k < share; k++) {
+            iov[k] = (struct iovec){.iov_base = o->cfg.buffer + k * part, .iov_len = part};
+            in[k] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iov[k], .msg_iovlen = 1}};
         }
-        if (len >= 0) {
-            o->cfg.events.response(o->cfg.events.arg, ticket, o->cfg.buffer, (size_t)len);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+        int n = receive_some(o, s, in, share);
+        if (n < 0) {
+            if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+                fail_all(o, s, failure_of(errno));
+            }
             return;
-        } else {
-            o->cfg.events.failed(o->cfg.events.arg, ticket, failure_of(errno));
-            return;
+        }
+        for (int k = 0; k < n && lives(s, life); k++) {
+            if (in[k].msg_len <= part) { /* else it was cut off */
+                hand_over(o, s, iov[k].iov_base, in[k].msg_len);
+            }
         }
     }
 }
@@ -360,5 +408,5 @@ uint32_t outbound_used(const struct outbound *o)
 
 uint32_t outbound_open(const struct outbound *o)
 {
-    return o->used + o->kept_count;
+    return o->pool.used;
 }

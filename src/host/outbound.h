@@ -1,7 +1,7 @@
 /*
- * UDP sockets to upstreams: one connected socket with a fresh random source port for each ticket,
- * so that an answer is known by its port alone and a forger has to guess it.
- * (docs/adr/0006-upstream-sockets.md)
+ * UDP sockets to upstreams: connected, each with a fresh random source port that a forger has to
+ * guess, for one ticket or for some that were sent in the same batch.
+ * (docs/adr/0006-upstream-sockets.md, 0021-questions-of-a-batch-share-a-port.md)
  */
 #ifndef SINKHOLE_HOST_OUTBOUND_H
 #define SINKHOLE_HOST_OUTBOUND_H
@@ -30,9 +30,11 @@ enum outbound_ports {
     OUTBOUND_FRESH  /* a new socket for each ticket, its port from our generator */
 };
 
+#define OUTBOUND_SHARE 8 /* questions of one batch that leave through one port, at most */
+
 struct outbound_config {
     int epoll;             /* the worker's */
-    uint32_t sockets_max;  /* open at once */
+    uint32_t sockets_max;  /* open at once, and tickets on their way */
     uint32_t sockets_kept; /* at most so many stay open for reuse */
     enum outbound_ports ports;
     uint8_t *buffer; /* for what comes in, `buffer_len` octets; used during outbound_ready only */
@@ -54,12 +56,16 @@ MUST_CHECK enum err outbound_new(struct outbound **out, const struct outbound_co
 void outbound_free(struct outbound *o);
 
 /*
- * Send the first message of a ticket. False: it could not be, *why says why, and there is nothing
- * to release.
+ * Send a message of a ticket; the first one leaves at the next outbound_flush at the latest, and if
+ * it cannot, events.failed is called from there. False: it could not be sent, *why says why, and
+ * there is nothing (more) to release.
  */
 MUST_CHECK bool outbound_send(struct outbound *o, uint32_t ticket,
                               const struct ip_endpoint *upstream, const uint8_t *data, size_t len,
                               enum resolver_failure *why);
+
+/* The batch is over: what waits is sent. To be called before the worker sleeps. */
+void outbound_flush(struct outbound *o);
 
 /* The ticket is over; what comes for it from now on is not seen. True if it was one of ours. */
 bool outbound_release(struct outbound *o, uint32_t ticket);
@@ -67,7 +73,7 @@ bool outbound_release(struct outbound *o, uint32_t ticket);
 /* A socket is readable or in error: hand over what came. */
 void outbound_ready(struct outbound *o, uint32_t slot);
 
-/* Sockets in use, and open. */
+/* Tickets on their way; sockets open. */
 uint32_t outbound_used(const struct outbound *o);
 uint32_t outbound_open(const struct outbound *o);
 

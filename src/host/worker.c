@@ -241,6 +241,7 @@ static void serve_udp(struct worker *w, uint32_t listener)
             }
         }
         lose(w, udp_flush(w->batch, fd));
+        outbound_flush(w->outbound);
         wake_others(w);
         if (n < UDP_BATCH) {
             return;
@@ -271,6 +272,7 @@ static void serve_xdp(struct worker *w)
             }
         }
         xdp_flush(q);
+        outbound_flush(w->outbound);
         wake_others(w);
     }
 }
@@ -516,6 +518,7 @@ static void turn(struct worker *w)
     read_mail(w);
     tick(w);
     tcp_run(w->tcp, w->now);
+    outbound_flush(w->outbound);
     lose(w, udp_answers_flush(w->answers));
     wake_others(w);
     tell_gauges(w);

@@ -1,6 +1,7 @@
 /*
- * Sockets to upstreams over UDP, on loopback: source ports, reuse, late datagrams, errors. Both
- * ways to get a port are tested.
+ * Sockets to upstreams over UDP, on loopback: source ports, questions that share one, reuse, late
+ * datagrams, errors. Both ways to get a port are tested. A message is an ID of two octets, the
+ * ticket's last ones, and a text.
  */
 #include "host/outbound.h"
 
@@ -18,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "host/outbound_int.h"
 #include "host/poll_tag.h"
 #include "host/sockaddr.h"
 #include "host/sys.h"
@@ -30,8 +32,8 @@ struct fixture {
     uint8_t buffer[4096];
     unsigned responses, failures;
     uint32_t last_ticket;
-    size_t last_len;
-    uint8_t last_data[4096];
+    char last_text[64];
+    unsigned seen[64]; /* answers and failures, by ticket */
     enum resolver_failure last_why;
 };
 
@@ -40,8 +42,10 @@ static void on_response(void *arg, uint32_t ticket, const uint8_t *data, size_t 
     struct fixture *f = arg;
     f->responses++;
     f->last_ticket = ticket;
-    f->last_len = len;
-    memcpy(f->last_data, data, len);
+    f->seen[ticket % 64]++;
+    assert_true(len >= 2 && len - 2 < sizeof f->last_text);
+    memcpy(f->last_text, data + 2, len - 2);
+    f->last_text[len - 2] = 0;
 }
 
 static void on_failed(void *arg, uint32_t ticket, enum resolver_failure why)
@@ -49,6 +53,7 @@ static void on_failed(void *arg, uint32_t ticket, enum resolver_failure why)
     struct fixture *f = arg;
     f->failures++;
     f->last_ticket = ticket;
+    f->seen[ticket % 64]++;
     f->last_why = why;
 }
 
@@ -99,27 +104,65 @@ static void drop(struct fixture *f)
     free(f);
 }
 
+static size_t message(uint8_t out[64], uint32_t id, const char *text)
+{
+    size_t len = strlen(text);
+    assert_true(len <= 62);
+    out[0] = (uint8_t)(id >> 8);
+    out[1] = (uint8_t)id;
+    memcpy(out + 2, text, len);
+    return len + 2;
+}
+
+static bool send_to(struct fixture *f, uint32_t ticket, const struct ip_endpoint *to,
+                    const char *text)
+{
+    uint8_t buf[64];
+    enum resolver_failure why = RESOLVER_CLOSED;
+    bool sent = outbound_send(f->o, ticket, to, buf, message(buf, ticket, text), &why);
+    f->last_why = why;
+    return sent;
+}
+
+/* A question that shares its port with those that were put in before. */
+static bool put(struct fixture *f, uint32_t ticket, const char *text)
+{
+    return send_to(f, ticket, &f->endpoint, text);
+}
+
+/* A question that comes alone. */
 static bool ask(struct fixture *f, uint32_t ticket, const char *text)
 {
-    enum resolver_failure why;
-    return outbound_send(f->o, ticket, &f->endpoint, (const uint8_t *)text, strlen(text), &why);
+    bool sent = put(f, ticket, text);
+    outbound_flush(f->o);
+    return sent;
 }
 
-/* What the server got; the sender goes to *from. */
-static size_t server_read(struct fixture *f, char *buf, size_t cap, union sockaddr_any *from)
+/* The ID of what the server got, its text goes to buf, the sender to *from. */
+static unsigned server_read(struct fixture *f, char *buf, size_t cap, union sockaddr_any *from)
 {
     struct pollfd p = {.fd = f->server, .events = POLLIN};
+    uint8_t got[64];
     socklen_t len = sizeof *from;
     assert_int_equal(poll(&p, 1, 2000), 1);
-    ssize_t n = recvfrom(f->server, buf, cap, 0, &from->sa, &len);
-    assert_true(n >= 0);
-    return (size_t)n;
+    ssize_t n = recvfrom(f->server, got, sizeof got, 0, &from->sa, &len);
+    assert_true(n >= 2 && (size_t)n - 2 < cap);
+    memcpy(buf, got + 2, (size_t)n - 2);
+    buf[n - 2] = 0;
+    return got[0] * 256u + got[1];
 }
 
-static void server_send(struct fixture *f, const union sockaddr_any *to, const char *text)
+static void server_send(struct fixture *f, const union sockaddr_any *to, uint32_t id,
+                        const char *text)
 {
-    assert_int_equal(sendto(f->server, text, strlen(text), 0, &to->sa, sizeof to->v4),
-                     strlen(text));
+    uint8_t buf[64];
+    size_t len = message(buf, id, text);
+    assert_int_equal(sendto(f->server, buf, len, 0, &to->sa, sizeof to->v4), len);
+}
+
+static unsigned port_of(const union sockaddr_any *a)
+{
+    return ntohs(a->v4.sin_port);
 }
 
 /* Let it handle what is ready now. */
@@ -142,16 +185,16 @@ static void brings_answers_by_ticket(void **state)
     for (uint32_t i = 0; i < 3; i++) {
         char text[2] = {(char)('a' + (int)i), 0};
         assert_true(ask(f, 100 + i, text));
-        assert_int_equal(server_read(f, buf, sizeof buf, &from[i]), 1);
-        assert_int_equal(buf[0], text[0]);
+        assert_int_equal(server_read(f, buf, sizeof buf, &from[i]), 100 + i);
+        assert_string_equal(buf, text);
     }
     assert_int_equal(outbound_used(f->o), 3);
-    server_send(f, &from[1], "second");
+    server_send(f, &from[1], 101, "second");
     handle(f, 1000);
     assert_int_equal(f->responses, 1);
     assert_int_equal(f->last_ticket, 101);
-    assert_memory_equal(f->last_data, "second", 6);
-    server_send(f, &from[1], "again"); /* waiting goes on until the release */
+    assert_string_equal(f->last_text, "second");
+    server_send(f, &from[1], 101, "again"); /* waiting goes on until the release */
     handle(f, 1000);
     assert_int_equal(f->responses, 2);
     assert_true(outbound_release(f->o, 101));
@@ -173,7 +216,7 @@ static void ignores_other_senders(void **state)
     assert_int_equal(sendto(forger, "forged", 6, 0, &from.sa, sizeof from.v4), 6);
     handle(f, 50);
     assert_int_equal(f->responses, 0);
-    server_send(f, &from, "real");
+    server_send(f, &from, 1, "real");
     handle(f, 1000);
     assert_int_equal(f->responses, 1);
     close(forger);
@@ -238,20 +281,20 @@ static void forgets_late_datagrams(void **state)
     char buf[16];
     assert_true(ask(f, 1, "q1"));
     server_read(f, buf, sizeof buf, &from);
-    server_send(f, &from, "late 1");
-    server_send(f, &from, "late 2");
+    server_send(f, &from, 1, "late 1");
+    server_send(f, &from, 2, "late 2");
     assert_true(outbound_release(f->o, 1));
     assert_true(ask(f, 2, "q2"));
     server_read(f, buf, sizeof buf, &second);
     assert_int_not_equal(from.v4.sin_port, second.v4.sin_port);
-    server_send(f, &from, "to the old port");
+    server_send(f, &from, 2, "to the old port");
     handle(f, 50);
     assert_int_equal(f->responses, 0);
-    server_send(f, &second, "good");
+    server_send(f, &second, 2, "good");
     handle(f, 1000);
     assert_int_equal(f->responses, 1);
     assert_int_equal(f->last_ticket, 2);
-    assert_memory_equal(f->last_data, "good", 4);
+    assert_string_equal(f->last_text, "good");
     drop(f);
 }
 
@@ -259,11 +302,10 @@ static void says_when_sockets_run_out(void **state)
 {
     enum outbound_ports ports = *(enum outbound_ports *)*state;
     struct fixture *f = make(ports, 2);
-    enum resolver_failure why = RESOLVER_CLOSED;
     assert_true(ask(f, 1, "a"));
     assert_true(ask(f, 2, "b"));
-    assert_false(outbound_send(f->o, 3, &f->endpoint, (const uint8_t *)"c", 1, &why));
-    assert_int_equal(why, RESOLVER_NO_SOCKET);
+    assert_false(ask(f, 3, "c"));
+    assert_int_equal(f->last_why, RESOLVER_NO_SOCKET);
     assert_true(outbound_release(f->o, 1));
     assert_true(ask(f, 3, "c"));
     drop(f);
@@ -286,7 +328,7 @@ static void reports_a_closed_port(void **state)
     char buf[16];
     assert_true(ask(f, 8, "q"));
     server_read(f, buf, sizeof buf, &from);
-    server_send(f, &from, "ok");
+    server_send(f, &from, 8, "ok");
     handle(f, 1000);
     assert_int_equal(f->failures, 1);
     assert_int_equal(f->responses, 1);
@@ -303,13 +345,165 @@ static void serves_both_families_from_few_sockets(void **state)
         drop(f);
         skip();
     }
-    enum resolver_failure why;
     for (uint32_t i = 1; i <= 6; i++) {
         const struct ip_endpoint *to = i % 2 ? &f->endpoint : &six;
-        assert_true(outbound_send(f->o, i, to, (const uint8_t *)"q", 1, &why));
+        assert_true(send_to(f, i, to, "q"));
+        outbound_flush(f->o);
         assert_true(outbound_release(f->o, i));
     }
     close(server6);
+    drop(f);
+}
+
+/* Questions of one batch leave together, through one port up to OUTBOUND_SHARE, and are told apart
+ * by their IDs. */
+static void shares_a_port_in_a_batch(void **state)
+{
+    enum outbound_ports ports = *(enum outbound_ports *)*state;
+    enum { ASKED = 2 * OUTBOUND_SHARE + 1 };
+    struct fixture *f = make(ports, ASKED);
+    union sockaddr_any from[ASKED + 1];
+    char buf[16];
+    for (uint32_t i = 1; i <= ASKED; i++) {
+        assert_true(put(f, i, "q"));
+    }
+    struct pollfd p = {.fd = f->server, .events = POLLIN};
+    outbound_flush(f->o);
+    for (unsigned i = 1; i <= ASKED; i++) {
+        assert_int_equal(server_read(f, buf, sizeof buf, &from[i]), i);
+        assert_int_equal(port_of(&from[i]),
+                         port_of(&from[(i - 1) / OUTBOUND_SHARE * OUTBOUND_SHARE + 1]));
+    }
+    assert_int_equal(poll(&p, 1, 0), 0);
+    assert_int_not_equal(port_of(&from[1]), port_of(&from[OUTBOUND_SHARE + 1]));
+    assert_int_not_equal(port_of(&from[1]), port_of(&from[2 * OUTBOUND_SHARE + 1]));
+    assert_int_equal(outbound_used(f->o), ASKED);
+    assert_int_equal(outbound_open(f->o), 3);
+    for (unsigned i = ASKED; i >= 1; i--) {
+        server_send(f, &from[i], i, "answer");
+    }
+    handle(f, 1000);
+    assert_int_equal(f->responses, ASKED);
+    for (uint32_t i = 1; i <= ASKED; i++) {
+        assert_int_equal(f->seen[i], 1);
+        assert_true(outbound_release(f->o, i));
+    }
+    assert_true(ask(f, 1, "alone"));
+    server_read(f, buf, sizeof buf, &from[0]);
+    for (unsigned i = 1; i <= ASKED; i++) {
+        assert_int_not_equal(port_of(&from[0]), port_of(&from[i]));
+    }
+    drop(f);
+}
+
+/* Two that could not be told apart, and those to different upstreams, share nothing. */
+static void shares_no_port_where_ids_or_upstreams_clash(void **state)
+{
+    enum outbound_ports ports = *(enum outbound_ports *)*state;
+    struct fixture *f = make(ports, 8);
+    union sockaddr_any from[4];
+    struct ip_endpoint other;
+    char buf[16];
+    int second = udp_server(AF_INET, &other);
+    assert_true(put(f, 1, "a") && put(f, 0x10001, "b") && put(f, 2, "c"));
+    outbound_flush(f->o);
+    for (int i = 0; i < 3; i++) {
+        server_read(f, buf, sizeof buf, &from[i]);
+    }
+    assert_int_not_equal(port_of(&from[0]), port_of(&from[1]));
+    assert_int_equal(port_of(&from[1]), port_of(&from[2]));
+    assert_true(put(f, 3, "d") && send_to(f, 4, &other, "e") && put(f, 5, "f"));
+    outbound_flush(f->o);
+    assert_int_equal(outbound_open(f->o), 5);
+    close(second);
+    drop(f);
+}
+
+/* Hardening P3: whoever forges an ID at a port that some share is heard by all of them, so that
+ * each counts it; what comes late for one that is over is nobody's. */
+static void tells_wrong_ids_to_all_who_share(void **state)
+{
+    enum outbound_ports ports = *(enum outbound_ports *)*state;
+    struct fixture *f = make(ports, 8);
+    union sockaddr_any from;
+    char buf[16];
+    for (uint32_t i = 1; i <= 3; i++) {
+        assert_true(put(f, i, "q"));
+    }
+    outbound_flush(f->o);
+    for (int i = 0; i < 3; i++) {
+        server_read(f, buf, sizeof buf, &from);
+    }
+    server_send(f, &from, 77, "wrong");
+    handle(f, 1000);
+    assert_int_equal(f->responses, 3);
+    assert_true(f->seen[1] == 1 && f->seen[2] == 1 && f->seen[3] == 1);
+    assert_true(outbound_release(f->o, 2));
+    server_send(f, &from, 2, "late");
+    server_send(f, &from, 3, "good");
+    handle(f, 1000);
+    assert_int_equal(f->responses, 4);
+    assert_int_equal(f->last_ticket, 3);
+    assert_int_equal(sendto(f->server, "x", 1, 0, &from.sa, sizeof from.v4), 1);
+    assert_int_equal(sendto(f->server, "", 0, 0, &from.sa, sizeof from.v4), 0);
+    assert_true(outbound_release(f->o, 1));
+    assert_true(outbound_release(f->o, 3));
+    handle(f, 50); /* the port is gone, and what was in its queue */
+    assert_int_equal(f->responses, 4);
+    drop(f);
+}
+
+/* What is over before it was sent does not leave. */
+static void sends_nothing_that_is_over(void **state)
+{
+    enum outbound_ports ports = *(enum outbound_ports *)*state;
+    struct fixture *f = make(ports, 8);
+    union sockaddr_any from;
+    char buf[16];
+    assert_true(put(f, 1, "a") && put(f, 2, "b") && put(f, 3, "c"));
+    assert_true(outbound_release(f->o, 2));
+    outbound_flush(f->o);
+    assert_int_equal(server_read(f, buf, sizeof buf, &from), 1);
+    assert_int_equal(server_read(f, buf, sizeof buf, &from), 3);
+    assert_true(put(f, 4, "d"));
+    assert_true(outbound_release(f->o, 4));
+    outbound_flush(f->o);
+    struct pollfd p = {.fd = f->server, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 0), 0);
+    assert_int_equal(outbound_used(f->o), 2);
+    drop(f);
+}
+
+/* What cannot be sent at the end of the batch is told then, once, and may be over by then. */
+static void tells_what_could_not_be_sent(void **state)
+{
+    enum outbound_ports ports = *(enum outbound_ports *)*state;
+    struct fixture *f = make(ports, 8);
+    assert_true(put(f, 1, "a") && put(f, 2, "b") && put(f, 3, "c"));
+    assert_int_equal(shutdown(f->o->slot[f->o->open].fd, SHUT_WR), 0);
+    assert_true(outbound_release(f->o, 1));
+    outbound_flush(f->o);
+    assert_int_equal(f->failures, 2);
+    assert_true(f->seen[2] == 1 && f->seen[3] == 1);
+    assert_int_equal(f->last_why, RESOLVER_UNREACHABLE);
+    outbound_flush(f->o);
+    assert_int_equal(f->failures, 2);
+    assert_true(outbound_release(f->o, 2) && outbound_release(f->o, 3));
+    assert_int_equal(outbound_used(f->o), 0);
+    drop(f);
+}
+
+static void reports_a_closed_port_to_all_who_share(void **state)
+{
+    enum outbound_ports ports = *(enum outbound_ports *)*state;
+    struct fixture *f = make(ports, 4);
+    close(f->server);
+    assert_true(put(f, 1, "a") && put(f, 2, "b") && put(f, 3, "c"));
+    outbound_flush(f->o);
+    handle(f, 1000);
+    assert_int_equal(f->failures, 3);
+    assert_int_equal(f->last_why, RESOLVER_REFUSED);
+    f->server = udp_server(AF_INET, &f->endpoint);
     drop(f);
 }
 
@@ -356,6 +550,12 @@ int main(void)
         BOTH(says_when_sockets_run_out),
         BOTH(reports_a_closed_port),
         BOTH(serves_both_families_from_few_sockets),
+        BOTH(shares_a_port_in_a_batch),
+        BOTH(shares_no_port_where_ids_or_upstreams_clash),
+        BOTH(tells_wrong_ids_to_all_who_share),
+        BOTH(sends_nothing_that_is_over),
+        BOTH(tells_what_could_not_be_sent),
+        BOTH(reports_a_closed_port_to_all_who_share),
         cmocka_unit_test(keeps_no_more_sockets_than_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
