@@ -89,6 +89,25 @@ def queries_outlive_a_restart_and_pages_go_on_in_the_file():
 
 
 @test
+def suggestions_know_what_was_asked_before_a_restart():
+    with Kept() as k:
+        with k.daemon() as s:
+            for i in range(40):
+                s.ask(f"old{i}.example")
+            s.ask("www.example", source="127.0.1.9")
+            wait_written(s, 41)
+        with k.daemon("--log-entries", "1000") as s:
+            s.ask("new.example")
+            said = wait_until(lambda: (lambda w: w if "new.example" in w["domain"] else None)(s.api.get("/api/queries/suggestions").json["suggestions"]), 10 * SLOW)
+            old = [d for d in said["domain"] if d.startswith("old")]
+            eq(len(old), 40, said)
+            eq(len(set(said["domain"])), len(said["domain"]), "each once")
+            check({"127.0.0.1", "127.0.1.9"} <= set(said["client_ip"]), said)
+            check(any(u.startswith("127.0.0.1#") for u in said["upstream"]), said)
+            check(rows_of(s, "?domain=" + old[0]), "a suggestion finds something")
+
+
+@test
 def pages_by_start_and_cursor_reach_the_end_of_the_file():
     """As a client goes on until recordsFiltered is reached, or a page is not full."""
     with Kept() as k:
