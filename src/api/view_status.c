@@ -33,15 +33,18 @@ static json_t *upstream_object(const struct stats *s)
                      "failures", (json_int_t)failures.count, "window_s", (json_int_t)window);
 }
 
-static json_t *window_object(const struct stats *s)
+enum { DAY_HOURS = 24, DAY_SLOTS = 144 }; /* the current one and those before it */
+
+/* From the beginning of the slots that are summed, or since there are counts: the second in which
+ * they began is not counted in, so that no window is longer than the time that the program ran. */
+static json_t *window_object(const struct call *c, enum stats_timeline t, uint32_t slots)
 {
-    struct stats_slot first = {0}, last = {0};
-    int64_t since = stats_since_unix(s);
-    (void)stats_timeline_at(s, TIMELINE_10MIN, 143, &first);
-    (void)stats_timeline_at(s, TIMELINE_10S, 0, &last);
-    return json_pack("{s:I, s:I}", "from",
-                     (json_int_t)(first.start_unix > since ? first.start_unix : since), "until",
-                     (json_int_t)last.start_unix + 10);
+    struct stats_slot first = {0};
+    int64_t from = stats_since_unix(c->api->stats) + 1, until = c->unix_us / 1000000;
+    (void)stats_timeline_at(c->api->stats, t, slots - 1, &first);
+    from = first.start_unix > from ? first.start_unix : from;
+    return json_pack("{s:I, s:I}", "from", (json_int_t)from, "until",
+                     (json_int_t)(until > from ? until : from));
 }
 
 /* What the page may use here. */
@@ -83,13 +86,16 @@ void view_status(struct call *c)
     c->api->be->gauges(c->api->be->ctx, &g);
     const char *version = c->api->cfg->version;
     json_t *body = json_pack(
-        "{s:s, s:o, s:I, s:o, s:i, s:o, s:o, s:{s:I, s:I}, s:[s, s, s, s], s:o}", "version",
-        version[0] == 'v' ? version + 1 : version, "time", json_rounded((double)c->unix_us / 1e6),
-        "uptime", (json_int_t)((c->now - c->api->start) / USEC_PER_SEC), "window",
-        window_object(c->api->stats), "frequency_s", 60, "lists", lists_object(c, &g), "upstream",
-        upstream_object(c->api->stats), "memory", "resident", (json_int_t)sys.process_ram * 1024,
-        "lists", (json_int_t)g.image_octets, "spans", "1h", "24h", "7d", "30d", "features",
-        features_array(c));
+        "{s:s, s:o, s:I, s:I, s:o, s:o, s:i, s:o, s:o, s:{s:I, s:I}, s:[s, s, s, s], s:o}",
+        "version", version[0] == 'v' ? version + 1 : version, "time",
+        json_rounded((double)c->unix_us / 1e6), "uptime",
+        (json_int_t)((c->now - c->api->start) / USEC_PER_SEC), "since",
+        (json_int_t)stats_since_unix(c->api->stats) + 1, "window",
+        window_object(c, TIMELINE_10MIN, DAY_SLOTS), "window_tops",
+        window_object(c, TIMELINE_1H, DAY_HOURS), "frequency_s", 60, "lists", lists_object(c, &g),
+        "upstream", upstream_object(c->api->stats), "memory", "resident",
+        (json_int_t)sys.process_ram * 1024, "lists", (json_int_t)g.image_octets, "spans", "1h",
+        "24h", "7d", "30d", "features", features_array(c));
     add_blocking(c, body);
     reply_json(c, 200, body);
 }

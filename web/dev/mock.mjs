@@ -454,7 +454,9 @@ function statusOf(w) {
     version: "0.1.0",
     time: nowS(),
     uptime: Math.floor(nowS() - w.started),
+    since: Math.floor(nowS() - 30 * 86400),
     window: { from: Math.floor(nowS() - 86400), until: Math.floor(nowS()) },
+    window_tops: { from: Math.floor(nowS() - 86400), until: Math.floor(nowS()) },
     frequency_s: 60,
     lists: {
       count: w.lists.filter((l) => l.enabled).length,

@@ -102,8 +102,11 @@ export function between(from: number, until: number, now: number): string {
   return `${a} to ${sameDay ? timeOfDay(until) : `${dayOf(until)} ${timeOfDay(until)}`}`;
 }
 
-/** The window of a number, in words that follow it: "in the last 24 hours". */
-export function windowWords(from: number, until: number): string {
+/**
+ * The window of a number, in words that follow it: "in the last 24 hours". since: when counting began; a window that goes back to
+ * then is told to the second, as "the last hour" would be longer than all there was.
+ */
+export function windowWords(from: number, until: number, since = -Infinity): string {
   const s = until - from;
   const spans: [number, string][] = [
     [3600, "in the last hour"],
@@ -111,7 +114,7 @@ export function windowWords(from: number, until: number): string {
     [7 * 86400, "in the last 7 days"],
     [30 * 86400, "in the last 30 days"],
   ];
-  const hit = spans.find(([len]) => Math.abs(s - len) <= len / 72);
+  const hit = spans.find(([len]) => Math.abs(s - len) <= len / 72 && until - since >= len);
   return hit ? hit[1] : `in the last ${duration(s).replace(/^1 (\w+)$/, "$1")}`;
 }
 

@@ -106,7 +106,17 @@ export interface TimeSpan {
 export const brushed = signal<TimeSpan | null>(null);
 export const span = signal<Span>("24h");
 
-export const status = resource(() => get<Status>("sinkhole/status"));
+/** When the status was told, by our own clock: its times run on. */
+export const statusAt = signal(0);
+
+/** Seconds since then. */
+export const sinceStatus = computed(() => (statusAt.value === 0 ? 0 : Math.max(0, now.value - statusAt.value)));
+
+export const status = resource(async () => {
+  const s = await get<Status>("sinkhole/status");
+  statusAt.value = Date.now() / 1000;
+  return s;
+});
 export const summary = resource(() => get<Summary>("stats/summary"));
 export const blocking = resource(() => get<Blocking>("dns/blocking"));
 export const lists = resource(async () => (await get<{ lists: List[] }>(ranged("lists?"))).lists);

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ago, clock, count, duration, latency, octets, windowWords } from "./format.ts";
 import { toast } from "./parts.tsx";
-import { blocking, loadAll, now, offlineSince, resumesAt, setBlocking, status, summary } from "./state.ts";
+import { blocking, loadAll, now, offlineSince, resumesAt, setBlocking, sinceStatus, status, summary } from "./state.ts";
 
 const pauses: [string, number | null][] = [
   ["5 minutes", 300],
@@ -134,7 +134,7 @@ function Facts() {
       )}
       {st && (
         <Fact name="Running">
-          {duration(st.uptime)}
+          {duration(st.uptime + sinceStatus.value)}
           <small>since its last start</small>
         </Fact>
       )}

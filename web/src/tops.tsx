@@ -71,7 +71,7 @@ function Domains({
 
 function Clients({ of }: { of: Resource<TopClient[]> }) {
   return (
-    <Panel id="top-clients" title="Devices" note={`Queries ${rangeNote()}`}>
+    <Panel id="top-clients" title="Devices" note={`Queries ${rangeNote("window")}`}>
       <Loaded
         of={of}
         lines={8}

@@ -1,16 +1,17 @@
 // Four numbers, each with the time that it covers.
 import { between, count, meanWords, percent, rate, windowWords } from "./format.ts";
-import { now, status, summary, topsRange, totals } from "./state.ts";
+import { now, sinceStatus, status, summary, topsRange, totals } from "./state.ts";
 
-export function windowNote(): string {
-  const w = status.data.value?.window;
-  return w ? windowWords(w.from, w.until) : "in the last 24 hours";
+/** What numbers cover that were told `later` seconds after the status. */
+function windowNote(of: "window" | "window_tops", later = 0): string {
+  const w = status.data.value?.[of];
+  return w ? windowWords(w.from, w.until + Math.floor(later), status.data.value?.since) : "in the last 24 hours";
 }
 
-/** The same, or the span that was brushed. */
-export function rangeNote(): string {
+/** What top lists cover: the span that was brushed, or all that they count. */
+export function rangeNote(of: "window" | "window_tops" = "window_tops"): string {
   const r = topsRange.value;
-  return r ? between(r.from, r.until, now.value) : windowNote();
+  return r ? between(r.from, r.until, now.value) : windowNote(of);
 }
 
 function Number({ label, value, note, tone }: { label: string; value: string | null; note: string; tone?: string }) {
@@ -28,7 +29,7 @@ function Number({ label, value, note, tone }: { label: string; value: string | n
 export function Totals() {
   const t = totals.value;
   const s = summary.data.value;
-  const note = windowNote();
+  const note = windowNote("window", sinceStatus.value); // totals come each second
   const mean = status.data.value?.frequency_s;
   const clients = s ? `${note}, by ${count(s.clients.active)} ${s.clients.active === 1 ? "device" : "devices"}` : note;
   return (

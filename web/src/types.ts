@@ -40,7 +40,9 @@ export interface Totals extends Blocking {
 export interface Status {
   version: string;
   uptime: number;
-  window?: { from: number; until: number };
+  since?: number; // when counting began
+  window?: { from: number; until: number }; // of the totals and the devices
+  window_tops?: { from: number; until: number }; // of names, upstreams and lists
   frequency_s?: number;
   lists?: { count: number; failed: number; rules: number; updated: number; updating: boolean };
   upstream?: { median_ms: number | null; p95_ms: number | null; answers: number; failures: number; window_s: number };

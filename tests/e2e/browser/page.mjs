@@ -47,6 +47,30 @@ test("totals are the API's", async ({ page }) => {
     assert.match(note, /last|present/, "each number says its time");
 });
 
+/** Seconds of "2 minutes 5 seconds", "the last minute". */
+function secondsOf(words) {
+  const units = { second: 1, minute: 60, hour: 3600, day: 86400 };
+  return [...words.matchAll(/(\d*) ?(second|minute|hour|day)s?/g)].reduce((n, [, m, unit]) => n + Number(m || 1) * units[unit], 0);
+}
+
+test("no window in words is longer than the program runs, and totals say how long it is", async ({ page }) => {
+  if (env.mock) skip("the mock has run for a month");
+  const read = () =>
+    page.evaluate(() => ({
+      running: [...document.querySelectorAll(".facts div")].find((d) => d.firstChild.textContent === "Running").textContent,
+      windows: [...document.querySelectorAll(".note, .facts small")].map((e) => e.textContent).filter((t) => /in the last/.test(t)),
+      totals: document.querySelector("#totals .note").textContent,
+    }));
+  await until(async () => (await read()).windows.length >= 8, "notes of all panels");
+  for (let i = 0; i < 3; i++) {
+    const { running, windows, totals } = await read();
+    const ran = secondsOf(running);
+    for (const w of windows.filter((w) => !/24 hours/.test(w))) assert.ok(secondsOf(w) <= ran, `${w}, running ${running}`);
+    if (ran < 600) assert.ok(secondsOf(totals) >= ran - 2, `${totals}, running ${running}`);
+    await page.waitForTimeout(1100);
+  }
+});
+
 test("a query shows in the totals and in the log by itself", async ({ page }) => {
   const before = [await total(page, 0), await total(page, 1)];
   const name = `n${Date.now()}.${env.blockedName}`;
