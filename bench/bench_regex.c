@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "engine.h"
-#include "host/regex_pcre2.h"
 #include "measure.h"
 #include "resolver/memo.h"
+#include "shared/regex_pcre2.h"
 
 enum { COUNT = 1000000, NAMES = 2048, RULES = 100, ROWS = 4096 };
 
@@ -59,8 +59,9 @@ static struct regex_set *make_set(bool machine_code)
                  (char)('q' + i / 10), at + 2);
         sources[i] = (struct regex_source){.pattern = span_str(text[i])};
     }
-    if (regex_set_new(sources, RULES, 1, machine_code, NULL, NULL, NULL, &set) != ERR_OK ||
-        regex_set_get(set) == NULL || regex_set_get(set)->count != RULES) {
+    const struct regex_set_config cfg = {.users = 1, .machine_code = machine_code};
+    if (regex_set_new(sources, RULES, &cfg, &set) != ERR_OK || regex_set_get(set) == NULL ||
+        regex_set_get(set)->count != RULES) {
         engine_die("expressions");
     }
     return set;

@@ -33,7 +33,7 @@ BEGIN {
     doors["crypt.h"] = "src/host/password"
     doors["sqlite3.h"] = "src/host/history_sqlite"
     doors["ldns/"] = "src/host/rrtext_ldns"
-    doors["pcre2.h"] = "src/host/regex_pcre2"
+    doors["pcre2.h"] = "src/shared/regex_pcre2"
     doors["idn2.h"] = "src/host/idna"
     doors["brotli/"] = "src/host/decode_brotli"
     doors["openssl/"] = "src/host/"

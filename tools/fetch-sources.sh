@@ -13,6 +13,7 @@ sources=(
     "mbedtls  mbedtls  mbedtls_2.28.3.orig.tar.gz    3b4953aa55a681e084d31892d9904cc5328d6b4958ea57b90ae4b4f94ae69a8d"
     "jansson  jansson  jansson_2.14.orig.tar.gz      c739578bf6b764aa0752db9a2fdadcfe921c78f1228c7ec0bb47fa804c55d17b"
     "zlib     zlib     zlib_1.2.13.dfsg.orig.tar.bz2 71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1"
+    "pcre2    pcre2    pcre2_10.42.orig.tar.gz       c33b418e3b936ee3153de2c61cc638e7e4fe3156022a5c77d0711bcbb9d64f1f"
     "http-parser http-parser http-parser_2.9.4.orig.tar.gz 467b9e30fd0979ee301065e70f637d525c28193449e1b13fbcb1b1fab3ad224f"
 )
 

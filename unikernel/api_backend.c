@@ -25,6 +25,7 @@
 #include "net/service.h"
 #include "passwords.h"
 #include "shared/backend.h"
+#include "shared/regex_pcre2.h"
 
 enum { HTTP_PORT = 80, DNS_PORT = 53, HOSTS_MAX = 32, RESPONSE_OCTETS = 1 << 20 };
 
@@ -301,6 +302,14 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
     return e;
 }
 
+static enum err check_regex(void *ctx, struct span pattern, char *why)
+{
+    (void)ctx;
+    return regex_check(pattern, why);
+}
+
+_Static_assert(API_WHY_MAX >= REGEX_WHY_MAX, "a message has room");
+
 static const struct api_backend backend = {.clock = get_clock,
                                            .unix_us = get_unix_us,
                                            .password_check = check_password,
@@ -322,6 +331,7 @@ static const struct api_backend backend = {.clock = get_clock,
                                            .setting_check = backend_check_setting,
                                            .explain = explain,
                                            .policy_source = policy_source,
+                                           .regex_check = check_regex,
                                            .update_lists = update_lists,
                                            .update_running = is_updating,
                                            .list_update = update_list,

@@ -24,10 +24,12 @@
 #include "resolver/cache.h"
 #include "resolver/local.h"
 #include "resolver/resolver.h"
+#include "shared/regex_rules.h"
 #include "stats/stats.h"
 #include "storage.h"
 
 enum { HOSTS_FILES_MAX = 16, HOSTS_FILE_OCTETS = 1 << 20 };
+enum { REGEX_MEMO = 4096 }; /* names */
 enum { SERVERS_MAX = 4, NETWORKS_MAX = 8, LOCAL_OCTETS = 1024, RING_OCTETS = 1 << 20 };
 
 /* What is made of the configuration and the rules document. */
@@ -48,8 +50,10 @@ static struct engine {
     struct stats *stats;
     struct stats_worker *worker;
     struct snapshot *snapshot;
-    void *parts;    /* of the snapshot */
-    void *profiles; /* likewise */
+    void *parts;               /* of the snapshot */
+    void *profiles;            /* likewise */
+    struct regex_set *regexes; /* likewise; NULL: there are none */
+    struct regex_set *tried;   /* those of the image; nothing can be matched with it */
     uint64_t generation;
     uint8_t cookie_key[16];
     struct engine_memory memory; /* of what is made once */
@@ -246,7 +250,37 @@ static enum err add_policy(struct snapshot *s, void **profiles)
     return policy_apply(&engine.derived.plan, id_of_slot, NULL, &arena, s);
 }
 
-static enum err make_snapshot(struct snapshot **out, void **parts, void **profiles)
+static enum err make_regexes(const struct rules *rules, struct snapshot *s, struct regex_set **out)
+{
+    const struct regex_rules_source from = {.rules = rules,
+                                            .plan = &engine.derived.plan,
+                                            .image = s->image,
+                                            .now = clock_now(),
+                                            .now_unix =
+                                                wallclock_unix_us() / (int64_t)USEC_PER_SEC};
+    const struct regex_set_config cfg = {.users = 1, .known = {engine.regexes, engine.tried}};
+    enum err e = regex_rules_make(&from, &cfg, out);
+    s->regexes = e == ERR_OK ? regex_set_get(*out) : NULL;
+    return e;
+}
+
+enum err engine_try_patterns(struct span octets, void (*breathe)(void *ctx), void *ctx)
+{
+    struct bl_image image;
+    struct regex_set *fresh = NULL;
+    const struct regex_rules_source from = {.image = &image};
+    const struct regex_set_config cfg = {.known = {engine.tried}, .breathe = breathe, .ctx = ctx};
+    enum err e = bl_image_open(octets.ptr, octets.len, &image);
+    e = e == ERR_OK ? regex_rules_make(&from, &cfg, &fresh) : e;
+    if (e == ERR_OK) {
+        regex_set_free(engine.tried);
+        engine.tried = fresh;
+    }
+    return e;
+}
+
+static enum err make_snapshot(const struct rules *rules, struct snapshot **out, void **parts,
+                              void **profiles, struct regex_set **regexes)
 {
     struct ip_endpoint servers[SERVERS_MAX];
     struct ip_prefix networks[NETWORKS_MAX];
@@ -266,8 +300,10 @@ static enum err make_snapshot(struct snapshot **out, void **parts, void **profil
     arena_init(&arena, *parts, len);
     s->image = engine.has_image ? &engine.image : NULL;
     *profiles = NULL;
+    *regexes = NULL;
     enum err e = cfg_fill_snapshot(engine.cfg, &machine, &arena, s);
     e = e == ERR_OK ? add_policy(s, profiles) : e;
+    e = e == ERR_OK ? make_regexes(rules, s, regexes) : e;
     if (e != ERR_OK) {
         free(s);
         free(*parts);
@@ -303,11 +339,12 @@ static void tell_stats(const struct snapshot *s)
 }
 
 /* Give the resolver a new snapshot; without memory for one the old stays. */
-static enum err publish(void)
+static enum err publish(const struct rules *rules)
 {
     struct snapshot *fresh, *old = engine.snapshot;
+    struct regex_set *regexes, *old_regexes = engine.regexes;
     void *parts, *profiles, *old_parts = engine.parts, *old_profiles = engine.profiles;
-    enum err e = make_snapshot(&fresh, &parts, &profiles);
+    enum err e = make_snapshot(rules, &fresh, &parts, &profiles, &regexes);
     if (e != ERR_OK) {
         log_error(RESOLVER, "settings stay as they were: %s", err_text(e));
         return e;
@@ -316,18 +353,20 @@ static enum err publish(void)
     engine.snapshot = fresh;
     engine.parts = parts;
     engine.profiles = profiles;
+    engine.regexes = regexes;
     service_set_snapshot(fresh);
     resolver_set_snapshot(engine.resolver, clock_now(), fresh);
     service_flush();
     free(old);
     free(old_parts);
     free(old_profiles);
+    regex_set_free(old_regexes);
     return ERR_OK;
 }
 
 void engine_network_changed(void)
 {
-    if (publish() != ERR_OK) {
+    if (publish(control_rules()) != ERR_OK) {
         log_warning(NET, "upstreams stay those of the old network");
     }
 }
@@ -342,7 +381,7 @@ enum err engine_set_rules(const struct config *cfg, const struct rules *rules)
     }
     engine.derived = fresh;
     engine.cfg = cfg;
-    e = publish();
+    e = publish(rules);
     if (e != ERR_OK) {
         engine.derived = old;
         engine.cfg = old_cfg;
@@ -364,7 +403,7 @@ enum err engine_set_image(struct span octets, bool owned, const uint32_t *ids, u
     engine.image_owned = owned ? (void *)(uintptr_t)octets.ptr : NULL;
     memset(engine.list_id, 0, sizeof engine.list_id);
     memcpy(engine.list_id, ids, count * sizeof *ids);
-    e = publish();
+    e = publish(control_rules());
     if (e != ERR_OK) {
         engine.image = before.image;
         engine.has_image = before.has_image;
@@ -431,7 +470,7 @@ static enum err start_cache(const struct config *cfg, struct rng *rng)
     return mem ? cache_init(&engine.cache, mem, len, &c, key) : ERR_MEMORY;
 }
 
-static enum err start_resolver(const struct config *cfg, struct rng *rng)
+static enum err start_resolver(const struct config *cfg, const struct rules *rules, struct rng *rng)
 {
     uint8_t seed[32];
     struct resolver_config c = {.pending_max = cfg->pending_max < SERVICE_TICKETS_MAX
@@ -441,6 +480,7 @@ static enum err start_resolver(const struct config *cfg, struct rng *rng)
                                 .clients_max = cfg->clients_max,
                                 .rate_limit = cfg->rate_limit,
                                 .workers = 1,
+                                .regex_memo = REGEX_MEMO,
                                 .cache = engine.cache,
                                 .stats = engine.worker};
     size_t len = resolver_memory(&c);
@@ -450,7 +490,8 @@ static enum err start_resolver(const struct config *cfg, struct rng *rng)
     }
     engine.memory.resolver = len;
     rng_bytes(rng, seed, sizeof seed);
-    enum err e = make_snapshot(&engine.snapshot, &engine.parts, &engine.profiles);
+    enum err e =
+        make_snapshot(rules, &engine.snapshot, &engine.parts, &engine.profiles, &engine.regexes);
     return e == ERR_OK
                ? resolver_init(&engine.resolver, mem, len, &c, engine.snapshot, seed, clock_now())
                : e;
@@ -463,7 +504,7 @@ enum err engine_start(const struct config *cfg, const struct rules *rules, struc
     enum err e = derive(cfg, rules, &engine.derived);
     e = e == ERR_OK ? start_stats(cfg, rng) : e;
     e = e == ERR_OK ? start_cache(cfg, rng) : e;
-    e = e == ERR_OK ? start_resolver(cfg, rng) : e;
+    e = e == ERR_OK ? start_resolver(cfg, rules, rng) : e;
     if (e == ERR_OK) {
         tell_stats(engine.snapshot);
         service_set_snapshot(engine.snapshot);

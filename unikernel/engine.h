@@ -34,6 +34,9 @@ MUST_CHECK enum err engine_set_rules(const struct config *cfg, const struct rule
  */
 MUST_CHECK enum err engine_set_image(struct span octets, bool owned, const uint32_t *ids,
                                      uint32_t count);
+/* Try the regular expressions of such an image before, which takes up to seconds: `breathe` is
+ * called between two of them. ERR_MEMORY, and as bl_image_open. */
+MUST_CHECK enum err engine_try_patterns(struct span octets, void (*breathe)(void *ctx), void *ctx);
 const struct bl_image *engine_image(void); /* in force; NULL: none yet */
 int engine_list_slot(uint32_t id);         /* place of a list in it, -1: it is not there */
 uint32_t engine_list_id(unsigned slot);    /* 0: none */

@@ -89,6 +89,12 @@ static void take_rule(void *ctx, const struct bl_rule *rule)
     bl_compile_rule(b->compile, rule);
 }
 
+static bool take_pattern(void *ctx, struct span pattern, uint8_t rank, uint32_t line)
+{
+    struct build *b = ctx;
+    return bl_compile_pattern(b->compile, pattern, rank, line);
+}
+
 static bool parse_piece(void *ctx, struct span text)
 {
     struct build *b = ctx;
@@ -102,8 +108,11 @@ static bool parse_piece(void *ctx, struct span text)
 static void feed_text(struct build *b, const struct list_entry *from, const uint8_t *text,
                       size_t len)
 {
-    struct bl_parse_config cfg = {
-        .format = from->format, .as_allow = from->shown.allow, .ctx = b, .rule = take_rule};
+    struct bl_parse_config cfg = {.format = from->format,
+                                  .as_allow = from->shown.allow,
+                                  .ctx = b,
+                                  .rule = take_rule,
+                                  .regex = take_pattern};
     struct decoder *d = NULL;
     bl_parse_init(&b->parser, &cfg);
     enum err e = decode_open(DECODE_SNIFF, UINT64_MAX, parse_piece, b, &d);
@@ -139,12 +148,23 @@ static bool read_back(void *ctx, const struct bl_image_rule *rule)
     return true;
 }
 
+static void read_back_patterns(struct build *b)
+{
+    struct bl_pattern p;
+    for (uint32_t cursor = 0; bl_image_pattern(engine_image(), &cursor, &p);) {
+        if (p.list == b->slot && !bl_compile_pattern(b->compile, p.text, p.rank, p.line)) {
+            return; /* there is no room for more */
+        }
+    }
+}
+
 static enum err feed_old(struct build *b, int slot)
 {
     struct bl_list_info info;
     bl_image_list(engine_image(), (unsigned)slot, &info);
     b->slot = (unsigned)slot;
     enum err e = bl_image_walk(engine_image(), read_back, b);
+    read_back_patterns(b);
     bl_compile_list_end(b->compile, info.rejected, info.lines);
     return e;
 }
@@ -248,6 +268,11 @@ static void tell(struct list_entry *e, unsigned slot)
     }
 }
 
+static void breathe_in_build(void *ctx)
+{
+    breathe(ctx);
+}
+
 static enum err take_over(struct build *b, uint64_t size)
 {
     uint32_t ids[BL_LISTS_MAX];
@@ -258,7 +283,9 @@ static enum err take_over(struct build *b, uint64_t size)
     size_t room = ((size_t)size + BLOCK_SECTOR - 1) / BLOCK_SECTOR * BLOCK_SECTOR;
     uint8_t *exact = realloc(b->sink.mem, room);
     b->sink.mem = exact ? exact : b->sink.mem;
-    enum err e = engine_set_image(span_of(b->sink.mem, (size_t)size), true, ids, b->count);
+    struct span octets = span_of(b->sink.mem, (size_t)size);
+    enum err e = engine_try_patterns(octets, breathe_in_build, b);
+    e = e == ERR_OK ? engine_set_image(octets, true, ids, b->count) : e;
     if (e != ERR_OK) {
         return e;
     }

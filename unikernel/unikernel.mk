@@ -26,7 +26,7 @@ UK_MACHINE := -specs=picolibc.specs -ffreestanding -fno-pic -fno-pie -mno-outlin
               -ffunction-sections -fdata-sections -fno-stack-protector -fno-omit-frame-pointer --param=min-pagesize=0
 UK_DEFS    := -DSINKHOLE_VERSION='"$(VERSION)"' -DBUILD_UNIX=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || date +%s)) \
               -DMBEDTLS_CONFIG_FILE='"net/mbedtls_config.h"'
-UK_INC     := -Iunikernel -Iunikernel/board/$(BOARD) -Isrc -Iunikernel/net -isystem $(UK_THIRD)/lwip/src/include -isystem $(UK_THIRD)/mbedtls/include -isystem $(UK_THIRD)/http-parser -isystem $(UK_THIRD)/zlib -isystem $(UK_THIRD)/jansson/src -Iunikernel/lib/jansson -I$(UK)/gen
+UK_INC     := -Iunikernel -Iunikernel/board/$(BOARD) -Isrc -Iunikernel/net -isystem $(UK_THIRD)/lwip/src/include -isystem $(UK_THIRD)/mbedtls/include -isystem $(UK_THIRD)/http-parser -isystem $(UK_THIRD)/zlib -isystem $(UK_THIRD)/pcre2/uk -isystem $(UK_THIRD)/jansson/src -Iunikernel/lib/jansson -I$(UK)/gen
 UK_CFLAGS  := -std=gnu17 -O2 -g $(filter-out -Wpedantic,$(WARN)) $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
 UK_THIRD_CFLAGS := -Dstats_init=lwip_stats_init -std=gnu17 -O2 -g -w -fno-strict-aliasing $(UK_MACHINE) $(UK_DEFS) $(UK_INC)
 UK_LDFLAGS = -specs=picolibc.specs -nostartfiles -static -no-pie -T $(UK)/link.ld -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-Map=$@.map
@@ -54,11 +54,17 @@ UK_JANSSON := dump error hashtable hashtable_seed load memory pack_unpack strbuf
 
 UK_ZLIB := adler32 crc32 inffast inflate inftrees zutil
 
+# PCRE2's interpreter of octets: no UTF, no machine code. Its own limits are those of its build on Debian; ours are below them (shared/regex_pcre2.c).
+UK_PCRE2 := auto_possess compile config context error extuni find_bracket jit_compile match match_data newline ord2utf \
+            pattern_info script_run string_utils study substring tables ucd valid_utf xclass chartables
+UK_PCRE2_DEFS := -DPCRE2_CODE_UNIT_WIDTH=8 -DSUPPORT_PCRE2_8 -DPCRE2_STATIC -DLINK_SIZE=2 -DHEAP_LIMIT=20000000 -DMATCH_LIMIT=10000000 -DMATCH_LIMIT_DEPTH=MATCH_LIMIT \
+                 -DNEWLINE_DEFAULT=2 -DPARENS_NEST_LIMIT=250 -DMAX_NAME_SIZE=32 -DMAX_NAME_COUNT=10000 -DHAVE_MEMMOVE -DHAVE_STDINT_H -DHAVE_INTTYPES_H
+
 UK_CORE := shared api config resolver blocklist stats dns base
 
 UK_OBJS := $(UK)/uk/arch/aarch64/start.o $(UK_SRCS:%.c=$(UK)/uk/%.o) \
            $(foreach m,$(UK_CORE),$(addprefix $(UK)/core/$(m)/,$($(m)_SRCS:.c=.o))) \
-           $(UK_LWIP:%=$(UK)/lwip/%.o) $(UK_JANSSON:%=$(UK)/jansson/%.o) $(UK_ZLIB:%=$(UK)/zlib/%.o) $(UK)/gen/web_assets.o $(UK)/http-parser/http_parser.o $(UK)/roots.o \
+           $(UK_LWIP:%=$(UK)/lwip/%.o) $(UK_JANSSON:%=$(UK)/jansson/%.o) $(UK_ZLIB:%=$(UK)/zlib/%.o) $(UK_PCRE2:%=$(UK)/pcre2/%.o) $(UK)/gen/web_assets.o $(UK)/http-parser/http_parser.o $(UK)/roots.o \
            $(patsubst $(UK_THIRD)/mbedtls/library/%.c,$(UK)/mbedtls/%.o,$(wildcard $(UK_THIRD)/mbedtls/library/*.c))
 
 .PHONY: unikernel unikernel-sources
@@ -101,6 +107,18 @@ $(UK)/http-parser/%.o: | $(UK_THIRD)/.fetched
 $(UK)/zlib/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)
 	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -MD -MP -c -o $@ $(UK_THIRD)/zlib/$*.c
+
+# Its public header is made of a template, and so are its tables of the C locale.
+$(UK_THIRD)/pcre2/uk/pcre2.h: | $(UK_THIRD)/.fetched
+	@mkdir -p $(@D)
+	$(Q)cp $(UK_THIRD)/pcre2/src/pcre2.h.generic $@
+$(UK)/pcre2/chartables.o: | $(UK_THIRD)/pcre2/uk/pcre2.h
+	@mkdir -p $(@D)
+	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) $(UK_PCRE2_DEFS) -I$(UK_THIRD)/pcre2/src -MD -MP -c -o $@ -x c $(UK_THIRD)/pcre2/src/pcre2_chartables.c.dist
+$(UK)/pcre2/%.o: | $(UK_THIRD)/pcre2/uk/pcre2.h
+	@mkdir -p $(@D)
+	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) $(UK_PCRE2_DEFS) -MD -MP -c -o $@ $(UK_THIRD)/pcre2/src/pcre2_$*.c
+$(UK)/core/shared/regex_pcre2.o: | $(UK_THIRD)/pcre2/uk/pcre2.h
 
 $(UK)/jansson/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)

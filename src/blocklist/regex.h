@@ -43,7 +43,7 @@ struct bl_regex_rule {
 
 enum bl_regex_result { BL_REGEX_NO, BL_REGEX_YES, BL_REGEX_GAVE_UP };
 
-/* A set, immutable. Made by the platform (host/regex_pcre2.h). */
+/* A set, immutable. Made by the platform (shared/regex_pcre2.h). */
 struct bl_regexes {
     const struct bl_regex_rule *rules; /* the highest rank first */
     uint32_t count;

@@ -19,7 +19,7 @@
 #include "host/logsink.h"
 #include "host/password.h"
 #include "host/preview.h"
-#include "host/regex_pcre2.h"
+#include "shared/regex_pcre2.h"
 #include "host/sys.h"
 #include "host/sysinfo.h"
 #include "shared/backend.h"

@@ -14,7 +14,7 @@
 #include "host/http_mhd.h"
 #include "host/list_build.h"
 #include "host/preview.h"
-#include "host/regex_pcre2.h"
+#include "shared/regex_pcre2.h"
 #include "host/sys.h"
 
 #define MIB            (UINT64_C(1) << 20)

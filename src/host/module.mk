@@ -47,7 +47,6 @@ host_SRCS := \
     privdrop.c \
     progress.c \
     publish.c \
-    regex_pcre2.c \
     rrtext_ldns.c \
     snapshot_regex.c \
     snapshots.c \

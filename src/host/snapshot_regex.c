@@ -1,17 +1,13 @@
 /*
- * Own expressions stand before those of lists, so that the bound on their number cuts the latter.
+ * One set as long as neither the image nor the own rules change.
  */
 #include "host/snapshot_regex.h"
 
 #include <stdlib.h>
 
-#include "api/rules_snapshot.h"
 #include "base/log.h"
-#include "base/strbuf.h"
 #include "blocklist/image.h"
-#include "host/regex_pcre2.h"
-
-enum { TOLD_MAX = 5 /* refused expressions of lists in the log; the rest is a number */ };
+#include "shared/regex_rules.h"
 
 struct snapshot_regex {
     unsigned refs;
@@ -19,81 +15,18 @@ struct snapshot_regex {
     struct list_image *image; /* whose expressions they are; NULL: none */
 };
 
-struct gathered {
-    struct regex_source *item;
-    uint32_t count, cap, left_out;
-};
-
-static void gather_own(const struct snapshot_source *src, const struct policy_plan *plan,
-                       struct gathered *g)
-{
-    for (uint32_t i = 0; i < rules_own_count(src->rules) && g->count < g->cap; i++) {
-        struct regex_source *s = &g->item[g->count];
-        g->count +=
-            rules_regex_at(src->rules, i, plan, src->now, src->now_unix, &s->pattern, &s->rule);
-    }
-}
-
-static void gather_lists(const struct bl_image *image, struct gathered *g)
-{
-    struct bl_pattern p;
-    for (uint32_t cursor = 0; bl_image_pattern(image, &cursor, &p);) {
-        if (g->count == g->cap) {
-            g->left_out++;
-            continue;
-        }
-        g->item[g->count++] = (struct regex_source){
-            .pattern = p.text, .rule = {.own = {.id = p.line}, .list = p.list, .rank = p.rank}};
-    }
-}
-
-struct telling {
-    const struct bl_image *image;
-    bool again; /* the image's were told before */
-    uint32_t refused;
-};
-
-static void tell_refused(void *ctx, const struct regex_source *s, const char *why)
-{
-    struct telling *t = ctx;
-    struct bl_list_info info;
-    if (s->rule.list == BL_REGEX_OWN) {
-        log_warning(RESOLVER, "own rule %u: the regular expression is left out: %s", s->rule.own.id,
-                    why);
-        return;
-    }
-    if (!t->again && t->refused++ < TOLD_MAX) {
-        bl_image_list(t->image, s->rule.list, &info);
-        log_warning(LISTS, "%.*s:%u: the regular expression is left out: %s", (int)info.url.len,
-                    (const char *)info.url.ptr, s->rule.own.id, why);
-    }
-}
-
 static enum err build(const struct snapshot_source *src, const struct policy_plan *plan,
                       const struct snapshot_regex *old, struct snapshot_regex *out)
 {
-    struct gathered g = {.item = calloc(BL_REGEXES_MAX, sizeof *g.item), .cap = BL_REGEXES_MAX};
-    struct telling t = {.image = src->image ? list_image_get(src->image) : NULL};
-    if (!g.item) {
-        return ERR_MEMORY;
-    }
-    t.again = old && old->image == src->image;
-    gather_own(src, plan, &g);
-    if (t.image) {
-        gather_lists(t.image, &g);
-    }
-    enum err e = regex_set_new(g.item, g.count, src->regex_users, src->machine_code,
-                               old ? old->set : NULL, tell_refused, &t, &out->set);
-    free(g.item);
-    if (g.left_out > 0) {
-        log_warning(LISTS, "more than %d regular expressions: %u of lists are left out",
-                    BL_REGEXES_MAX, g.left_out);
-    }
-    if (t.refused > TOLD_MAX) {
-        log_warning(LISTS, "%u more regular expressions of lists are left out",
-                    t.refused - TOLD_MAX);
-    }
-    return e;
+    const struct regex_rules_source from = {.rules = src->rules,
+                                            .plan = plan,
+                                            .image = src->image ? list_image_get(src->image) : NULL,
+                                            .now = src->now,
+                                            .now_unix = src->now_unix};
+    const struct regex_set_config cfg = {.users = src->regex_users,
+                                         .machine_code = src->machine_code,
+                                         .known = {old ? old->set : NULL}};
+    return regex_rules_make(&from, &cfg, &out->set);
 }
 
 static void log_count(const struct snapshot_regex *r)

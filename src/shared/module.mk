@@ -2,5 +2,7 @@
 shared_SRCS := \
     backend.c \
     decode.c \
+    regex_pcre2.c \
+    regex_rules.c \
     text.c
 shared_CFLAGS := $(HOST_CFLAGS)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "host/regex_pcre2.h"
+#include "shared/regex_pcre2.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     struct regex_source source = {.pattern = pattern};
     struct regex_set *set = NULL;
-    FUZZ_CHECK(regex_set_new(&source, 1, 1, false, NULL, NULL, NULL, &set) == ERR_OK);
+    FUZZ_CHECK(regex_set_new(&source, 1, &(struct regex_set_config){.users = 1}, &set) == ERR_OK);
     const struct bl_regexes *s = regex_set_get(set);
     if (s != NULL) {
         struct bl_sieve has;

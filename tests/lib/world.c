@@ -196,9 +196,9 @@ static const struct bl_regexes *build_regexes(struct world *w, const struct bl_i
     if (count == 0) {
         return NULL;
     }
+    const struct regex_set_config cfg = {.users = WORLD_WORKERS, .refused = refuse_regex};
     struct regex_set **set = &w->regexes[w->regexes_count++];
-    if (w->regexes_count > WORLD_RULES || regex_set_new(sources, count, WORLD_WORKERS, false, NULL,
-                                                        refuse_regex, NULL, set) != ERR_OK) {
+    if (w->regexes_count > WORLD_RULES || regex_set_new(sources, count, &cfg, set) != ERR_OK) {
         die("regular expressions");
     }
     return regex_set_get(*set);

@@ -11,7 +11,7 @@
 #include "api/rules.h"
 #include "base/tz.h"
 #include "blocklist/overlay.h"
-#include "host/regex_pcre2.h"
+#include "shared/regex_pcre2.h"
 #include "resolver/cache.h"
 #include "resolver/resolver.h"
 #include "resolver/snapshot.h"

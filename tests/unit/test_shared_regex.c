@@ -2,7 +2,7 @@
  * The engine: what it takes, what it refuses and how it says so; sets of published expressions
  * against each expression alone; several threads in one set.
  */
-#include "host/regex_pcre2.h"
+#include "shared/regex_pcre2.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -98,9 +98,8 @@ static struct regex_set *make_set(unsigned users, bool machine_code)
         sources[i] = (struct regex_source){.pattern = span_str(published[i]),
                                            .rule = {.list = 1, .own = {.id = (uint32_t)i}}};
     }
-    assert_int_equal(
-        regex_set_new(sources, ARRAY_LEN(published), users, machine_code, NULL, NULL, NULL, &set),
-        ERR_OK);
+    const struct regex_set_config cfg = {.users = users, .machine_code = machine_code};
+    assert_int_equal(regex_set_new(sources, ARRAY_LEN(published), &cfg, &set), ERR_OK);
     return set;
 }
 
@@ -170,8 +169,8 @@ static void a_set_stands_by_rank_without_the_bad_ones(void **state)
     };
     struct regex_set *set, *again, *none;
     unsigned refused = 0;
-    assert_int_equal(regex_set_new(sources, 4, 2, false, NULL, count_refused, &refused, &set),
-                     ERR_OK);
+    struct regex_set_config cfg = {.users = 2, .refused = count_refused, .ctx = &refused};
+    assert_int_equal(regex_set_new(sources, 4, &cfg, &set), ERR_OK);
     const struct bl_regexes *s = regex_set_get(set);
     assert_int_equal(refused, 1);
     assert_int_equal(s->count, 3);
@@ -180,15 +179,44 @@ static void a_set_stands_by_rank_without_the_bad_ones(void **state)
     assert_int_equal(s->rules[2].own.id, 10);
     assert_memory_equal(s->rules[0].text.ptr, "mine", 4);
     assert_int_equal(regex_set_compiled(set), 0);
-    assert_int_equal(regex_set_new(sources, 4, 2, false, set, count_refused, &refused, &again),
-                     ERR_OK);
-    assert_int_equal(refused, 2); /* what was not taken is not known to be good */
-    assert_int_equal(regex_set_new(sources + 2, 1, 2, false, NULL, NULL, NULL, &none), ERR_OK);
+    cfg.known[1] = set;
+    assert_int_equal(regex_set_new(sources, 4, &cfg, &again), ERR_OK);
+    assert_int_equal(refused, 1); /* what was not taken is not tried again, nor told */
+    assert_int_equal(regex_set_get(again)->count, 3);
+    assert_int_equal(regex_set_new(sources + 2, 1, &cfg, &none), ERR_OK);
+    assert_null(regex_set_get(none));
+    regex_set_free(none);
+    assert_int_equal(regex_set_new(sources, 0, &cfg, &none), ERR_OK);
     assert_null(none);
     assert_null(regex_set_get(none));
     regex_set_free(set);
     regex_set_free(again);
     regex_set_free(NULL);
+}
+
+static void breathe(void *ctx)
+{
+    ++*(unsigned *)ctx;
+}
+
+static void a_set_for_nobody_only_tries(void **state)
+{
+    (void)state;
+    const struct regex_source sources[] = {{span_str("ads"), {.own = {.id = 11}}},
+                                           {span_str("(a+)+$"), {.own = {.id = 12}}}};
+    struct regex_set *tried, *set;
+    unsigned breaths = 0, refused = 0;
+    const struct regex_set_config trying = {.breathe = breathe, .ctx = &breaths};
+    assert_int_equal(regex_set_new(sources, 2, &trying, &tried), ERR_OK);
+    assert_int_equal(breaths, 2);
+    assert_null(regex_set_get(tried));
+    const struct regex_set_config cfg = {
+        .users = 1, .known = {tried}, .refused = count_refused, .ctx = &refused};
+    assert_int_equal(regex_set_new(sources, 2, &cfg, &set), ERR_OK);
+    assert_int_equal(regex_set_get(set)->count, 1);
+    assert_int_equal(refused, 0);
+    regex_set_free(tried);
+    regex_set_free(set);
 }
 
 static void more_than_the_bound_are_left_out(void **state)
@@ -202,9 +230,10 @@ static void more_than_the_bound_are_left_out(void **state)
     }
     /* The first makes the others known. */
     struct regex_set *known;
-    assert_int_equal(regex_set_new(sources, 1, 1, false, NULL, NULL, NULL, &known), ERR_OK);
-    assert_int_equal(regex_set_new(sources, BL_REGEXES_MAX + 5, 1, false, known, NULL, NULL, &set),
-                     ERR_OK);
+    struct regex_set_config cfg = {.users = 1};
+    assert_int_equal(regex_set_new(sources, 1, &cfg, &known), ERR_OK);
+    cfg.known[0] = known;
+    assert_int_equal(regex_set_new(sources, BL_REGEXES_MAX + 5, &cfg, &set), ERR_OK);
     assert_int_equal(regex_set_get(set)->count, BL_REGEXES_MAX);
     regex_set_free(set);
     regex_set_free(known);
@@ -261,6 +290,7 @@ int main(void)
         cmocka_unit_test(bad_ones_are_told_why),
         cmocka_unit_test(the_sieve_spares_no_match),
         cmocka_unit_test(a_set_stands_by_rank_without_the_bad_ones),
+        cmocka_unit_test(a_set_for_nobody_only_tries),
         cmocka_unit_test(more_than_the_bound_are_left_out),
         cmocka_unit_test(threads_share_a_set),
     };

@@ -4,7 +4,7 @@
  * callouts. The memory of a match is taken when a set is made, for each thread that will ask.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "host/regex_pcre2.h"
+#include "shared/regex_pcre2.h"
 
 #include <pcre2.h>
 #include <stdlib.h>
@@ -27,7 +27,14 @@ struct regex_set {
     pcre2_match_data **users;
     unsigned user_count;
     uint32_t machine_code;
-    char *texts;
+    struct tried *tried;
+    uint32_t tried_count;
+    char *text_memory, *texts; /* all of it, and where the next one goes */
+};
+
+struct tried {
+    struct span text;
+    bool good;
 };
 
 /* ---- One expression. ---- */
@@ -276,53 +283,85 @@ static bool make_users(struct regex_set *s, unsigned users)
     return true;
 }
 
+static struct span keep_text(struct regex_set *s, struct span pattern, bool good)
+{
+    char *text = s->texts;
+    memcpy(text, pattern.ptr, pattern.len);
+    s->texts += pattern.len;
+    s->tried[s->tried_count] = (struct tried){.text = span_of(text, pattern.len), .good = good};
+    return s->tried[s->tried_count++].text;
+}
+
 static void add(struct regex_set *s, const struct regex_source *source, pcre2_code *code,
-                char *text)
+                struct span text)
 {
     struct bl_regex_rule *r = &s->rules[s->set.count];
     *r = source->rule;
-    memcpy(text, source->pattern.ptr, source->pattern.len);
-    r->text = span_of(text, source->pattern.len);
+    r->text = text;
     bl_sieve_of_pattern(r->text, &r->needs);
     s->codes[s->set.count++] = code;
 }
 
-static bool is_known(const struct regex_set *known, struct span pattern)
+/* NULL: not tried yet. */
+static const struct tried *find_tried(const struct regex_set *known, struct span pattern)
 {
-    for (uint32_t i = 0; known && i < known->set.count; i++) {
-        if (span_equal(known->rules[i].text, pattern)) {
-            return true;
+    for (uint32_t i = 0; known && i < known->tried_count; i++) {
+        if (span_equal(known->tried[i].text, pattern)) {
+            return &known->tried[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+static enum err try_source(const struct regex_source *source, const struct regex_set_config *cfg)
+{
+    char why[REGEX_WHY_MAX];
+    const struct tried *known = find_tried(cfg->known[0], source->pattern);
+    known = known ? known : find_tried(cfg->known[1], source->pattern);
+    if (known) {
+        return known->good ? ERR_OK : ERR_FORMAT;
+    }
+    enum err e = regex_check(source->pattern, why);
+    if (e == ERR_FORMAT && cfg->refused) {
+        cfg->refused(cfg->ctx, source, why);
+    }
+    return e;
+}
+
+static enum err take(struct regex_set *s, const struct regex_source *source,
+                     const struct regex_set_config *cfg)
+{
+    char why[REGEX_WHY_MAX];
+    pcre2_code *code = NULL;
+    enum err e = try_source(source, cfg);
+    if (e == ERR_OK && cfg->users > 0) {
+        e = compile(source->pattern, 0, &code, why);
+    }
+    if (e == ERR_MEMORY) {
+        return e;
+    }
+    struct span text = keep_text(s, source->pattern, e == ERR_OK);
+    if (code) {
+        add(s, source, code, text);
+    }
+    if (cfg->breathe) {
+        cfg->breathe(cfg->ctx);
+    }
+    return ERR_OK;
 }
 
 static enum err fill(struct regex_set *s, const struct regex_source *sources, uint32_t count,
-                     const struct regex_set *known, regex_refused *refused, void *ctx)
+                     const struct regex_set_config *cfg)
 {
-    char why[REGEX_WHY_MAX];
-    char *text = s->texts;
+    enum err e = ERR_OK;
     for (int rank = BL_REGEX_RANKS - 1; rank >= 0; rank--) {
-        for (uint32_t i = 0; i < count; i++) {
-            pcre2_code *code = NULL;
-            if (sources[i].rule.rank != rank) {
-                continue;
-            }
-            bool tried = is_known(known, sources[i].pattern);
-            enum err e = tried ? ERR_OK : regex_check(sources[i].pattern, why);
-            e = e == ERR_OK ? compile(sources[i].pattern, 0, &code, why) : e;
-            if (e == ERR_MEMORY) {
-                return e;
-            }
-            if (e == ERR_OK) {
-                add(s, &sources[i], code, text);
-                text += sources[i].pattern.len;
-            } else if (refused) {
-                refused(ctx, &sources[i], why);
+        for (uint32_t i = 0; i < count && e == ERR_OK; i++) {
+            if (sources[i].rule.rank == rank) {
+                e = take(s, &sources[i], cfg);
             }
         }
     }
-    return ERR_OK;
+    return e;
 }
 
 static void to_machine_code(struct regex_set *s)
@@ -341,9 +380,8 @@ static size_t octets_of(const struct regex_source *sources, uint32_t count)
     return octets;
 }
 
-enum err regex_set_new(const struct regex_source *sources, uint32_t count, unsigned users,
-                       bool machine_code, const struct regex_set *known, regex_refused *refused,
-                       void *ctx, struct regex_set **out)
+enum err regex_set_new(const struct regex_source *sources, uint32_t count,
+                       const struct regex_set_config *cfg, struct regex_set **out)
 {
     count = count < BL_REGEXES_MAX ? count : BL_REGEXES_MAX;
     *out = NULL;
@@ -356,16 +394,20 @@ enum err regex_set_new(const struct regex_source *sources, uint32_t count, unsig
     }
     s->rules = calloc(count, sizeof *s->rules);
     s->codes = calloc(count, sizeof(pcre2_code *));
-    s->texts = malloc(octets_of(sources, count));
+    s->tried = calloc(count, sizeof *s->tried);
+    s->texts = s->text_memory = malloc(octets_of(sources, count));
     s->set.match = match_one;
     s->set.rules = s->rules;
-    enum err e = s->rules && s->codes && s->texts && make_users(s, users) ? ERR_OK : ERR_MEMORY;
-    e = e == ERR_OK ? fill(s, sources, count, known, refused, ctx) : e;
-    if (e != ERR_OK || s->set.count == 0) {
+    enum err e = s->rules && s->codes && s->tried && s->texts ? ERR_OK : ERR_MEMORY;
+    e = e == ERR_OK ? fill(s, sources, count, cfg) : e;
+    if (e == ERR_OK && s->set.count > 0 && !make_users(s, cfg->users)) {
+        e = ERR_MEMORY;
+    }
+    if (e != ERR_OK) {
         regex_set_free(s);
         return e;
     }
-    if (machine_code) {
+    if (cfg->machine_code) {
         to_machine_code(s);
     }
     *out = s;
@@ -387,13 +429,14 @@ void regex_set_free(struct regex_set *s)
     free(s->users);
     free((void *)s->codes);
     free(s->rules);
-    free(s->texts);
+    free(s->tried);
+    free(s->text_memory);
     free(s);
 }
 
 const struct bl_regexes *regex_set_get(const struct regex_set *set)
 {
-    return set ? &set->set : NULL;
+    return set && set->set.count > 0 ? &set->set : NULL;
 }
 
 uint32_t regex_set_compiled(const struct regex_set *set)
