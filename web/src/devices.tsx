@@ -1,7 +1,7 @@
 // The devices of the house: who they are, and which groups treat them.
 import { signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { Checks, Field } from "./form.tsx";
+import { Checks, Field, SaveOr } from "./form.tsx";
 import { ago } from "./format.ts";
 import { setFilter } from "./log.ts";
 import { Modal } from "./modal.tsx";
@@ -17,16 +17,21 @@ export function editDevice(d: Device): void {
 }
 
 function Form({ d }: { d: Device }) {
-  const name = useSignal(d.known?.comment ?? d.name);
+  const comment = useSignal(d.known?.comment ?? "");
   const of = useSignal(d.known?.groups ?? [everybody]);
   const choices = (groups.data.value ?? []).map((g): [number, string] => [g.id, g.id === everybody ? "everybody" : g.name]);
   const save = async (e: Event) => {
     e.preventDefault();
-    if (await saveDevice(d, { comment: name.value.trim() || null, groups: of.value })) edited.value = null;
+    if (await saveDevice(d, { comment: comment.value.trim() || null, groups: of.value })) edited.value = null;
   };
   return (
     <form class="stack" onSubmit={(e) => void save(e)}>
-      <Field id="device-name" label="Name" shown of={name} maxLength={200} placeholder="kitchen television" />
+      {d.name && (
+        <p class="muted">
+          The network calls it <Name text={d.name} />.
+        </p>
+      )}
+      <Field id="device-comment" label="Comment" shown of={comment} maxLength={200} placeholder="the television in the kitchen" />
       <Checks
         legend="Groups that treat it"
         from={choices}
@@ -34,14 +39,7 @@ function Form({ d }: { d: Device }) {
         set={(id, on) => void (of.value = withGroup(of.value, id, on))}
       />
       <p class="muted small">In several groups, all their lists and rules count together.</p>
-      <div class="buttons">
-        <button type="submit" class="primary">
-          Save
-        </button>
-        <button type="button" onClick={() => void (edited.value = null)}>
-          Cancel
-        </button>
-      </div>
+      <SaveOr cancel={() => void (edited.value = null)} />
     </form>
   );
 }
@@ -100,6 +98,11 @@ function Row({ d }: { d: Device }) {
             <Name text={d.client} />
           </small>
         )}
+        {d.known?.comment && (
+          <small class="muted block">
+            <Name text={d.known.comment} />
+          </small>
+        )}
       </td>
       <td role="cell" class="muted">
         {d.known ? <Name text={groupWords(d.known.groups)} /> : `asked ${ago(d.seen, now.value)}`}
@@ -127,7 +130,7 @@ export function Devices() {
   }, []);
   return (
     <>
-      <p class="note">Who asks here. A device with a name or a group of its own is known; all others are treated as everybody.</p>
+      <p class="note">Who asks here. A device that you described or put into a group is known; all others are treated as everybody.</p>
       <Add />
       <Loaded
         of={clients}

@@ -145,3 +145,17 @@ export function Checks<T extends string | number>({ legend, from, on, set }: Che
     </fieldset>
   );
 }
+
+/** The foot of a form in a dialog. */
+export function SaveOr({ cancel }: { cancel: () => void }) {
+  return (
+    <div class="buttons">
+      <button type="submit" class="primary">
+        Save
+      </button>
+      <button type="button" onClick={cancel}>
+        Cancel
+      </button>
+    </div>
+  );
+}

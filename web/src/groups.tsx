@@ -10,6 +10,7 @@ import {
   changeGroup,
   changeList,
   devices,
+  deviceWords,
   everybody,
   loadPolicy,
   removeGroup,
@@ -49,7 +50,7 @@ function Add() {
 function member(g: Group, d: Device, on: boolean): void {
   const of = withGroup(d.known?.groups ?? [everybody], g.id, on);
   const rest = on && !d.known ? withGroup(of, everybody, false) : of;
-  void saveDevice(d, { comment: d.known ? d.known.comment : d.name || null, groups: rest });
+  void saveDevice(d, { comment: d.known?.comment ?? null, groups: rest });
 }
 
 function Members({ g }: { g: Group }) {
@@ -58,7 +59,7 @@ function Members({ g }: { g: Group }) {
   return (
     <Checks
       legend="Devices"
-      from={all.map((d) => [d.client, d.name ? `${d.name} (${d.client})` : d.client])}
+      from={all.map((d) => [d.client, d.name ? `${d.name} (${d.client})` : deviceWords(d)])}
       on={devicesOf(g).map((d) => d.client)}
       set={(client, on) => {
         const d = all.find((x) => x.client === client);

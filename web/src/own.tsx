@@ -1,6 +1,6 @@
 // A person's own rules, above all lists.
 import { signal, useSignal } from "@preact/signals";
-import { Choice, Field, Switch } from "./form.tsx";
+import { Choice, Field, SaveOr, Switch } from "./form.tsx";
 import { dateOf, duration } from "./format.ts";
 import { Modal } from "./modal.tsx";
 import { nameBelow, patternBelow, tidyName } from "./names.ts";
@@ -116,14 +116,7 @@ function EditForm({ r }: { r: Rule }) {
       {!r.client && groupsThere.length > 1 && (
         <Choice label="For" shown value={whom.value} from={groupsThere} set={(v) => void (whom.value = v)} />
       )}
-      <div class="buttons">
-        <button type="submit" class="primary">
-          Save
-        </button>
-        <button type="button" onClick={() => void (edited.value = null)}>
-          Cancel
-        </button>
-      </div>
+      <SaveOr cancel={() => void (edited.value = null)} />
     </form>
   );
 }

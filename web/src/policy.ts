@@ -29,7 +29,7 @@ export interface Device {
 
 /** Devices that somebody described, then those that were seen. */
 export const devices = computed((): Device[] => {
-  const known = (clients.data.value ?? []).map((c): Device => ({ client: c.client, name: clientName(c), known: c, seen: 0 }));
+  const known = (clients.data.value ?? []).map((c): Device => ({ client: c.client, name: c.name ?? "", known: c, seen: 0 }));
   const there = new Set(known.map((d) => d.client));
   const seen = (suggestions.data.value ?? [])
     .map((s): Device => ({ client: s.addresses, name: s.names ?? "", known: null, seen: s.lastQuery }))
@@ -37,11 +37,13 @@ export const devices = computed((): Device[] => {
   return [...known, ...seen.sort((a, b) => b.seen - a.seen)];
 });
 
-export const clientName = (c: Client): string => c.comment || c.name || "";
+/** What to call a device where there is one line: its name, else its address with what was said of it. */
+export const deviceWords = (d: Device): string => d.name || (d.known?.comment ? `${d.client} (${d.known.comment})` : d.client);
 
-/** The name of a device by its address, for choices and texts. */
+/** The same by its address, for choices and texts. */
 export function deviceName(client: string): string {
-  return devices.value.find((d) => d.client === client)?.name || client;
+  const d = devices.value.find((x) => x.client === client);
+  return d ? deviceWords(d) : client;
 }
 
 export function loadPolicy(): Promise<unknown> {
@@ -119,7 +121,7 @@ export function whoms(withClients: boolean): [Whom, string][] {
     ["", "for everybody"],
     ...of.map((g): [Whom, string] => [`group ${g.id}`, `for ${visible(g.name)}`]),
     ...(withClients
-      ? devices.value.map((d): [Whom, string] => [`client ${d.client}`, `only ${visible(d.name || d.client)}`])
+      ? devices.value.map((d): [Whom, string] => [`client ${d.client}`, `only ${visible(deviceWords(d))}`])
       : []),
   ];
 }

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { ApiError, get } from "./api.ts";
 import { editDevice } from "./devices.tsx";
 import { noFilter, type Filter } from "./filter.ts";
-import { count, dayOf, duration, latency, timeExact } from "./format.ts";
+import { dayOf, duration, latency, timeExact } from "./format.ts";
 import { setFilter } from "./log.ts";
 import { Modal } from "./modal.tsx";
 import { blockedByAlias, outcomeDetail, outcomeOf, outcomeWord } from "./outcome.ts";
@@ -12,7 +12,8 @@ import { Name, Skeleton } from "./parts.tsx";
 import { devices, loadPolicy } from "./policy.ts";
 import { addRule, removeRule } from "./rules.ts";
 import { clients, features, heard, lists, now, rules } from "./state.ts";
-import type { Check, Decision, Query, Rule, RuleType } from "./types.ts";
+import type { Check, Query, Rule, RuleType } from "./types.ts";
+import { Verdict } from "./verdict.tsx";
 
 export interface Asked {
   domain: string;
@@ -54,105 +55,6 @@ export function openWhy(a: Asked): void {
 
 function close(): void {
   asked.value = null;
-}
-
-/** "StevenBlack, line 4,711: tracker.example and all below it" */
-function Says({ d }: { d: Decision }) {
-  return (
-    <>
-      {d.source === "list" && (
-        <b>
-          <Name text={d.list ?? "a list"} />
-        </b>
-      )}
-      {d.source === "rule" && <b>your own rule</b>}
-      {d.source === "service" && (
-        <>
-          the blocked service{" "}
-          <b>
-            <Name text={d.list ?? ""} />
-          </b>
-        </>
-      )}
-      {d.source === "local" && <b>a local record</b>}
-      {d.source === "special" && <b>a special name</b>}
-      {d.line !== null && <span class="muted"> line {count(d.line)}</span>}
-      {": "}
-      {d.regex && <span class="muted">names that match </span>}
-      <Name text={d.rule} />
-      {d.subtree && <span class="muted"> and all below it</span>}
-    </>
-  );
-}
-
-/** The whole decision, and which single switch would change it. */
-function Steps({ c }: { c: Check }) {
-  const without = c.without ?? [];
-  const other = without.filter((w) => w.verdict !== c.verdict);
-  if (!c.steps?.length) return null;
-  return (
-    <details class="others">
-      <summary>The decision step by step</summary>
-      <dl class="steps">
-        {c.steps.map((s) => (
-          <div key={s.step}>
-            <dt>{s.step}</dt>
-            <dd>
-              <Name text={s.text} />
-            </dd>
-          </div>
-        ))}
-      </dl>
-      {without.length > 0 && other.length === 0 && (
-        <p class="muted small">No single list or rule, switched off, would change it.</p>
-      )}
-      {other.map((w, i) => (
-        <p key={i} class="small">
-          {w.verdict === "blocked" ? "Blocked" : "Allowed"} without <Says d={w.off} />.
-        </p>
-      ))}
-    </details>
-  );
-}
-
-function Others({ of }: { of: Decision[] }) {
-  if (of.length === 0) return null;
-  return (
-    <details class="others">
-      <summary>{of.length === 1 ? "One more rule matches" : `${of.length} more rules match`}</summary>
-      <ul>
-        {of.map((d, i) => (
-          <li key={i}>
-            {d.action === "allow" ? "Allows: " : "Blocks: "}
-            <Says d={d} />
-          </li>
-        ))}
-      </ul>
-    </details>
-  );
-}
-
-function Verdict({ c }: { c: Check }) {
-  const d = c.decided_by;
-  const word = c.verdict === "blocked" ? "Blocked" : c.verdict === "local" ? "Answered here" : "Allowed";
-  const tone = c.verdict === "blocked" ? "blocked" : "forwarded";
-  return (
-    <>
-      <p>
-        <span class={"tag " + tone}>{word}</span>{" "}
-        {d ? (
-          <>
-            by <Says d={d} />
-          </>
-        ) : (
-          "no list and no rule names it."
-        )}
-      </p>
-      {c.paused && c.verdict === "blocked" && <p class="warn">Blocking is paused, so it is answered all the same.</p>}
-      <Others of={c.others} />
-      <Steps c={c} />
-    </>
-  );
 }
 
 function Step({ title, children }: { title: string; children: ComponentChildren }) {
@@ -361,7 +263,7 @@ function Story({ a }: { a: Asked }) {
             <Go words="This name’s queries" filter={{ ...noFilter, text: q.domain }} />
             {!clients.absent.value && (
               <button type="button" class="small" onClick={() => void describe(q.client.ip)}>
-                Name this device…
+                Describe this device…
               </button>
             )}
           </div>

@@ -204,10 +204,14 @@ test("a group with a list of its own treats its devices alone", async ({ page })
   const seen = row(page, "devices", child);
   await seen.waitFor();
   await seen.getByRole("button", { name: "Describe" }).click();
-  await page.getByRole("dialog").getByLabel("Name").fill("Ben's <tablet>");
+  await page.getByRole("dialog").getByLabel("Comment").fill("Ben's <tablet>");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
   await gone(page.locator("dialog[open]"), "closed");
-  await until(async () => /known[^]*Ben's <tablet>[^]*everybody/.test(await seen.innerText()), "is known");
+  await until(async () => /known[^]*127\.0\.1\.21[^]*Ben's <tablet>[^]*everybody/.test(await seen.innerText()), "is known");
+  const record = `config/dns/hosts/${child}%20tablet.home.arpa`;
+  assert.equal((await api(page, record, "PUT")).status, 201);
+  await until(async () => /known\s+tablet\.home\.arpa\s+127\.0\.1\.21\s+Ben's/.test(await seen.innerText()), "by its name");
+  assert.equal((await api(page, record, "DELETE")).status, 204);
 
   await tab(page, "groups");
   await page.fill("#group-name", "children");
