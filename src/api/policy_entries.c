@@ -60,63 +60,23 @@ void policy_add_entries(struct policy_plan *plan, const struct policy_source *sr
     }
 }
 
-bool policy_read_client(const char *text, struct ip_prefix *out)
+static bool read_client(const char *text, struct ip_prefix *out)
 {
     return text && ip_prefix_parse(span_str(text), out) == ERR_OK;
 }
 
-static enum policy_kind kind_of(const char *client, uint8_t mac[MAC_OCTETS])
+enum policy_kind policy_prefix_of(const char *client, struct ip_prefix *out)
 {
-    struct ip_prefix prefix;
-    return policy_read_client(client, &prefix)          ? POLICY_PREFIX
-           : mac_parse(span_str(client), mac) == ERR_OK ? POLICY_MAC
-                                                        : POLICY_NAME;
-}
-
-/* Names of hosts, whatever the case; the device's is in lower case. */
-static bool same_name(const char *name, const char *client)
-{
-    for (; *name && *client; name++, client++) {
-        char c = *client >= 'A' && *client <= 'Z' ? (char)(*client + 0x20) : *client;
-        if (*name != c) {
-            return false;
-        }
+    if (read_client(client, out)) {
+        return POLICY_PREFIX;
     }
-    return *name == *client;
-}
-
-static bool is_device(const struct policy_address *a, enum policy_kind kind, const char *client,
-                      const uint8_t mac[MAC_OCTETS])
-{
-    return kind == POLICY_MAC ? a->has_mac && memcmp(a->mac, mac, MAC_OCTETS) == 0
-                              : a->name != NULL && same_name(a->name, client);
-}
-
-void policy_each_prefix(const struct policy_source *src, enum policy_kind wanted,
-                        const char *client, uint16_t value, policy_prefix_function *each, void *ctx)
-{
-    struct ip_prefix prefix;
-    uint8_t mac[MAC_OCTETS];
-    if (kind_of(client, mac) != wanted) {
-        return;
-    }
-    if (wanted == POLICY_PREFIX) {
-        (void)policy_read_client(client, &prefix);
-        each(ctx, &prefix, value);
-        return;
-    }
-    for (uint32_t i = 0; i < src->address_count; i++) {
-        if (is_device(&src->address[i], wanted, client, mac)) {
-            prefix = (struct ip_prefix){.addr = src->address[i].addr, .bits = 128};
-            each(ctx, &prefix, value);
-        }
-    }
+    *out = (struct ip_prefix){.addr = device_of_text(span_str(client)), .bits = 128};
+    return device_is_name(&out->addr) ? POLICY_NAME : POLICY_MAC;
 }
 
 /* The first that speaks of a prefix counts. */
-static void put_first(void *ctx, const struct ip_prefix *prefix, uint16_t value)
+static void put_first(struct client_map *m, const struct ip_prefix *prefix, uint16_t value)
 {
-    struct client_map *m = ctx;
     uint16_t other;
     if (client_map_has_room(m)) {
         enum err e = client_map_add(m, prefix, value, &other);
@@ -124,18 +84,20 @@ static void put_first(void *ctx, const struct ip_prefix *prefix, uint16_t value)
     }
 }
 
-void policy_map_entries(struct policy_plan *plan, const struct policy_source *src)
+void policy_map_entries(struct policy_plan *plan, usec_t now)
 {
     for (unsigned kind = 0; kind < POLICY_KINDS; kind++) {
         for (uint32_t i = 0; i < plan->entry_count; i++) {
             const struct policy_entry *e = &plan->entry[i];
-            if (e->has_groups) {
-                policy_each_prefix(src, (enum policy_kind)kind, e->client, (uint16_t)i, put_first,
-                                   &plan->entries);
+            struct ip_prefix prefix;
+            if (policy_prefix_of(e->client, &prefix) != kind) {
+                continue;
             }
-            if (e->pause_until > src->now) {
-                policy_each_prefix(src, (enum policy_kind)kind, e->client, (uint16_t)i, put_first,
-                                   &plan->pauses);
+            if (e->has_groups) {
+                put_first(&plan->entries, &prefix, (uint16_t)i);
+            }
+            if (e->pause_until > now) {
+                put_first(&plan->pauses, &prefix, (uint16_t)i);
             }
         }
     }
@@ -150,8 +112,11 @@ void policy_add_numbers(struct policy_plan *plan, const struct rules *r)
     uint16_t other;
     uint16_t next = 1;
     for (uint32_t i = 0; rules_own_at(r, i, &v); i++) {
-        if (policy_read_client(v.client, &prefix) &&
-            client_map_add(&plan->numbers, &prefix, next, &other) == ERR_OK) {
+        if (!v.client) {
+            continue;
+        }
+        (void)policy_prefix_of(v.client, &prefix);
+        if (client_map_add(&plan->numbers, &prefix, next, &other) == ERR_OK) {
             next++;
         }
     }
@@ -166,18 +131,62 @@ void policy_plan_asker(const struct policy_plan *plan, const struct rule_view *r
     out->client = 0;
     if (!rule->client) {
         out->groups = policy_plan_groups(plan, rule->groups);
-    } else if (policy_read_client(rule->client, &prefix)) {
+    } else {
+        (void)policy_prefix_of(rule->client, &prefix);
         (void)client_map_at(&plan->numbers, &prefix.addr, prefix.bits, &out->client);
     }
 }
 
-const struct policy_entry *policy_entry_in(const struct policy_plan *plan, const struct ip_addr *a,
-                                           unsigned bits)
+static void add_key(struct policy_keys *k, struct ip_addr addr)
+{
+    for (unsigned i = 0; i < k->count; i++) {
+        if (ip_equal(&k->item[i], &addr)) {
+            return;
+        }
+    }
+    k->item[k->count++] = addr;
+}
+
+void policy_find_keys(const struct ip_addr *addr, const struct policy_address *device,
+                      struct policy_keys *out)
+{
+    *out = (struct policy_keys){.count = 0};
+    add_key(out, *addr);
+    if (device && device->has_mac) {
+        add_key(out, device_of_mac(device->mac));
+    }
+    if (device && device->name) {
+        add_key(out, device_of_name(span_str(device->name)));
+    }
+}
+
+const struct policy_entry *policy_entry_in(const struct policy_plan *plan,
+                                           const struct policy_keys *keys, unsigned bits)
 {
     uint16_t place;
-    for (; bits <= 128; bits--) {
-        if (client_map_at(&plan->entries, a, bits, &place)) {
+    for (unsigned i = 0; bits == 128 && i < keys->count; i++) {
+        if (client_map_at(&plan->entries, &keys->item[i], bits, &place)) {
             return &plan->entry[place];
+        }
+    }
+    for (; bits <= 128; bits--) {
+        if (client_map_at(&plan->entries, &keys->item[0], bits, &place)) {
+            return &plan->entry[place];
+        }
+    }
+    return NULL;
+}
+
+static const struct policy_address *device_of(const struct policy_plan *plan,
+                                              const struct ip_addr *addr)
+{
+    uint8_t mac[MAC_OCTETS];
+    bool by_mac = device_mac(addr, mac);
+    for (uint32_t i = 0; i < plan->address_count; i++) {
+        const struct policy_address *a = &plan->address[i];
+        if (ip_equal(&a->addr, addr) ||
+            (by_mac && a->has_mac && memcmp(a->mac, mac, MAC_OCTETS) == 0)) {
+            return a;
         }
     }
     return NULL;
@@ -186,5 +195,10 @@ const struct policy_entry *policy_entry_in(const struct policy_plan *plan, const
 const struct policy_entry *policy_plan_entry(const struct policy_plan *plan,
                                              const struct ip_addr *client)
 {
-    return client ? policy_entry_in(plan, client, 128) : NULL;
+    struct policy_keys keys;
+    if (!client) {
+        return NULL;
+    }
+    policy_find_keys(client, device_of(plan, client), &keys);
+    return policy_entry_in(plan, &keys, 128);
 }

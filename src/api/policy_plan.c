@@ -31,21 +31,34 @@ struct treatment {
     uint16_t numbers;
 };
 
-static void treat(const struct policy_plan *plan, const struct ip_prefix *prefix,
-                  struct treatment *out)
+/* Pause and rules of one key. */
+static void add_treatment(const struct policy_plan *plan, const struct ip_addr *key, unsigned bits,
+                          struct treatment *out)
 {
-    const struct policy_entry *e = policy_entry_in(plan, &prefix->addr, prefix->bits);
     uint16_t place;
+    if (client_map_at(&plan->pauses, key, bits, &place) &&
+        plan->entry[place].pause_until > out->pause_until) {
+        out->pause_until = plan->entry[place].pause_until;
+    }
+    if (out->numbers < POLICY_NUMBERS_MAX &&
+        client_map_at(&plan->numbers, key, bits, &out->number[out->numbers])) {
+        out->numbers++;
+    }
+}
+
+/* Of everybody who is in the prefix and in no longer one. */
+static void treat(const struct policy_plan *plan, const struct ip_prefix *prefix,
+                  const struct policy_address *device, struct treatment *out)
+{
+    struct policy_keys keys;
+    policy_find_keys(&prefix->addr, prefix->bits == 128 ? device : NULL, &keys);
+    const struct policy_entry *e = policy_entry_in(plan, &keys, prefix->bits);
     *out = (struct treatment){.groups = e ? e->groups : 1};
+    for (unsigned i = 1; i < keys.count; i++) {
+        add_treatment(plan, &keys.item[i], 128, out);
+    }
     for (unsigned bits = prefix->bits; bits <= 128; bits--) {
-        if (client_map_at(&plan->pauses, &prefix->addr, bits, &place) &&
-            plan->entry[place].pause_until > out->pause_until) {
-            out->pause_until = plan->entry[place].pause_until;
-        }
-        if (out->numbers < POLICY_NUMBERS_MAX &&
-            client_map_at(&plan->numbers, &prefix->addr, bits, &out->number[out->numbers])) {
-            out->numbers++;
-        }
+        add_treatment(plan, &prefix->addr, bits, out);
     }
 }
 
@@ -139,18 +152,17 @@ struct adding {
     bool told;
 };
 
-static void add_row(void *ctx, const struct ip_prefix *prefix, uint16_t value)
+static void add_row(struct adding *a, const struct ip_prefix *prefix,
+                    const struct policy_address *device)
 {
-    struct adding *a = ctx;
     struct treatment t;
     uint16_t number;
     uint16_t other;
-    (void)value;
     if (a->error != ERR_OK ||
         client_map_at(&a->plan->clients, &prefix->addr, prefix->bits, &other)) {
         return;
     }
-    treat(a->plan, prefix, &t);
+    treat(a->plan, prefix, device, &t);
     enum err e = client_map_has_room(&a->plan->clients) ? profile_of(a->plan, a->arena, &t, &number)
                                                         : ERR_LIMIT;
     if (e == ERR_OK) {
@@ -167,20 +179,52 @@ static void add_row(void *ctx, const struct ip_prefix *prefix, uint16_t value)
     a->error = e == ERR_LIMIT ? ERR_OK : e;
 }
 
+static bool is_spoken_of(const struct policy_plan *plan, const struct ip_addr *key)
+{
+    uint16_t value;
+    return client_map_at(&plan->entries, key, 128, &value) ||
+           client_map_at(&plan->pauses, key, 128, &value) ||
+           client_map_at(&plan->numbers, key, 128, &value);
+}
+
+/* The address of a device, and what stands for it when only its hardware address is told. */
+static void add_device(struct adding *a, const struct policy_address *device)
+{
+    struct policy_keys keys;
+    bool known = false;
+    policy_find_keys(&device->addr, device, &keys);
+    for (unsigned i = 1; i < keys.count; i++) {
+        known |= is_spoken_of(a->plan, &keys.item[i]);
+    }
+    if (!known) {
+        return;
+    }
+    add_row(a, &(struct ip_prefix){.addr = device->addr, .bits = 128}, device);
+    if (device->has_mac) {
+        add_row(a, &(struct ip_prefix){.addr = device_of_mac(device->mac), .bits = 128}, device);
+    }
+}
+
 static enum err add_clients(struct policy_plan *plan, const struct policy_source *src,
                             struct arena *arena)
 {
     struct adding a = {.plan = plan, .arena = arena};
     struct rule_view rule;
     struct ip_prefix prefix;
+    for (uint32_t i = 0; i < plan->address_count; i++) {
+        add_device(&a, &plan->address[i]);
+    }
     for (unsigned kind = 0; kind < POLICY_KINDS; kind++) {
         for (uint32_t i = 0; i < plan->entry_count; i++) {
-            policy_each_prefix(src, (enum policy_kind)kind, plan->entry[i].client, 0, add_row, &a);
+            if (policy_prefix_of(plan->entry[i].client, &prefix) == kind) {
+                add_row(&a, &prefix, NULL);
+            }
         }
     }
     for (uint32_t i = 0; plan->numbers.count > 0 && rules_own_at(src->rules, i, &rule); i++) {
-        if (policy_read_client(rule.client, &prefix)) {
-            add_row(&a, &prefix, 0);
+        if (rule.client) {
+            (void)policy_prefix_of(rule.client, &prefix);
+            add_row(&a, &prefix, NULL);
         }
     }
     client_map_done(&plan->clients);
@@ -231,7 +275,7 @@ static struct bounds bounds_of(const struct policy_source *src)
     for (uint32_t i = 0; rules_own_at(src->rules, i, &v); i++) {
         b.owners += v.client != NULL;
     }
-    b.rows = b.entries + b.owners + (b.entries > 0 ? addresses : 0);
+    b.rows = b.entries + b.owners + (b.entries + b.owners > 0 ? 2 * addresses : 0);
     b.profiles = b.rows + 1 < PROFILES_MAX ? b.rows + 1 : PROFILES_MAX;
     return b;
 }
@@ -279,7 +323,10 @@ enum err policy_plan_make(struct policy_plan *plan, const struct policy_source *
     struct bounds b = bounds_of(src);
     uint16_t everybody;
     arena_init(&arena, mem, len);
-    *plan = (struct policy_plan){0};
+    *plan = (struct policy_plan){.address = src->address,
+                                 .address_count = src->address_count < POLICY_ADDRESSES_MAX
+                                                      ? src->address_count
+                                                      : POLICY_ADDRESSES_MAX};
     enum err e = take_room(plan, &b, &arena);
     if (e != ERR_OK) {
         return e;
@@ -294,7 +341,7 @@ enum err policy_plan_make(struct policy_plan *plan, const struct policy_source *
     policy_add_lists(plan, src);
     policy_add_services(plan, src);
     policy_add_entries(plan, src);
-    policy_map_entries(plan, src);
+    policy_map_entries(plan, src->now);
     policy_add_numbers(plan, src->rules);
     e = profile_of(plan, &arena, &(struct treatment){.groups = 1}, &everybody);
     return e == ERR_OK ? add_clients(plan, src, &arena) : e;

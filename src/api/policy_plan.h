@@ -58,6 +58,8 @@ struct policy_plan {
     int8_t *upstreams; /* by profile: the group whose upstreams are asked; -1: everybody's */
     usec_t *own_pause; /* by profile: of the client alone */
     uint32_t profile_count;
+    const struct policy_address *address; /* of devices; borrowed */
+    uint32_t address_count;
     const struct catalog *services; /* NULL: there are none */
     uint64_t *service_groups;       /* for whom each of them is blocked */
     struct profile base;            /* the settings of the configuration */

@@ -5,7 +5,7 @@
 #define SINKHOLE_API_POLICY_PLAN_INT_H
 
 #include "api/policy_plan.h"
-#include "config/mac.h"
+#include "base/device.h"
 
 /* policy_lists.c: for whom each list, and each service, counts. */
 void policy_add_lists(struct policy_plan *plan, const struct policy_source *src);
@@ -14,22 +14,27 @@ void policy_add_services(struct policy_plan *plan, const struct policy_source *s
 /* policy_entries.c: who is described or paused, where they are found, and the numbers of those who
  * have rules of their own. */
 void policy_add_entries(struct policy_plan *plan, const struct policy_source *src);
-void policy_map_entries(struct policy_plan *plan, const struct policy_source *src);
+void policy_map_entries(struct policy_plan *plan, usec_t now);
 void policy_add_numbers(struct policy_plan *plan, const struct rules *r);
 
-/* What names a device; the kinds in the order in which they stand for an address. */
+/* How a client is described; the kinds in the order in which they stand for an address. */
 enum policy_kind { POLICY_PREFIX, POLICY_MAC, POLICY_NAME, POLICY_KINDS };
 
-/* Calls `each` for every prefix that a client stands for now, if it is of the kind. */
-typedef void policy_prefix_function(void *ctx, const struct ip_prefix *prefix, uint16_t value);
-void policy_each_prefix(const struct policy_source *src, enum policy_kind wanted,
-                        const char *client, uint16_t value, policy_prefix_function *each,
-                        void *ctx);
+/* The prefix that a description stands for in the tables; that of a device is device.h's. */
+enum policy_kind policy_prefix_of(const char *client, struct ip_prefix *out);
 
-bool policy_read_client(const char *text, struct ip_prefix *out);
+/* What a single address is found under, the most telling first: itself, the hardware address and
+ * the name of the device that has it. `device` may be NULL: nothing is known of it. */
+struct policy_keys {
+    struct ip_addr item[3];
+    unsigned count;
+};
+void policy_find_keys(const struct ip_addr *addr, const struct policy_address *device,
+                      struct policy_keys *out);
 
-/* The entry of the longest prefix, of `bits` at most, that holds the address; NULL: none. */
-const struct policy_entry *policy_entry_in(const struct policy_plan *plan, const struct ip_addr *a,
-                                           unsigned bits);
+/* The entry that decides for all that is in a prefix of `bits` bits and in no longer one; NULL:
+ * none does. */
+const struct policy_entry *policy_entry_in(const struct policy_plan *plan,
+                                           const struct policy_keys *keys, unsigned bits);
 
 #endif

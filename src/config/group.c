@@ -2,7 +2,7 @@
  * [group NAME] sections: the lines of one, checked by the same functions as the options.
  */
 #include "config/config_int.h"
-#include "config/mac.h"
+#include "base/mac.h"
 #include "config/schedule.h"
 
 static const struct {

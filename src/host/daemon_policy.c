@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "config/mac.h"
+#include "base/mac.h"
 #include "host/catalog_files.h"
 #include "host/daemon_int.h"
 #include "host/logsink.h"

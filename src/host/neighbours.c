@@ -10,7 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "config/mac.h"
+#include "base/mac.h"
 
 enum { REPLY_OCTETS = 32768, REPLIES_MAX = 4096, WAIT_S = 1 };
 

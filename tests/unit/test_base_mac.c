@@ -3,7 +3,7 @@
  */
 #include "unit.h"
 
-#include "config/mac.h"
+#include "base/mac.h"
 
 static void both_separators_and_both_cases_are_read(void **state)
 {

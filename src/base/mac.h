@@ -1,6 +1,6 @@
 /* Hardware addresses (EUI-48) as people write them: 3c:22:fb:01:02:03, also with '-'. */
-#ifndef SINKHOLE_CONFIG_MAC_H
-#define SINKHOLE_CONFIG_MAC_H
+#ifndef SINKHOLE_BASE_MAC_H
+#define SINKHOLE_BASE_MAC_H
 
 #include <stdbool.h>
 #include <stdint.h>

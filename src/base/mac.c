@@ -1,4 +1,4 @@
-#include "config/mac.h"
+#include "base/mac.h"
 
 static int digit_of(uint8_t c)
 {
