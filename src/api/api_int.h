@@ -190,6 +190,9 @@ void api_plan(struct api *a, usec_t now, int64_t now_unix);
 
 void client_name_of(const struct api *a, const struct ip_addr *addr,
                     char out[DNS_NAME_TEXT]); /* "" if none */
+/* Who is meant by an address, or by the hardware address or name of a device. false: nobody of that
+ * name is known. */
+bool client_by_text(const struct call *c, const char *text, struct ip_addr *out);
 bool list_by_id(const struct api *a, uint32_t id, struct api_list *out);
 void list_display_name(const struct api_list *list, char *out, size_t cap);
 void list_names_load(struct api *a); /* for list_name_of */

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "api/api_int.h"
+#include "api/policy_groups.h"
+#include "base/device.h"
 
 void client_name_of(const struct api *a, const struct ip_addr *addr, char out[DNS_NAME_TEXT])
 {
@@ -9,6 +11,67 @@ void client_name_of(const struct api *a, const struct ip_addr *addr, char out[DN
     if (a->be->client_name && a->be->client_name(a->be->ctx, addr, out) == 0) {
         out[0] = '\0';
     }
+}
+
+/* The address of a device by its hardware address or name, as the platform knows it. */
+static bool device_by_text(const struct call *c, const char *text, struct ip_addr *out)
+{
+    struct ip_addr key = device_of_text(span_str(text));
+    struct policy_source src;
+    c->api->be->policy_source(c->api->be->ctx, c->unix_us / 1000000, &src);
+    for (uint32_t i = 0; i < src.address_count; i++) {
+        const struct policy_address *a = &src.address[i];
+        struct ip_addr mac = device_of_mac(a->mac);
+        struct ip_addr name = device_of_name(span_str(a->name ? a->name : ""));
+        if ((a->has_mac && ip_equal(&mac, &key)) || (a->name && ip_equal(&name, &key))) {
+            *out = a->addr;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Somebody who has asked here, by the name that is shown. */
+static bool asker_by_name(const struct api *a, const char *text, struct ip_addr *out)
+{
+    struct stats_client seen[TOP_NAMES_MAX];
+    struct ip_addr key = device_of_name(span_str(text));
+    uint32_t n = stats_top_clients(a->stats, false, seen, TOP_NAMES_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        char name[DNS_NAME_TEXT];
+        client_name_of(a, &seen[i].addr, name);
+        struct ip_addr found = device_of_name(span_str(name));
+        if (name[0] && ip_equal(&found, &key)) {
+            *out = seen[i].addr;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is a device described so, though it has no address that is known? */
+static bool is_described(const struct call *c, const char *text)
+{
+    struct policy_source src;
+    uint32_t index;
+    c->api->be->policy_source(c->api->be->ctx, c->unix_us / 1000000, &src);
+    for (uint32_t i = 0; i < src.config->groups.value_count; i++) {
+        const struct cfg_group_value *v = &src.config->groups.value[i];
+        if (v->key == CFG_GROUP_CLIENT && strcmp(v->text, text) == 0) {
+            return true;
+        }
+    }
+    return rules_client_find(src.rules, text, &index) == ERR_OK;
+}
+
+bool client_by_text(const struct call *c, const char *text, struct ip_addr *out)
+{
+    if (ip_parse(span_str(text), out) == ERR_OK || device_by_text(c, text, out) ||
+        asker_by_name(c->api, text, out)) {
+        return true;
+    }
+    *out = device_of_text(span_str(text));
+    return !device_is_name(out) || is_described(c, text);
 }
 
 bool list_by_id(const struct api *a, uint32_t id, struct api_list *out)

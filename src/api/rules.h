@@ -58,7 +58,7 @@ struct rule_view {
     bool enabled;
     int64_t added_unix, modified_unix;
     int64_t until_unix;   /* ends by itself; 0: never */
-    const char *client;   /* only for this client (address or prefix); NULL: everybody */
+    const char *client;   /* only for this client (address, prefix or device); NULL: everybody */
     const json_t *groups; /* array of group ids */
 };
 

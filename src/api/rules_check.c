@@ -53,7 +53,7 @@ static const struct field own_fields[] = {
 
 static const struct field address_fields[] = {
     {"id", FIELD_ID, true, NULL, NULL},
-    {"address", FIELD_TEXT, true, NULL, rules_problem_of_client},
+    {"address", FIELD_TEXT, true, NULL, rules_problem_of_prefix},
     {"comment", FIELD_TEXT, false, NULL, rules_problem_of_comment},
     {"enabled", FIELD_BOOL, false, NULL, NULL},
     {"added", FIELD_TIME, false, NULL, NULL},

@@ -18,7 +18,10 @@ const char *rules_problem_of_name(const char *text, char out[DNS_NAME_TEXT]);
 const char *rules_problem_of_pattern(const char *text);
 const char *rules_problem_of_comment(const char *text);
 const char *rules_problem_of_url(const char *text);
-const char *rules_problem_of_client(const char *text); /* of a rule: an address or prefix */
+const char *rules_problem_of_prefix(const char *text);
+/* Of a rule: an address, prefix, hardware address or name of a device of RULES_OWNER_MAX octets. */
+#define RULES_OWNER_MAX 63
+const char *rules_problem_of_client(const char *text);
 const char *rules_problem_of_device(
     const char *text); /* of the clients table: also names and hardware addresses */
 /* A good one is written to `out` in one form. */

@@ -16,7 +16,7 @@ enum { TEXT_MAX = BL_PATTERN_MAX + 64, KEY_MAX = TEXT_MAX + 128, LINE_SHOWN = 10
 struct line {
     bool allow, regex, enabled;
     char text[TEXT_MAX];
-    char client[64]; /* "": everybody */
+    char client[RULES_OWNER_MAX + 1]; /* "": everybody */
     int64_t until;
     json_t *groups; /* NULL: that of everybody */
     char comment[RULES_COMMENT_MAX + 1];
@@ -173,7 +173,7 @@ static const char *read_option(struct span word, struct line *out)
     if (starts(word, "client=")) {
         bool fits = copy_to(out->client, sizeof out->client, span_of(word.ptr + 7, word.len - 7));
         return fits && out->client[0] ? rules_problem_of_client(out->client)
-                                      : "expected an address behind client=";
+                                      : "expected an address or device behind client=";
     }
     if (starts(word, "until=")) {
         return read_number(span_of(word.ptr + 6, word.len - 6), INT64_C(1) << 33, &out->until)

@@ -5,6 +5,7 @@
 
 #include "api/rules_int.h"
 #include "base/ip.h"
+#include "base/mac.h"
 #include "blocklist/regex.h"
 #include "resolver/local.h"
 
@@ -77,11 +78,34 @@ const char *rules_problem_of_url(const char *text)
     return scheme && memchr(host, '@', authority) ? "a user name or password in an address" : NULL;
 }
 
-const char *rules_problem_of_client(const char *text)
+const char *rules_problem_of_prefix(const char *text)
 {
     struct ip_prefix prefix;
     return ip_prefix_parse(span_str(text), &prefix) == ERR_OK ? NULL
                                                               : "not an IP address or prefix";
+}
+
+/* As a host may be called; what has digits and dots alone is an address that went wrong. */
+static bool is_host_name(const char *text)
+{
+    bool letter = false;
+    size_t n = 0;
+    for (; text[n]; n++) {
+        char c = text[n], low = (char)(c | 0x20);
+        letter |= low >= 'a' && low <= 'z';
+        if (!(low >= 'a' && low <= 'z') && !(c >= '0' && c <= '9') && !strchr("-_.", c)) {
+            return false;
+        }
+    }
+    return letter && n <= RULES_OWNER_MAX;
+}
+
+const char *rules_problem_of_client(const char *text)
+{
+    uint8_t mac[MAC_OCTETS];
+    bool good = !rules_problem_of_prefix(text) || mac_parse(span_str(text), mac) == ERR_OK ||
+                is_host_name(text);
+    return good ? NULL : "not an IP address or prefix, hardware address or name of a device";
 }
 
 const char *rules_problem_of_device(const char *text)

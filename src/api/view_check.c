@@ -228,7 +228,7 @@ static json_t *without_array(const struct call *c, const struct api_verdict *v, 
 
 void view_check(struct call *c)
 {
-    char text[DNS_NAME_TEXT], client_text[IP_TEXT_MAX], answer[128];
+    char text[DNS_NAME_TEXT], client_text[256], answer[128];
     struct dns_name name;
     struct ip_addr client;
     struct api_verdict *v = &c->api->verdict;
@@ -239,8 +239,8 @@ void view_check(struct call *c)
         return;
     }
     bool named = param_text(c, "client", client_text, sizeof client_text) && client_text[0];
-    if (named && ip_parse(span_str(client_text), &client) != ERR_OK) {
-        bad_request(c, "Invalid \"client\": not an IP address");
+    if (named && !client_by_text(c, client_text, &client)) {
+        bad_request(c, "Invalid \"client\": neither an address nor a device that is known here");
         return;
     }
     int64_t at = param_number(c, "at", 0, AT_MAX, 0);

@@ -11,6 +11,8 @@
 #include "cli/offline.h"
 #include "cli/remote.h"
 
+#define CLIENT_MAX 255 /* octets of who is meant */
+
 /* An expression has backslashes, which stay as they are in what is plain text. */
 static const char *rule_text(const json_t *rule, char *buf, size_t cap)
 {
@@ -89,20 +91,22 @@ static json_t *ask(const struct cli *cli, struct remote *remote, struct offline 
     if (remote == NULL) {
         return offline_check(offline, name);
     }
-    char *escaped = http_escape(name), path[4096];
-    if (escaped != NULL) {
+    char *escaped = http_escape(name), *client = http_escape(cli->client ? cli->client : "");
+    char path[5120];
+    if (escaped != NULL && client != NULL) {
         int n = snprintf(path, sizeof path, "/api/sinkhole/check?domain=%s", escaped);
-        free(escaped);
         if (cli->client) {
-            n += snprintf(path + n, sizeof path - (size_t)n, "&client=%s", cli->client);
+            n += snprintf(path + n, sizeof path - (size_t)n, "&client=%s", client);
         }
         if (cli->at) {
             snprintf(path + n, sizeof path - (size_t)n, "&at=%lld", (long long)at);
         }
         if (remote_call(remote, "GET", path, NULL, &reply) != EXIT_FINE) {
-            return NULL;
+            reply = NULL;
         }
     }
+    free(escaped);
+    free(client);
     return reply;
 }
 
@@ -182,10 +186,10 @@ int cmd_check(struct cli *cli)
     if (!names_fine(cli)) {
         return EXIT_USAGE;
     }
-    struct ip_addr client;
     int64_t at = 0;
-    if (cli->client && ip_parse(span_str(cli->client), &client) != ERR_OK) {
-        return cli_usage(cli, "found --client \"%s\", expected an address", cli->client);
+    if (cli->client && (cli->client[0] == '\0' || strlen(cli->client) > CLIENT_MAX)) {
+        return cli_usage(cli, "found --client \"%s\", expected an address or a device",
+                         cli->client);
     }
     if (cli->at && !read_time(cli->at, &at)) {
         return cli_usage(cli,

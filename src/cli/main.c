@@ -17,9 +17,9 @@ static const struct command commands[] = {
     {"check", cmd_check, SERVER_FLAGS | FLAG_OFFLINE | FLAG_CLIENT | FLAG_AT, "NAME...",
      "Is a name blocked, and by which line of which list?",
      "Asks the running resolver. If there is none, or with --offline, it looks\n"
-     "into the compiled lists of the state directory. --client ADDR: for that one;\n"
-     "--at TIME (HH:MM, \"YYYY-MM-DD HH:MM\", unix seconds): at another time. Both\n"
-     "tell each step, and what would be different without each list or rule."},
+     "into the compiled lists of the state directory. --client ADDR, MAC or NAME:\n"
+     "for that one; --at TIME (HH:MM, \"YYYY-MM-DD HH:MM\", unix seconds): at another\n"
+     "time. Both tell each step, and what would be different without each list or rule."},
     {"query", cmd_query, FLAG_JSON | FLAG_TCP | FLAG_DNSSEC | FLAG_SHORT,
      "NAME [TYPE] [@SERVER[:PORT]]", "Ask a DNS server, this one by default",
      "An address in the place of NAME asks for its name (PTR). --short prints the\n"
@@ -42,7 +42,7 @@ static const struct command commands[] = {
      "--subtree: and all names below it; --remove takes the rule back."},
     {"pause", cmd_pause, SERVER_FLAGS | FLAG_GROUP | FLAG_CLIENT, "[DURATION]",
      "Stop blocking, for a time such as 30s, 5m, 1h, or until resumed",
-     "--group NAME or --client ADDR: for its members, or for that one, only."},
+     "--group NAME or --client ADDR, MAC or NAME: for its members, or for that one."},
     {"resume", cmd_resume, SERVER_FLAGS | FLAG_GROUP | FLAG_CLIENT, "", "Block again", NULL},
     {"update", cmd_update, SERVER_FLAGS | FLAG_REVIEW | FLAG_ACCEPT | FLAG_REFUSE, "[LIST]",
      "Refresh the lists now, or decide on updates that are held back",

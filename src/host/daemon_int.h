@@ -66,7 +66,7 @@ struct daemon {
     struct loop_timer policy_timer; /* schedules */
     struct loop_timer neighbour_timer;
     int neighbours;        /* netlink, -1: none */
-    bool wants_neighbours; /* a client is described by its hardware address */
+    bool wants_neighbours; /* a client is described as a device */
     int64_t clock_ahead;   /* of wall over monotonic time when published last, microseconds */
     usec_t watchdog;       /* period, 0: none */
     usec_t reloaded;       /* last time */

@@ -157,19 +157,37 @@ usec_t daemon_mind_schedules(struct daemon *d)
            (usec_t)(sys_unix_us() % (int64_t)USEC_PER_SEC) + 1;
 }
 
-/* Is any client described by a hardware address? */
+/* Does a text of a client stand for a device? Then its addresses matter. */
+static bool is_device(const char *client)
+{
+    struct ip_prefix prefix;
+    return client && ip_prefix_parse(span_str(client), &prefix) != ERR_OK;
+}
+
+/* Is any client, owner of a rule or paused one described as a device? */
 static bool wants_neighbours(const struct daemon *d, const struct rules *rules)
 {
     struct client_view v;
-    uint8_t mac[MAC_OCTETS];
+    struct rule_view own;
+    struct pause_view pause;
     for (uint32_t i = 0; rules_client_at(rules, i, &v); i++) {
-        if (mac_parse(span_str(v.client), mac) == ERR_OK) {
+        if (is_device(v.client)) {
+            return true;
+        }
+    }
+    for (uint32_t i = 0; rules_pause_at(rules, i, &pause); i++) {
+        if (is_device(pause.client)) {
+            return true;
+        }
+    }
+    for (uint32_t i = 0; rules_own_at(rules, i, &own); i++) {
+        if (is_device(own.client)) {
             return true;
         }
     }
     for (uint32_t i = 0; i < d->config->groups.value_count; i++) {
         const struct cfg_group_value *value = &d->config->groups.value[i];
-        if (value->key == CFG_GROUP_CLIENT && mac_parse(span_str(value->text), mac) == ERR_OK) {
+        if (value->key == CFG_GROUP_CLIENT && is_device(value->text)) {
             return true;
         }
     }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "api/policy_groups.h"
 #include "api/rules.h"
 #include "base/tz.h"
 #include "blocklist/overlay.h"
@@ -72,7 +73,9 @@ struct world {
     bool allow_from_negated[WORLD_PREFIXES];
     struct route routes[WORLD_ROUTES];
     struct dns_name rebind_allow[WORLD_RULES];
-    struct rules rules;  /* groups and clients, world_policy.c; none while doc is NULL */
+    struct rules rules; /* groups and clients, world_policy.c; none while doc is NULL */
+    struct policy_address device[WORLD_PREFIXES];
+    uint32_t devices;
     char *config_text;   /* lines of a configuration file; NULL: none */
     int64_t next_change; /* of a schedule, unix seconds */
     struct tz tz;
@@ -116,6 +119,8 @@ bool world_add_group(struct world *w, const char *name);
 bool world_add_member(struct world *w, const char *group, const char *client);
 bool world_add_group_list(struct world *w, const char *group, const char *list);
 bool world_add_rule(struct world *w, bool allow, const char *rule, const char *owner, usec_t until);
+/* An address of a device, as the neighbour table tells it; name: NULL for none. */
+bool world_add_device(struct world *w, const char *mac, const char *name, const char *addr);
 /* Line of a configuration file: groups and their settings. */
 void world_add_config(struct world *w, const char *line);
 

@@ -11,6 +11,7 @@
 #include "api/policy_plan.h"
 #include "api/rules_snapshot.h"
 #include "api/services_part.h"
+#include "base/mac.h"
 #include "config/config.h"
 
 static struct rules *document(struct world *w)
@@ -117,6 +118,23 @@ bool world_add_member(struct world *w, const char *group, const char *client)
     return id >= 0 && e == ERR_OK;
 }
 
+bool world_add_device(struct world *w, const char *mac, const char *name, const char *addr)
+{
+    struct policy_address *a = &w->device[w->devices];
+    (void)document(w);
+    if (w->devices == WORLD_PREFIXES || ip_parse(span_str(addr), &a->addr) != ERR_OK ||
+        mac_parse(span_str(mac), a->mac) != ERR_OK) {
+        return false;
+    }
+    a->has_mac = true;
+    if (name != NULL) {
+        char *copy = world_memory(w, strlen(name) + 1);
+        a->name = strcpy(copy, name);
+    }
+    w->devices++;
+    return true;
+}
+
 static void list_url(const char *name, char out[64])
 {
     snprintf(out, 64, "https://lists.example/%s", name);
@@ -166,16 +184,14 @@ bool world_add_rule(struct world *w, bool allow, const char *rule, const char *o
 {
     char text[512];
     const char *why = NULL;
-    struct ip_prefix prefix;
     struct rule_key key = key_of(allow, rule, text);
-    bool client = ip_prefix_parse(span_str(owner), &prefix) == ERR_OK;
+    bool client = group_id(w, owner) < 0;
     json_t *groups = with_group(NULL, client ? 0 : group_id(w, owner));
     key.client = client ? owner : NULL;
     struct rule_edit edit = {.enabled = true, .groups = groups};
     edit.until_unix =
         until == 0 ? 0 : w->unix_start + (int64_t)((until - WORLD_START) / USEC_PER_SEC);
-    bool good = (client || group_id(w, owner) >= 0) &&
-                rules_own_add(document(w), &key, &edit, world_unix(w), &why) == ERR_OK;
+    bool good = rules_own_add(document(w), &key, &edit, world_unix(w), &why) == ERR_OK;
     json_decref(groups);
     return good;
 }
@@ -268,6 +284,8 @@ void world_apply_policy(struct world *w, struct snapshot *s)
                                        .now = w->now,
                                        .now_unix = world_unix(w),
                                        .tz = &w->tz,
+                                       .address = w->device,
+                                       .address_count = w->devices,
                                        .list_id = id_of_list};
     struct policy_plan plan;
     struct bl_overlay *overlay = NULL;

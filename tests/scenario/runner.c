@@ -296,6 +296,19 @@ static bool verb_group(struct story *s)
     return good && (has || strcmp(s->word[2], "uses") == 0);
 }
 
+/* device MAC [named NAME] has ADDR… */
+static bool verb_device(struct story *s)
+{
+    bool named = s->count > 4 && strcmp(s->word[2], "named") == 0;
+    unsigned has = named ? 4 : 2;
+    bool good = s->count > has + 1 && strcmp(s->word[has], "has") == 0;
+    s->dirty = true;
+    for (unsigned i = has + 1; i < s->count && good; i++) {
+        good = world_add_device(&s->world, s->word[1], named ? s->word[3] : NULL, s->word[i]);
+    }
+    return good;
+}
+
 /* rule allow|deny NAME for GROUP|CLIENT [until TIME] */
 static bool verb_rule(struct story *s)
 {
@@ -352,6 +365,9 @@ static bool run_verb(struct story *s)
     }
     if (strcmp(v, "timezone") == 0 && s->count > 1) {
         return s->dirty = tz_parse(span_str(s->word[1]), &w->tz) == ERR_OK;
+    }
+    if (strcmp(v, "device") == 0 && s->count > 3) {
+        return verb_device(s);
     }
     if (strcmp(v, "rule") == 0 && s->count > 1) {
         return verb_rule(s);

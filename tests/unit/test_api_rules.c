@@ -159,7 +159,8 @@ static void errors_name_the_field(void **state)
         {OWN(",\"added\":99999999999"), ERR_FORMAT, "own[0].added: expected a time"},
         {OWN(",\"until\":1.5"), ERR_FORMAT, "own[0].until: expected a time"},
         {OWN(",\"comment\":5"), ERR_FORMAT, "own[0].comment: expected a text"},
-        {OWN(",\"client\":\"kitchen\""), ERR_FORMAT, "own[0].client: not an IP address"},
+        {OWN(",\"client\":\"192.0.2.300\""), ERR_FORMAT,
+         "own[0].client: not an IP address or prefix, hardware"},
         {OWN(",\"groups\":0"), ERR_FORMAT, "own[0].groups: expected an array"},
         {OWN(",\"groups\":[-1]"), ERR_FORMAT, "own[0].groups: expected an array"},
         {"{\"version\":1,\"own\":[{\"id\":1,\"type\":\"block\",\"kind\":\"exact\",\"domain\":\"a\"}"
@@ -393,7 +394,7 @@ static void bad_edits_change_nothing(void **state)
         {{.text = "*.example"}, {0}},
         {{.text = "", .regex = true}, {0}},
         {{.text = pattern, .regex = true}, {0}},
-        {{.text = "a.example", .client = "x"}, {0}},
+        {{.text = "a.example", .client = "a b"}, {0}},
         {{.text = "a.example"}, {.comment = comment}},
         {{.text = "a.example"}, {.groups = groups}},
     };

@@ -54,7 +54,7 @@ static void lines_and_what_they_come_to(void **state)
         {"deny # x", NULL},
         {"deny ads..example", NULL},
         {"deny ads.example because", NULL},
-        {"deny ads.example client=nobody", NULL},
+        {"deny ads.example client=192.0.2", NULL},
         {"deny ads.example client=", NULL},
         {"deny ads.example until=soon", NULL},
         {"deny ads.example groups=1,x", NULL},

@@ -3,6 +3,7 @@
  */
 #include "unit.h"
 
+#include "base/device.h"
 #include "base/mac.h"
 
 static void both_separators_and_both_cases_are_read(void **state)
@@ -46,9 +47,52 @@ static void others_are_refused_and_nothing_is_written(void **state)
     }
 }
 
+static void a_device_has_an_address_that_leads_back_to_it(void **state)
+{
+    (void)state;
+    uint8_t mac[MAC_OCTETS] = {0x3c, 0x22, 0xfb, 0x01, 0x02, 0x03}, back[MAC_OCTETS];
+    char text[IP_TEXT_MAX];
+    struct ip_addr a = device_of_mac(mac), other;
+    ip_format(&a, text);
+    assert_string_equal(text, "fe80::3e22:fbff:fe01:203");
+    assert_true(device_mac(&a, back));
+    assert_memory_equal(back, mac, sizeof mac);
+    assert_false(device_is_name(&a));
+    other = device_of_text(span_str("3C-22-FB-01-02-03"));
+    assert_true(ip_equal(&a, &other));
+    for (unsigned i = 0; i < 16; i++) { /* the prefix and the two octets in the middle tell it */
+        other = a;
+        other.b[i] ^= 1;
+        assert_int_equal(device_mac(&other, back), (i >= 8 && i <= 10) || i >= 13);
+    }
+}
+
+static void names_have_addresses_whatever_their_case(void **state)
+{
+    (void)state;
+    char longer[200], longest[201];
+    memset(longer, 'a', sizeof longer - 1);
+    memset(longest, 'a', sizeof longest - 1);
+    longer[sizeof longer - 1] = longest[sizeof longest - 1] = '\0';
+    static const char *const names[] = {"tv", "TV", "tv2", "t", ""};
+    struct ip_addr a[5];
+    for (unsigned i = 0; i < 5; i++) {
+        a[i] = device_of_text(span_str(names[i]));
+        assert_true(device_is_name(&a[i]));
+        for (unsigned k = 0; k < i; k++) {
+            assert_int_equal(ip_equal(&a[i], &a[k]), i == 1 && k == 0);
+        }
+    }
+    a[0] = device_of_name(span_str(longer));
+    a[1] = device_of_name(span_str(longest));
+    assert_false(ip_equal(&a[0], &a[1]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_has_an_address_that_leads_back_to_it),
+        cmocka_unit_test(names_have_addresses_whatever_their_case),
         cmocka_unit_test(both_separators_and_both_cases_are_read),
         cmocka_unit_test(others_are_refused_and_nothing_is_written),
     };
