@@ -25,6 +25,7 @@ import {
   services,
   settings,
   status,
+  suggestions,
   summary,
 } from "./state.ts";
 import type { Query, Totals } from "./types.ts";
@@ -78,14 +79,10 @@ function changed(what: string): void {
     void summary.load();
   } else if (what === "domains") {
     void rules.load();
-    void localRecords.load();
-    void groups.load();
-    void policy.load();
-    void clients.load();
   } else if (what === "settings") {
-    if (settings.data.value !== null) void settings.load();
-    void services.load();
-    void policy.load();
+    // and all that is decided of devices, groups and names of the house
+    for (const r of [settings, suggestions]) if (r.data.value !== null) void r.load();
+    for (const r of [services, localRecords, groups, clients, policy]) void r.load();
     void loadSlow();
   } else if (what === "blocking") {
     void loadBlocking();
