@@ -533,7 +533,7 @@ static enum err start_preview(void *ctx, const char *url, const char **why)
 {
     struct api_host *h = ctx;
     struct daemon *d = h->d;
-    struct fetch_limits limits = daemon_list_limits(d->config);
+    struct fetch_limits limits = daemon_list_limits(d);
     if (d->history) {
         history_take(d->history, d->stats, sys_now(), true);
     }
@@ -685,7 +685,6 @@ static enum err open_server(struct api_host *h)
     if (listen->count > HTTP_LISTEN_MAX) {
         return ERR_RANGE;
     }
-    cfg.connections = cfg.connections < 8 ? 8 : cfg.connections;
     memcpy(cfg.listen, listen->item, listen->count * sizeof *listen->item);
     enum err e = http_open(&h->http, &cfg);
     for (uint32_t i = 0; i < listen->count && e == ERR_OK; i++) {

@@ -277,26 +277,40 @@ static enum err make_loop(struct daemon *d)
     return e;
 }
 
-static enum err bind_all(struct daemon *d)
+/* Who gets how many descriptors. ERR_LIMIT: there are too few to serve with. */
+static enum err share_files(struct daemon *d)
 {
-    const struct config *c = d->first;
-    d->workers = c->workers != 0 ? c->workers : sys_cpus();
-    d->workers = d->workers < WORKERS_MAX ? d->workers : WORKERS_MAX;
-    struct budget_wish wish = {.open = sys_open_files() + 2 * d->workers * c->listen.count,
-                               .workers = d->workers,
-                               .pending = c->pending_max,
-                               .tcp_connections = c->tcp_connections,
-                               .http_connections = c->http.count > 0 ? c->http_connections : 0};
+    struct budget_wish wish;
+    budget_wish(d->first, d->workers, &wish);
+    wish.open += sys_open_files();
     uint32_t wanted = budget_wanted(&wish);
     wish.limit = sys_raise_files(wanted);
     budget_share(&wish, &d->budget);
+    if (wish.limit < budget_least(&wish)) {
+        log_error(NET,
+                  "limit of open files: found %u, expected at least %u for %u workers and %u "
+                  "addresses",
+                  wish.limit, budget_least(&wish), d->workers, d->first->listen.count);
+        return ERR_LIMIT;
+    }
     if (wish.limit < wanted) {
         log_warning(NET,
                     "limit of open files: found %u, expected at least %u; %u questions in flight "
                     "and %u TCP clients per worker",
                     wish.limit, wanted, d->budget.sockets, d->budget.tcp_connections);
     }
-    enum err e = listeners_open(&d->listeners, c->listen.item, c->listen.count, d->workers);
+    return ERR_OK;
+}
+
+static enum err bind_all(struct daemon *d)
+{
+    const struct config *c = d->first;
+    d->workers = c->workers != 0 ? c->workers : sys_cpus();
+    d->workers = d->workers < WORKERS_MAX ? d->workers : WORKERS_MAX;
+    enum err e = share_files(d);
+    if (e == ERR_OK) {
+        e = listeners_open(&d->listeners, c->listen.item, c->listen.count, d->workers);
+    }
     if (e == ERR_OK && listeners_buffer(&d->listeners) < LISTEN_BUFFER_NEEDED) {
         log_info(NET,
                  "receive buffers have %u KiB only; net.core.rmem_max = %u would let bursts of "
@@ -329,9 +343,13 @@ static enum err make_mailboxes(struct daemon *d)
 {
     d->mailboxes = calloc(d->workers, sizeof(struct mailbox *));
     d->worker = calloc(d->workers, sizeof(struct worker *));
-    enum err e = d->mailboxes && d->worker ? ERR_OK : ERR_MEMORY;
+    d->spare = calloc(d->workers, sizeof *d->spare);
+    enum err e = d->mailboxes && d->worker && d->spare ? ERR_OK : ERR_MEMORY;
     for (uint32_t i = 0; i < d->workers && e == ERR_OK; i++) {
         e = mailbox_new(&d->mailboxes[i], MAILBOX_CELLS);
+        if (e == ERR_OK) {
+            e = spare_open(&d->spare[i], mailbox_fd(d->mailboxes[i]), d->budget.spare);
+        }
     }
     return e;
 }
@@ -366,6 +384,7 @@ static enum err make_worker(struct daemon *d, uint32_t i)
         .tcp_connections = d->budget.tcp_connections,
         .tcp_per_client = share_per_client(d, c->tcp_per_client),
         .tcp_idle_us = c->tcp_idle_us,
+        .spare = &d->spare[i],
         .sockets_max = d->budget.sockets,
         .streams_max = d->budget.streams,
         .ports = outbound_detect()};
@@ -507,6 +526,9 @@ static void free_all(struct daemon *d)
     for (uint32_t i = 0; d->worker && i < d->workers; i++) {
         worker_free(d->worker[i]);
     }
+    for (uint32_t i = 0; d->spare && i < d->workers; i++) {
+        spare_close(&d->spare[i]);
+    }
     for (uint32_t i = 0; d->mailboxes && i < d->workers; i++) {
         mailbox_free(d->mailboxes[i]);
     }
@@ -527,6 +549,7 @@ static void free_all(struct daemon *d)
     free(d->stats_worker);
     free(d->worker);
     free(d->mailboxes);
+    free(d->spare);
     free(d->address);
     int fds[] = {d->signals, d->monitor, d->neighbours, d->control.event};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {

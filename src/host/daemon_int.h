@@ -77,6 +77,7 @@ struct daemon {
     struct filewatch *files;
     struct privdrop privileges;
     struct budget budget;
+    struct spare *spare; /* [workers] */
     struct listeners listeners;
     struct xdp *xdp; /* NULL: none */
     struct ip_endpoint own[LISTENERS_MAX];
@@ -135,7 +136,7 @@ void daemon_mind_neighbours(struct daemon *d);
  */
 usec_t daemon_mind_schedules(struct daemon *d);
 MUST_CHECK enum err daemon_open_lists(struct daemon *d);
-struct fetch_limits daemon_list_limits(const struct config *c);
+struct fetch_limits daemon_list_limits(const struct daemon *d);
 MUST_CHECK enum err daemon_set_lists(struct daemon *d, const struct rules *rules);
 bool daemon_is_configured_list(const struct daemon *d, uint32_t id);
 void daemon_watch_files(struct daemon *d);

@@ -483,9 +483,11 @@ static enum err gather_specs(struct daemon *d, const struct rules *rules, struct
     return gathered(out, e);
 }
 
-struct fetch_limits daemon_list_limits(const struct config *c)
+struct fetch_limits daemon_list_limits(const struct daemon *d)
 {
+    const struct config *c = d->config;
     return (struct fetch_limits){.octets_max = c->list_max_octets,
+                                 .parallel_max = d->budget.transfers,
                                  .total_timeout_s = (uint32_t)(c->list_timeout_us / USEC_PER_SEC)};
 }
 
@@ -494,7 +496,7 @@ enum err daemon_open_lists(struct daemon *d)
     const struct config *c = d->config;
     struct specs specs;
     struct lists_config cfg = {.store = d->store,
-                               .limits = daemon_list_limits(c),
+                               .limits = daemon_list_limits(d),
                                .update_interval_s =
                                    (uint32_t)(c->update_interval_us / USEC_PER_SEC),
                                .guard = c->update_guard,
@@ -604,7 +606,7 @@ static enum err put_in_force(struct daemon *d, const struct rules *rules, bool r
 {
     enum err e = daemon_set_lists(d, rules);
     if (e == ERR_OK) {
-        struct fetch_limits limits = daemon_list_limits(d->config);
+        struct fetch_limits limits = daemon_list_limits(d);
         lists_set_limits(d->lists, &limits);
         lists_set_guard(d->lists, d->config->update_guard);
         lists_set_interval(d->lists, (uint32_t)(d->config->update_interval_us / USEC_PER_SEC));

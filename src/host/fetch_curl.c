@@ -280,6 +280,8 @@ enum err fetch_open(const struct fetch_limits *limits, fetch_done *done, struct 
     *f = (struct fetcher){
         .multi = multi, .limits = l, .done = done, .proxied = proxy_in_environment()};
     f->waiting_end = &f->waiting;
+    /* One that is idle is not kept beside those in use: each costs a descriptor. */
+    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)l.parallel_max);
     *out = f;
     return ERR_OK;
 }

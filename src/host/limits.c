@@ -25,13 +25,12 @@
 #define TLS_OCTETS        (UINT64_C(96) << 10)  /* of OpenSSL, a connection */
 #define TRUST_OCTETS      (4 * MIB)             /* certificates of the system */
 #define TRANSFER_OCTETS   (UINT64_C(192) << 10) /* of libcurl with TLS and HTTP/2, each */
-#define LIST_TRANSFERS    6
-#define RULE_OCTETS_SPARE 4                    /* the shortest name of a list with its line end */
-#define SNAPSHOTS_AT_ONCE 3                    /* in force, to come, not yet let go by a worker */
-#define RULES_TEXT_FORMS  6                    /* the document as text, as a tree, and changed */
-#define HTTP_STREAM       (UINT64_C(33) << 10) /* buffer of a streamed answer */
-#define HTTP_STREAMS      24                   /* FEEDS_MAX of src/api */
-#define ALLOCATOR_PERCENT 5                    /* what malloc rounds up and keeps */
+#define RULE_OCTETS_SPARE 4                     /* the shortest name of a list with its line end */
+#define SNAPSHOTS_AT_ONCE 3                     /* in force, to come, not yet let go by a worker */
+#define RULES_TEXT_FORMS  6                     /* the document as text, as a tree, and changed */
+#define HTTP_STREAM       (UINT64_C(33) << 10)  /* buffer of a streamed answer */
+#define HTTP_STREAMS      24                    /* FEEDS_MAX of src/api */
+#define ALLOCATOR_PERCENT 5                     /* what malloc rounds up and keeps */
 
 struct rows {
     struct limit *item;
@@ -47,12 +46,10 @@ static struct limit *put(struct rows *r, const char *part, uint64_t octets, cons
 
 static struct worker_config worker_of(const struct config *c, uint32_t workers)
 {
-    struct budget_wish wish = {.limit = UINT32_MAX,
-                               .workers = workers,
-                               .pending = c->pending_max,
-                               .tcp_connections = c->tcp_connections,
-                               .http_connections = c->http.count > 0 ? c->http_connections : 0};
+    struct budget_wish wish;
     struct budget budget;
+    budget_wish(c, workers, &wish);
+    wish.limit = UINT32_MAX;
     budget_share(&wish, &budget);
     return (struct worker_config){
         .resolver = {.pending_max = c->pending_max < PENDING_MAX ? c->pending_max : PENDING_MAX,
@@ -120,14 +117,9 @@ static void http_rows(struct rows *r, const struct config *c)
 
 static void https_rows(struct rows *r, const struct config *c)
 {
-    bool https = false;
-    for (uint32_t i = 0; i < c->upstream.count; i++) {
-        https |= c->upstream.item[i].transport == UPSTREAM_HTTPS;
-    }
-    for (uint32_t i = 0; i < c->route.count; i++) {
-        https |= c->route.item[i].upstream.transport == UPSTREAM_HTTPS;
-    }
-    if (https) {
+    struct budget_wish wish;
+    budget_wish(c, 1, &wish);
+    if (wish.https) {
         struct limit *l = put(r, "HTTPS upstreams",
                               doh_transfers_max() * (TRANSFER_OCTETS + DNS_TCP_MAX), "upstream");
         snprintf(l->bound, sizeof l->bound, "%u questions", doh_transfers_max());
@@ -162,7 +154,7 @@ static void list_rows(struct rows *r, const struct config *c)
     struct limit *l =
         put(r, "lists being compiled",
             build_scratch_max(rules < UINT32_MAX ? (uint32_t)rules : UINT32_MAX) +
-                lists * sizeof(struct list_held) + LIST_TRANSFERS * TRANSFER_OCTETS + 3 * MIB,
+                lists * sizeof(struct list_held) + BUDGET_TRANSFERS_MAX * TRANSFER_OCTETS + 3 * MIB,
             "list-max-size");
     snprintf(l->bound, sizeof l->bound, "%llu lists", (unsigned long long)lists);
     l = put(r, "compiled lists", 2 * (text + MIB), "list list-max-size");

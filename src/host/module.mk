@@ -51,6 +51,7 @@ host_SRCS := \
     snapshot_regex.c \
     snapshots.c \
     sockaddr.c \
+    spare.c \
     starter.c \
     store.c \
     sys.c \

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/ip.h"
 #include "base/rng.h"
+#include "host/spare.h"
 #include "resolver/resolver.h"
 
 /* What happens to tickets; shared with outstream.h. The callee may send and release tickets from
@@ -37,6 +38,7 @@ struct outbound_config {
     uint32_t sockets_max;  /* open at once, and tickets on their way */
     uint32_t sockets_kept; /* at most so many stay open for reuse */
     enum outbound_ports ports;
+    struct spare *spare; /* for when there are no other descriptors; may be NULL */
     uint8_t *buffer; /* for what comes in, `buffer_len` octets; used during outbound_ready only */
     size_t buffer_len;
     uint8_t seed[RNG_SEED_OCTETS];

@@ -33,7 +33,7 @@ static int fast_connect(int fd, const struct sockaddr *to, socklen_t len)
 
 static void close_slot(struct outbound *o, uint32_t i)
 {
-    close(o->slot[i].fd);
+    spare_return(o->cfg.spare, o->slot[i].fd);
     o->slot[i].fd = -1;
     pool_give(&o->pool, i);
 }
@@ -62,6 +62,9 @@ static uint32_t open_slot(struct outbound *o, bool inet6)
     }
     struct out_slot *s = &o->slot[i];
     s->fd = socket(inet6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s->fd < 0 && spare_lend(o->cfg.spare, errno)) {
+        s->fd = socket(inet6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    }
     s->inet6 = inet6;
     if (s->fd < 0) {
         pool_give(&o->pool, i);

@@ -119,7 +119,7 @@ static void drop_stream(struct outstreams *o, struct stream *s)
 {
     tls_free(s->tls);
     s->tls = NULL;
-    close(s->fd);
+    spare_return(o->cfg.spare, s->fd);
     s->fd = -1;
     s->state = STREAM_FREE;
     s->memory->users--;
@@ -234,11 +234,14 @@ static enum resolver_failure failure_of(int error)
     }
 }
 
-static int connect_socket(const struct ip_endpoint *endpoint)
+static int connect_socket(struct spare *spare, const struct ip_endpoint *endpoint)
 {
     union sockaddr_any to;
     socklen_t len = sockaddr_from_endpoint(endpoint, &to);
     int fd = socket(to.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 && spare_lend(spare, errno)) {
+        fd = socket(to.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    }
     if (fd < 0) {
         return -1;
     }
@@ -246,7 +249,7 @@ static int connect_socket(const struct ip_endpoint *endpoint)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(fd, &to.sa, len) != 0 && errno != EINPROGRESS) {
         int error = errno;
-        close(fd);
+        spare_return(spare, fd);
         errno = error;
         return -1;
     }
@@ -281,7 +284,7 @@ static struct stream *open_stream(struct outstreams *o, usec_t now, const struct
     if (!s) {
         return NULL;
     }
-    int fd = connect_socket(&u->endpoint);
+    int fd = connect_socket(o->cfg.spare, &u->endpoint);
     if (fd < 0) {
         *why = failure_of(errno);
         return NULL;

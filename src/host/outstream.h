@@ -26,6 +26,7 @@ struct outstream_config {
     int epoll;
     uint32_t streams_max; /* open at once, >= 1; full: an idle one is closed, else the question
                              fails for want of a socket */
+    struct spare *spare;  /* for when there are no other descriptors; may be NULL */
     usec_t idle_us;       /* a connection without questions closes after this time */
     usec_t connect_us;    /* longest time for connection and handshake */
     struct outbound_events events;

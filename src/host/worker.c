@@ -564,6 +564,7 @@ static enum err make_outbound(struct worker *w, const struct outbound_events *ev
                                   .sockets_max = w->cfg.sockets_max,
                                   .sockets_kept = SOCKETS_KEPT,
                                   .ports = w->cfg.ports,
+                                  .spare = w->cfg.spare,
                                   .buffer = w->buffer,
                                   .buffer_len = DNS_TCP_MAX,
                                   .events = *events};
@@ -576,6 +577,7 @@ static enum err make_streams(struct worker *w, const struct outbound_events *eve
 {
     struct outstream_config cfg = {.epoll = w->epoll,
                                    .streams_max = w->cfg.streams_max,
+                                   .spare = w->cfg.spare,
                                    .idle_us = STREAM_IDLE_US,
                                    .connect_us = CONNECT_US,
                                    .events = *events};

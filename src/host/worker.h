@@ -49,6 +49,7 @@ struct worker_config {
     uint32_t tcp_connections, tcp_per_client;
     usec_t tcp_idle_us;
     uint32_t mailbox_cells; /* of each mailbox; for worker_octets alone */
+    struct spare *spare;    /* the worker's, for its questions to upstreams; may be NULL */
     uint32_t sockets_max;   /* UDP sockets to upstreams */
     uint32_t streams_max;   /* TCP connections to upstreams */
     enum outbound_ports ports;

@@ -4,7 +4,9 @@
 import json
 import os
 import random
+import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -148,6 +150,45 @@ def reloads_under_load_lose_nothing_and_delay_nothing():
         reflect.wait()
 
 
+def told(what, s, f):
+    """Does f; if it fails, says with which limit, and what the program said."""
+    try:
+        return f()
+    except Exception as e:
+        raise AssertionError(f"with {what}: {e!r}; {s.process.poll()=}\n{s.log_text()}") from e
+
+
+def settled(s):
+    """Waits until it is ready or ended by itself. True: it serves."""
+    deadline = time.monotonic() + 15 * SLOW
+    while s.process.poll() is None and "ready after" not in s.log_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if s.process.poll() is None:
+        return True
+    s._reader.join(5)
+    check(s.process.returncode in (1, 2, 127), f"ended with {s.process.returncode}")
+    check(any(w in s.log_text() for w in ("error", "memory", "cannot")), "it ended without a word")
+    return False
+
+
+def serves_or_says_why(s):
+    if not settled(s):
+        return False
+    eq(s.ask("www.example", timeout=3.0 * SLOW).rcode, "NOERROR")
+    for i in range(20):
+        eq(s.ask(f"w{i}.example", timeout=3.0 * SLOW).rcode, "NOERROR")
+    try:
+        s.api.get("/api/stats/summary")
+    except OSError:
+        pass
+    s.reload()
+    time.sleep(0.5)
+    eq(s.ask("still.example", timeout=3.0 * SLOW).rcode, "NOERROR")
+    check(s.log_mark() < 300, f"{s.log_mark()} lines of log")
+    eq(s.stop(), 0)
+    return True
+
+
 def limited(kind, value, *args):
     """The program with a limit of the machine; asserts that it serves, or that it says why it does not. True: it serves."""
     state = state_dir()
@@ -156,27 +197,7 @@ def limited(kind, value, *args):
             url = lists.put("/list.txt", "".join(f"n{i}.list.example\n" for i in range(20000)))
             s = Sinkhole(lists=[url], upstream=up, state=state, wait=False, prefix=["prlimit", f"--{kind}={value}"], args=["--workers", "2", *args])
             try:
-                deadline = time.monotonic() + 15 * SLOW
-                while s.process.poll() is None and "ready after" not in s.log_text() and time.monotonic() < deadline:
-                    time.sleep(0.02)
-                if s.process.poll() is not None:
-                    s._reader.join(5)
-                    check(s.process.returncode in (1, 2, 127), f"ended with {s.process.returncode}")
-                    check(any(w in s.log_text() for w in ("error", "memory", "cannot")), f"without a word: {s.log_text()!r}")
-                    return False
-                eq(s.ask("www.example", timeout=3.0 * SLOW).rcode, "NOERROR")
-                for i in range(20):
-                    eq(s.ask(f"w{i}.example", timeout=3.0 * SLOW).rcode, "NOERROR")
-                try:
-                    s.api.get("/api/stats/summary")
-                except OSError:
-                    pass
-                s.reload()
-                time.sleep(0.5)
-                eq(s.ask("still.example", timeout=3.0 * SLOW).rcode, "NOERROR")
-                check(s.log_mark() < 300, f"{s.log_mark()} lines of log")
-                eq(s.stop(), 0)
-                return True
+                return told(f"{kind} {value}", s, lambda: serves_or_says_why(s))
             finally:
                 s.kill()
     finally:
@@ -200,6 +221,78 @@ def with_few_descriptors_it_serves_or_says_why():
     served = {n: limited("nofile", f"{n}:{n}") for n in (4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128)}
     print(f"# serves from {min(n for n, ok in served.items() if ok)} descriptors on", flush=True)
     check(served[64] and served[128], f"{served}")
+
+
+def press(s, stop):
+    """Clients who want all descriptors for themselves: TCP connections and pages that are held open."""
+    crowd = []
+    while not stop.is_set():
+        for port in (s.port, s.http_port):
+            try:
+                crowd.append(socket.create_connection(("127.0.0.1", port), timeout=1))
+            except OSError:
+                pass
+        while len(crowd) > 200:
+            crowd.pop(0).close()
+        time.sleep(0.002)
+    for c in crowd:
+        c.close()
+
+
+def ask_crowded(s, lists):
+    """Eight clients at a time, while lists are fetched and connections are made: each is answered."""
+    failed = []
+
+    def client_of(n):
+        for i in range(5):
+            try:
+                eq(s.ask(f"c{n}-{i}.example", timeout=5.0).rcode, "NOERROR")
+            except Exception as e:  # noqa: BLE001: told below
+                failed.append((n, i, repr(e)))
+    for turn in range(3):
+        for i in range(12):
+            lists.put(f"/list{i}.txt", "".join(f"n{i}-{turn}-{k}.list.example\n" for k in range(5000)))
+        s.reload()
+        threads = [threading.Thread(target=client_of, args=(turn * 8 + n,)) for n in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    eq(failed, [])
+
+
+@test(seconds=120)
+def the_least_of_descriptors_is_enough():
+    """One fewer is refused, with figures; with just so many DNS has its own, whatever lists, pages, history and TCP clients take."""
+    if SLOW > 1:
+        skip("sanitizers need files of their own")
+    state, stop = state_dir(), threading.Event()
+    try:
+        with ListServer() as lists, Upstream() as up:
+            urls = [lists.put(f"/list{i}.txt", f"n{i}.list.example\n") for i in range(12)]
+            up.delay = 0.02
+
+            def start(n, **kw):
+                return Sinkhole(lists=urls, upstream=up, state=state, prefix=["prlimit", f"--nofile={n}:{n}"], args=["--workers", "2", "--rate-limit", "off"], **kw)
+            few = start(40, wait=False)
+            told("40 descriptors", few, lambda: check(not settled(few), "it is ready"))
+            least = int(re.search(r"found 40, expected at least (\d+) for 2 workers", few.log_text()).group(1))
+            check(least <= 64, f"{least} descriptors are wanted")
+            few = start(least - 1, wait=False)
+            told(f"{least - 1} descriptors", few, lambda: check(not settled(few), "it is ready"))
+            with start(least) as s:
+                presser = threading.Thread(target=press, args=(s, stop))
+                presser.start()
+                try:
+                    told(f"{least} descriptors", s, lambda: ask_crowded(s, lists))
+                finally:
+                    stop.set()
+                    presser.join()
+                check(s.open_files() <= least, f"{s.open_files()} of {least}")
+                s.wait_blocked("n11-2-7.list.example", 60)
+            print(f"# {least} descriptors are enough", flush=True)
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
 
 
 run()

@@ -5,6 +5,8 @@
  */
 #include "host/outbound.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,6 +35,7 @@ struct fixture {
     uint8_t buffer[4096];
     unsigned responses, failures;
     uint32_t last_ticket;
+    struct spare spare;
     char last_text[64];
     unsigned seen[64]; /* answers and failures, by ticket */
     enum resolver_failure last_why;
@@ -88,6 +92,7 @@ static struct fixture *make(enum outbound_ports ports, uint32_t sockets_max)
         .sockets_max = sockets_max,
         .sockets_kept = sockets_max,
         .ports = ports,
+        .spare = &f->spare,
         .buffer = f->buffer,
         .buffer_len = sizeof f->buffer,
         .events = {.response = on_response, .failed = on_failed, .arg = f}};
@@ -99,6 +104,7 @@ static struct fixture *make(enum outbound_ports ports, uint32_t sockets_max)
 static void drop(struct fixture *f)
 {
     outbound_free(f->o);
+    spare_close(&f->spare);
     close(f->epoll);
     close(f->server);
     free(f);
@@ -531,6 +537,39 @@ static void keeps_no_more_sockets_than_told(void **state)
     drop(g);
 }
 
+/* Hardening D8: whatever else has taken all descriptors, questions to upstreams have theirs. */
+static void has_its_own_when_there_are_no_descriptors(void **state)
+{
+    struct fixture *f = make(*(enum outbound_ports *)*state, 8);
+    enum resolver_failure why;
+    int held[64];
+    unsigned count = 0;
+    struct rlimit old;
+    assert_int_equal(spare_open(&f->spare, f->epoll, 3), ERR_OK);
+    getrlimit(RLIMIT_NOFILE, &old);
+    struct rlimit tight = {.rlim_cur = sys_open_files() + 16, .rlim_max = old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    while (count < 64 && (held[count] = fcntl(0, F_DUPFD_CLOEXEC, 0)) >= 0) {
+        count++;
+    }
+    for (int round = 0; round < 5; round++) {
+        for (uint32_t ticket = 1; ticket <= 3; ticket++) {
+            assert_true(ask(f, ticket, "q"));
+        }
+        assert_false(outbound_send(f->o, 4, &f->endpoint, (const uint8_t *)"\0\4q", 3, &why));
+        assert_int_equal(why, RESOLVER_NO_SOCKET);
+        for (uint32_t ticket = 1; ticket <= 3; ticket++) {
+            assert_true(outbound_release(f->o, ticket));
+            assert_int_equal(fcntl(0, F_DUPFD_CLOEXEC, 0), -1); /* nobody else gets it */
+        }
+    }
+    while (count > 0) {
+        close(held[--count]);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    drop(f);
+}
+
 int main(void)
 {
     static enum outbound_ports renew = OUTBOUND_RENEW;
@@ -556,6 +595,7 @@ int main(void)
         BOTH(sends_nothing_that_is_over),
         BOTH(tells_what_could_not_be_sent),
         BOTH(reports_a_closed_port_to_all_who_share),
+        BOTH(has_its_own_when_there_are_no_descriptors),
         cmocka_unit_test(keeps_no_more_sockets_than_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
