@@ -1,11 +1,12 @@
-# Compilers and flags, by configuration: release, debug, asan, tsan, fuzz (libFuzzer), afl (AFL++), cov.
+# Compilers and flags, by configuration: release, debug, asan, tsan, fuzz (libFuzzer), bulk (the same, fast: no
+# AddressSanitizer), afl (AFL++), cov.
 
-CONFIGS := release debug asan tsan fuzz afl cov
+CONFIGS := release debug asan tsan fuzz bulk afl cov
 ifeq ($(filter $(CONFIG),$(CONFIGS)),)
 $(error CONFIG=$(CONFIG) is not known; expected one of: $(CONFIGS))
 endif
 
-ifeq ($(CONFIG),fuzz)
+ifneq ($(filter fuzz bulk,$(CONFIG)),)
 CC := clang
 else ifeq ($(CONFIG),afl)
 CC := afl-clang-fast
@@ -34,6 +35,7 @@ CFLAGS_debug   := -O0 -g3 -DDEBUG_ASSERT
 CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
 CFLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DDEBUG_ASSERT -DSANDBOX_UNFIT
 CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
+CFLAGS_bulk    := -O2 -g -fsanitize-coverage=inline-8bit-counters,pc-table -fsanitize=undefined -fno-sanitize=function -fsanitize-trap=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
 CFLAGS_afl     := -O2 -g -fsanitize=undefined -fno-sanitize-recover=all -DDEBUG_ASSERT -DSANDBOX_UNFIT
 CFLAGS_cov     := -O0 -g --coverage -fprofile-update=atomic -DDEBUG_ASSERT -DSANDBOX_UNFIT
 ifeq ($(shell $(CC) -dumpfullversion 2>/dev/null | cut -d. -f1 | grep -x '1[2-9]'),)
@@ -50,6 +52,7 @@ LDFLAGS_debug   := -pie
 LDFLAGS_asan    := -pie -fsanitize=address,undefined
 LDFLAGS_tsan    := -pie -fsanitize=thread
 LDFLAGS_fuzz    := -pie -fsanitize=address,undefined
+LDFLAGS_bulk    := -pie
 LDFLAGS_afl     := -pie -fsanitize=undefined
 LDFLAGS_cov     := -pie --coverage
 

@@ -37,7 +37,7 @@ $(UNIT_BINS) $(ORACLE_BINS) $(SCENARIO_BIN): %: %.o $(BUILD)/tests/libtest.a $(L
 	@echo "  LINK    $@"
 	$(Q)$(TEST_LINK)
 
-ifneq ($(filter fuzz afl,$(CONFIG)),)
+ifneq ($(filter fuzz bulk afl,$(CONFIG)),)
 # The fuzzer has a main() of its own.
 $(FUZZ_BINS): LIBS := $(filter-out %/libcli.a,$(LIBS))
 $(FUZZ_BINS): %: %.o $(BUILD)/tests/libtest.a $(LIBS)

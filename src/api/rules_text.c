@@ -188,15 +188,31 @@ static const char *read_option(struct span word, struct line *out)
     return "expected client=, groups=, until=, off or # and a comment behind the rule";
 }
 
+/* Control characters are blanks, as the export writes them. */
+static const char *read_comment(struct span text, struct line *out)
+{
+    while (text.len > 0 && text.ptr[0] <= ' ') {
+        text = span_of(text.ptr + 1, text.len - 1);
+    }
+    while (text.len > 0 && text.ptr[text.len - 1] <= ' ') {
+        text.len--;
+    }
+    if (text.len >= sizeof out->comment) {
+        return "a comment of more than 512 octets";
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        out->comment[i] = text.ptr[i] < ' ' ? ' ' : (char)text.ptr[i];
+    }
+    out->comment[text.len] = '\0';
+    return NULL;
+}
+
 static const char *read_options(struct span rest, struct line *out)
 {
     const char *problem = NULL;
     while (!problem && rest.len > 0) {
         if (rest.ptr[0] == '#') {
-            struct span comment = trim(span_of(rest.ptr + 1, rest.len - 1));
-            return copy_to(out->comment, sizeof out->comment, comment)
-                       ? NULL
-                       : "a comment of more than 512 octets";
+            return read_comment(span_of(rest.ptr + 1, rest.len - 1), out);
         }
         problem = read_option(next_word(&rest), out);
     }

@@ -72,14 +72,30 @@ static void changes_of(const struct tz *tz, int64_t year, int64_t *start, int64_
     *end = day_of_rule(&tz->end, year) * DAY_S + tz->end.second - tz->summer;
 }
 
+/*
+ * What began last holds, summer time if both did. Looking at one year alone would not do: a rule
+ * can lead a week into another year, and of two in one month either can be first.
+ */
 int32_t tz_offset(const struct tz *tz, int64_t unix_s)
 {
-    int64_t start, end;
+    int64_t last = INT64_MIN;
+    bool summer = false;
     if (!tz->has_summer) {
         return tz->standard;
     }
-    changes_of(tz, year_of(floor_div(unix_s + tz->standard, DAY_S)), &start, &end);
-    bool summer = start < end ? unix_s >= start && unix_s < end : unix_s >= start || unix_s < end;
+    int64_t year = year_of(floor_div(unix_s, DAY_S));
+    for (int64_t y = year - 2; y <= year + 1; y++) {
+        int64_t start, end;
+        changes_of(tz, y, &start, &end);
+        if (end <= unix_s && end > last) {
+            last = end;
+            summer = false;
+        }
+        if (start <= unix_s && start >= last) {
+            last = start;
+            summer = true;
+        }
+    }
     return summer ? tz->summer : tz->standard;
 }
 
@@ -90,7 +106,7 @@ int64_t tz_next_change(const struct tz *tz, int64_t unix_s)
         return next;
     }
     int64_t year = year_of(floor_div(unix_s, DAY_S));
-    for (int64_t y = year - 1; y <= year + 1; y++) {
+    for (int64_t y = year - 1; y <= year + 2; y++) {
         int64_t start, end;
         changes_of(tz, y, &start, &end);
         next = start > unix_s && start < next ? start : next;

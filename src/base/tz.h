@@ -33,7 +33,8 @@ MUST_CHECK enum err tz_parse(struct span text, struct tz *out);
 /* Seconds east at a moment. */
 int32_t tz_offset(const struct tz *tz, int64_t unix_s);
 
-/* The next moment after `unix_s` at which the offset changes; INT64_MAX: never. */
+/* The next moment after `unix_s` at which summer time begins or ends; until then the offset stays.
+ * INT64_MAX: never. */
 int64_t tz_next_change(const struct tz *tz, int64_t unix_s);
 
 /* What a clock on the wall shows. */

@@ -109,9 +109,22 @@ static bool parse_clock(struct span text, uint16_t *out)
            *out <= DAY_MINUTES;
 }
 
+static bool has_control(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((text.ptr[i] < 0x20 && text.ptr[i] != '\t') || text.ptr[i] == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool parse_action(struct span text, struct schedule *out)
 {
     struct span word = take_word(&text);
+    if (has_control(text)) {
+        return false;
+    }
     if (word.len == 0) {
         out->action = SCHEDULE_BLOCK;
         return true;

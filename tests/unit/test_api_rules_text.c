@@ -47,6 +47,8 @@ static void lines_and_what_they_come_to(void **state)
         {"/a#b/ off", "deny /a#b/ off"},
         {"ads.example#no comment", NULL},
         {"deny ads.example   #   a note  ", "deny ads.example  # a note"},
+        {"deny ads.example # \x01", "deny ads.example"},
+        {"deny ads.example # \x01 a\x02note \x1f", "deny ads.example  # a note"},
         {"deny ads.example off until=1790000000 groups=0,2 client=192.0.2.7 # x",
          "deny ads.example client=192.0.2.7 groups=0,2 until=1790000000 off  # x"},
         {"deny ads.example groups=0", "deny ads.example"},

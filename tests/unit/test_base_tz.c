@@ -74,6 +74,34 @@ static void changes_are_where_the_offset_changes(void **state)
     }
 }
 
+/* Which of the two comes first is another one from year to year; and rules that reach into the year
+ * before. */
+static void between_changes_the_offset_stays(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {"CET-1CEST,M2.5.1,M2.5.0/3", "CET-1CEST,M1.1.1/-167,M6.1.0",
+                                      "CET-1CEST,M6.1.1,M12.5.0/167"};
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        struct tz tz;
+        assert_int_equal(tz_parse(span_str(odd[i]), &tz), ERR_OK);
+        unsigned changes = 0;
+        for (int64_t t = 1704067200; t < 2177452800;) {
+            int64_t next = tz_next_change(&tz, t);
+            for (int64_t at = t; at < next; at += 6 * 3600) {
+                assert_int_equal(tz_offset(&tz, at), tz_offset(&tz, t));
+            }
+            changes += tz_offset(&tz, next) != tz_offset(&tz, t);
+            t = next;
+        }
+        assert_in_range(changes, 15, 31);
+    }
+    struct tz tz; /* summer time for ever, as RFC 8536 3.3.1 has it */
+    assert_int_equal(tz_parse(span_str("EST5EDT,0/0,J365/25"), &tz), ERR_OK);
+    for (int64_t t = 1704067200; t < 1804067200; t += 3600) {
+        assert_int_equal(tz_offset(&tz, t), -4 * 3600);
+    }
+}
+
 static void what_is_no_rule_is_refused(void **state)
 {
     (void)state;
@@ -108,6 +136,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(offsets_are_those_of_the_library),
         cmocka_unit_test(changes_are_where_the_offset_changes),
+        cmocka_unit_test(between_changes_the_offset_stays),
         cmocka_unit_test(what_is_no_rule_is_refused),
     };
     return UNIT_RUN(tests);

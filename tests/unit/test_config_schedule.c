@@ -54,6 +54,8 @@ static void what_is_none_is_refused(void **state)
         "mon 21:00-22:00 services",
         "mon 21:00-22:00 block everything",
         "mon 2100-2200 block",
+        "mon 21:00-22:00 services you\x01tube",
+        "mon 21:00-22:00 lists https://a.example/\x7f",
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct schedule s;
