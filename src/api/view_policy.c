@@ -40,28 +40,44 @@ static json_t *values_of(const struct policy_source *src, const struct policy_gr
     return one;
 }
 
-static json_t *configured_clients(const struct policy_source *src, const struct policy_group *g)
+/* Those of the configuration alone. */
+static json_t *configured_values(const struct policy_source *src, const struct policy_group *g,
+                                 enum cfg_group_key key)
 {
     const char *text;
     json_t *array = json_array();
-    for (uint32_t n = 0; g->configured >= 0 &&
-                         (text = cfg_group_value(&src->config->groups, (uint32_t)g->configured,
-                                                 CFG_GROUP_CLIENT, n)) != NULL;
+    for (uint32_t n = 0;
+         g->configured >= 0 &&
+         (text = cfg_group_value(&src->config->groups, (uint32_t)g->configured, key, n)) != NULL;
          n++) {
         json_array_append_new(array, json_text(text));
     }
     return array;
 }
 
+/* What cannot be taken away here: PUT sets what stands beside it. */
+static json_t *file_object(const struct policy_source *src, const struct policy_group *g)
+{
+    json_t *o = json_object();
+    for (size_t i = 0; i < ARRAY_LEN(group_fields); i++) {
+        if (group_fields[i].array) {
+            json_object_set_new(o, group_fields[i].field,
+                                configured_values(src, g, group_fields[i].key));
+        }
+    }
+    return o;
+}
+
 static json_t *group_object(const struct policy_source *src, const struct policy_group *g)
 {
-    json_t *o = json_pack("{s:o, s:I, s:b, s:b, s:o, s:s, s:o}", "name", json_text(g->name), "id",
-                          (json_int_t)g->id, "enabled", (int)g->enabled, "configured",
-                          (int)(g->configured >= 0), "clients", configured_clients(src, g), "now",
-                          g->blocks   ? "blocks"
-                          : g->pauses ? "pauses"
-                                      : "as usual",
-                          "schedule", json_text_or_null(g->schedule ? g->schedule : ""));
+    json_t *o = json_pack(
+        "{s:o, s:I, s:b, s:b, s:o, s:o, s:s, s:o}", "name", json_text(g->name), "id",
+        (json_int_t)g->id, "enabled", (int)g->enabled, "configured", (int)(g->configured >= 0),
+        "clients", configured_values(src, g, CFG_GROUP_CLIENT), "file", file_object(src, g), "now",
+        g->blocks   ? "blocks"
+        : g->pauses ? "pauses"
+                    : "as usual",
+        "schedule", json_text_or_null(g->schedule ? g->schedule : ""));
     for (size_t i = 0; i < ARRAY_LEN(group_fields); i++) {
         json_object_set_new(o, group_fields[i].field, values_of(src, g, i));
     }

@@ -128,18 +128,25 @@ interface ChecksProps<T extends string | number> {
   legend: string;
   from: readonly (readonly [T, string])[];
   on: readonly T[];
+  fixed?: readonly T[]; // of them, those that cannot be taken away here
   set: (v: T, on: boolean) => void;
 }
 
 /** Any number of some. */
-export function Checks<T extends string | number>({ legend, from, on, set }: ChecksProps<T>) {
+export function Checks<T extends string | number>({ legend, from, on, fixed = [], set }: ChecksProps<T>) {
   return (
     <fieldset class="checks">
       <legend>{legend}</legend>
       {from.map(([v, words]) => (
         <label key={v}>
-          <input type="checkbox" checked={on.includes(v)} onChange={(e) => set(v, e.currentTarget.checked)} />
+          <input
+            type="checkbox"
+            checked={on.includes(v)}
+            disabled={fixed.includes(v)}
+            onChange={(e) => set(v, e.currentTarget.checked)}
+          />
           <Name text={words} />
+          {fixed.includes(v) && <small class="muted">by the configuration file</small>}
         </label>
       ))}
     </fieldset>

@@ -1,12 +1,13 @@
 // How a group is treated beyond its lists and rules, and pauses of groups and devices.
+import { useSignal } from "@preact/signals";
 import { call } from "./api.ts";
-import { act, Checks, Choice } from "./form.tsx";
+import { act, Checks, Choice, Field } from "./form.tsx";
 import { clock, duration } from "./format.ts";
 import { Name } from "./parts.tsx";
 import { everybody } from "./policy.ts";
 import { now, policy, policyAt, services } from "./state.ts";
 import type { Pause, Treatment } from "./types.ts";
-import { Week } from "./week.tsx";
+import { Kept, Week } from "./week.tsx";
 
 export const treatmentOf = (id: number): Treatment | undefined => policy.data.value?.groups.find((g) => g.id === id);
 
@@ -15,7 +16,11 @@ type Change = Partial<{
   safe_search: boolean | null;
   services: string[] | null;
   schedules: string[] | null;
+  upstreams: string[] | null;
 }>;
+
+/** What was set here, without what the configuration adds behind it. */
+const ownOf = (t: Treatment, what: keyof Treatment["file"]): string[] => t[what].slice(0, t[what].length - t.file[what].length);
 
 const change = (t: Treatment, what: Change): Promise<boolean> =>
   act(() => call("PUT", `sinkhole/groups/${encodeURIComponent(t.name)}`, what), { after: policy.load });
@@ -28,6 +33,45 @@ const modes: [string, string][] = [
 ];
 
 type Safe = "" | "on" | "off";
+
+/** Whom the group's questions go to. */
+function Upstreams({ t }: { t: Treatment }) {
+  const text = useSignal("");
+  const own = ownOf(t, "upstreams");
+  const set = (upstreams: string[]) => change(t, { upstreams });
+  const add = async (e: Event) => {
+    e.preventDefault();
+    if (await set([...own, text.value.trim()])) text.value = "";
+  };
+  return (
+    <section class="stack" aria-labelledby="h-upstreams-of">
+      <h3 id="h-upstreams-of">Upstreams</h3>
+      {t.upstreams.length === 0 && (
+        <p class="muted small">{t.id === everybody ? "Those of the settings." : "None of its own: it asks those of everybody."}</p>
+      )}
+      {t.upstreams.length > 0 && (
+        <ul class="times">
+          {t.upstreams.map((u, i) => (
+            <Kept key={u + i} text={u} fixed={i >= own.length} remove={() => void set(own.filter((_, j) => j !== i))}>
+              <Name text={u} />
+            </Kept>
+          ))}
+        </ul>
+      )}
+      <form class="line" aria-label="Add an upstream" onSubmit={(e) => void add(e)}>
+        <Field
+          id="group-upstream"
+          label="Address of an upstream"
+          of={text}
+          required
+          maxLength={300}
+          placeholder="9.9.9.9, tls://name@address, https://…"
+        />
+        <button type="submit">Add</button>
+      </form>
+    </section>
+  );
+}
 
 export function TreatmentParts({ t }: { t: Treatment }) {
   const usual = t.id === everybody ? "as in the settings" : "as for everybody";
@@ -55,7 +99,8 @@ export function TreatmentParts({ t }: { t: Treatment }) {
         ]}
         set={(s) => void change(t, { safe_search: s === "" ? null : s === "on" })}
       />
-      <Week all={t.schedules} save={(schedules) => change(t, { schedules })} />
+      <Week t={t} own={ownOf(t, "schedules")} save={(schedules) => change(t, { schedules })} />
+      <Upstreams key={t.name} t={t} />
       {known.length > 0 && (
         <details>
           <summary>Services that it blocks{t.services.length > 0 && `: ${t.services.length}`}</summary>
@@ -63,7 +108,11 @@ export function TreatmentParts({ t }: { t: Treatment }) {
             legend="Services"
             from={known.map((s) => [s.id, s.title])}
             on={t.services}
-            set={(id, on) => void change(t, { services: on ? [...t.services, id] : t.services.filter((x) => x !== id) })}
+            fixed={t.file.services}
+            set={(id, on) => {
+              const own = ownOf(t, "services");
+              void change(t, { services: on ? [...own, id] : own.filter((x) => x !== id) });
+            }}
           />
         </details>
       )}

@@ -291,6 +291,7 @@ export interface Treatment {
   enabled: boolean;
   configured: boolean;
   clients: string[]; // members by the configuration
+  file: Record<"upstreams" | "schedules" | "services", string[]>; // values of the configuration, the last ones of those below
   now: "as usual" | "blocks" | "pauses";
   schedule: string | null; // the time that is in force
   block_mode: string | null;

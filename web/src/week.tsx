@@ -1,13 +1,17 @@
 // The weekly times of a group, and the form that makes them.
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { Checks, Choice, Field } from "./form.tsx";
 import { Name, toast } from "./parts.tsx";
+import { everybody } from "./policy.ts";
 import { dayNames, dayWords, formatSchedule, parseSchedule, type Action, type Schedule } from "./schedule.ts";
 import { lists, services } from "./state.ts";
+import type { List, Treatment } from "./types.ts";
 
 const actions: [Action, string][] = [
   ["block", "block everything that is not allowed"],
   ["services", "block services"],
+  ["lists", "use some of its lists, as at no other time"],
   ["pause", "block nothing"],
 ];
 
@@ -15,7 +19,7 @@ const actionWords: Record<Action, string> = {
   block: "blocks everything that is not allowed",
   pause: "blocks nothing",
   services: "blocks",
-  lists: "uses the lists",
+  lists: "uses, as at no other time,",
 };
 
 /** What a schedule names, as people call it. */
@@ -43,25 +47,31 @@ function Words({ text }: { text: string }) {
   );
 }
 
+const listIsOf = (l: List, t: Treatment): boolean => (l.groups ?? [everybody]).includes(t.id);
+
 const days: [number, string][] = dayNames.map((d, i) => [i, d.charAt(0).toUpperCase() + d.slice(1)]);
 
-function Add({ add }: { add: (text: string) => Promise<boolean> }) {
+function Add({ t, add }: { t: Treatment; add: (text: string) => Promise<boolean> }) {
   const on = useSignal([0, 1, 2, 3, 6]); // the evenings before school
   const from = useSignal("21:00");
   const to = useSignal("06:30");
   const action = useSignal<Action>("block");
   const what = useSignal<string[]>([]);
-  const known = services.data.value?.services ?? [];
+  const things: Partial<Record<Action, [string, string][]>> = {
+    services: (services.data.value?.services ?? []).map((s) => [s.id, s.title]),
+    lists: (lists.data.value ?? []).filter((l) => listIsOf(l, t)).map((l) => [l.address, l.name || l.address]),
+  };
+  const some = things[action.value];
   const submit = async (e: Event) => {
     e.preventDefault();
     if (on.value.length === 0) return toast("Pick at least one day.", { bad: true });
-    if (action.value === "services" && what.value.length === 0) return toast("Pick at least one service.", { bad: true });
+    if (some && what.value.length === 0) return toast(`Pick at least one of the ${action.value}.`, { bad: true });
     const s: Schedule = {
       days: dayNames.map((_, i) => on.value.includes(i)),
       from: from.value,
       to: to.value,
       action: action.value,
-      what: action.value === "services" ? what.value : [],
+      what: some ? what.value : [],
     };
     if (await add(formatSchedule(s))) what.value = [];
   };
@@ -79,13 +89,16 @@ function Add({ add }: { add: (text: string) => Promise<boolean> }) {
           label="Then"
           shown
           value={action.value}
-          from={known.length > 0 ? actions : actions.filter(([a]) => a !== "services")}
-          set={(a) => void (action.value = a)}
+          from={actions.filter(([a]) => things[a]?.length !== 0)}
+          set={(a) => {
+            action.value = a;
+            what.value = [];
+          }}
         />
-        {action.value === "services" && (
+        {some && (
           <Checks
-            legend="Services"
-            from={known.map((s) => [s.id, s.title])}
+            legend={action.value === "lists" ? "Lists, of those that the group has" : "Services"}
+            from={some}
             on={what.value}
             set={(id, yes) => void (what.value = toggled(what.value, id, yes))}
           />
@@ -96,8 +109,35 @@ function Add({ add }: { add: (text: string) => Promise<boolean> }) {
   );
 }
 
-/** `all` as the server writes them; `save` takes the whole again. */
-export function Week({ all, save }: { all: string[]; save: (all: string[]) => Promise<boolean> }) {
+/** One of some values, with a way to take it away unless it stands in the configuration. */
+export function Kept({
+  text,
+  fixed,
+  remove,
+  children,
+}: {
+  text: string;
+  fixed: boolean;
+  remove: () => void;
+  children: ComponentChildren;
+}) {
+  return (
+    <li>
+      <span>{children}</span>
+      {fixed ? (
+        <small class="muted">by the configuration file</small>
+      ) : (
+        <button type="button" class="quiet" aria-label={`Remove ${text}`} onClick={remove}>
+          Remove
+        </button>
+      )}
+    </li>
+  );
+}
+
+/** `own`: those that were set here, as the server writes them; `save` takes all of them again. */
+export function Week({ t, own, save }: { t: Treatment; own: string[]; save: (own: string[]) => Promise<boolean> }) {
+  const all = t.schedules;
   return (
     <section class="stack" aria-labelledby="h-week">
       <h3 id="h-week">Weekly times</h3>
@@ -105,23 +145,13 @@ export function Week({ all, save }: { all: string[]; save: (all: string[]) => Pr
       {all.length > 0 && (
         <ul class="times">
           {all.map((text, i) => (
-            <li key={text + i}>
-              <span>
-                <Words text={text} />
-              </span>
-              <button
-                type="button"
-                class="quiet"
-                aria-label={`Remove ${text}`}
-                onClick={() => void save(all.filter((_, j) => j !== i))}
-              >
-                Remove
-              </button>
-            </li>
+            <Kept key={text + i} text={text} fixed={i >= own.length} remove={() => void save(own.filter((_, j) => j !== i))}>
+              <Words text={text} />
+            </Kept>
           ))}
         </ul>
       )}
-      <Add add={(text) => save([...all, text])} />
+      <Add t={t} add={(text) => save([...own, text])} />
     </section>
   );
 }

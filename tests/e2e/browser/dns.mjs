@@ -15,7 +15,7 @@ export function question(name, type) {
   return Buffer.concat([head, ...labels.flatMap((l) => [Buffer.from([l.length]), l]), tail]);
 }
 
-/** Asks and gives {rcode, answers, blocked, data}; data: the first record's; blocked: it is a null address. from: who asks. */
+/** Asks and gives {rcode, answers, alias, blocked, data}; data: the first record's; blocked: it is a null address. from: who asks. */
 export function ask(host, port, name, type = "A", from = undefined, timeoutMs = 4000) {
   return new Promise((done, fail) => {
     const query = question(name, type);
@@ -31,7 +31,8 @@ export function ask(host, port, name, type = "A", from = undefined, timeoutMs = 
       const answers = m.readUInt16BE(6);
       // Our question comes back as it is, so the answer's record begins after it; its name is a pointer of two octets.
       const data = answers > 0 ? m.subarray(query.length + 12, query.length + 16) : Buffer.alloc(0);
-      done({ rcode: m[3] & 15, answers, data: [...data], blocked: answers > 0 && type === "A" && data.every((o) => o === 0) });
+      const alias = answers > 0 && m.readUInt16BE(query.length + 2) === 5; // the first record is a CNAME
+      done({ rcode: m[3] & 15, answers, alias, data: [...data], blocked: answers > 0 && type === "A" && data.every((o) => o === 0) });
     });
     socket.bind(0, from, () => socket.send(query, port, host));
   });

@@ -7,6 +7,7 @@
 //   ALLOWED_NAME   a name that its upstream knows
 //   MORE_NAME      a name that is on one list alone
 //   MORE_LIST      part of that list's address
+//   ANOTHER        an upstream that gives other addresses, as an option has it
 //   LISTS          a server, at an address that lists may come from, that gives what was PUT to it
 //   SCREENSHOTS    folder for pictures, default build/screenshots
 //   CHROMIUM       browser, default the one in the PATH

@@ -306,6 +306,92 @@ test("one device and one group are paused, and a weekly time blocks a group", as
   await api(page, `clients/${one}`, "DELETE");
 });
 
+test("a group has its own upstreams, services, safe search and lists at times", async ({ page }) => {
+  const [one, other] = ["127.0.1.71", "127.0.1.72"];
+  assert.equal((await api(page, "groups", "POST", { name: "guests", enabled: true })).status, 201);
+  const id = (await api(page, "groups")).json.groups.find((g) => g.name === "guests").id;
+  assert.equal((await api(page, "clients", "POST", { client: one, groups: [0, id] })).status, 201);
+  const treated = async () => (await api(page, "sinkhole/policy")).json.groups.find((g) => g.name === "guests");
+  const ask = (name, from) => env.ask(name, "A", from);
+  await tab(page, "groups");
+  await row(page, "groups", "guests").getByRole("button", { name: "Edit" }).click();
+  const dialog = page.getByRole("dialog");
+
+  // An upstream: the same name has another address there.
+  await dialog.getByLabel("Address of an upstream").fill("not an upstream");
+  await page.keyboard.press("Enter");
+  await said(page, "Not changed");
+  await dialog.getByLabel("Address of an upstream").fill(process.env.ANOTHER);
+  await page.keyboard.press("Enter");
+  await until(async () => (await ask(env.allowedName, one)).data[3] === 77, "asked there");
+  assert.equal((await ask(env.allowedName, other)).data[3], 9, "others are not");
+  assert.deepEqual((await treated()).upstreams, [process.env.ANOTHER]);
+  await dialog.getByRole("button", { name: `Remove ${process.env.ANOTHER}` }).click();
+  await until(async () => (await ask(env.allowedName, one)).data[3] === 9, "as everybody");
+
+  // Safe search.
+  assert.equal((await ask("www.bing.com", one)).alias, false);
+  await dialog.getByLabel("Safe search").selectOption("on");
+  await until(async () => (await ask("www.bing.com", one)).alias, "another name stands in");
+  assert.equal((await ask("www.bing.com", other)).alias, false);
+  await dialog.getByLabel("Safe search").selectOption("");
+  await until(async () => !(await ask("www.bing.com", one)).alias, "no longer");
+
+  // A service.
+  await dialog.getByText("Services that it blocks").click();
+  await dialog.getByRole("checkbox", { name: "TikTok" }).check();
+  await until(async () => (await ask("www.tiktok.com", one)).blocked, "blocked with all below it");
+  assert.equal((await ask("www.tiktok.com", other)).blocked, false);
+  await until(async () => /Services that it blocks: 1/.test(await dialog.innerText()), "says how many");
+  await dialog.getByRole("checkbox", { name: "TikTok" }).uncheck();
+  await until(async () => !(await ask("www.tiktok.com", one)).blocked, "no longer");
+
+  // A list that the group alone has, at all times but these.
+  const list = (await api(page, "lists")).json.lists.find((l) => l.address.includes(env.moreList));
+  const path = `lists/${encodeURIComponent(list.address)}?type=block`;
+  assert.equal((await api(page, path, "PUT", { enabled: true, comment: null, groups: [id] })).status, 200);
+  await until(async () => (await ask(env.moreName, one)).blocked, "the group has the list");
+  assert.equal((await ask(env.moreName, other)).blocked, false);
+  await dialog.getByText("Add a weekly time").click();
+  const day = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][(new Date().getDay() + 3) % 7]; // not now
+  for (const d of ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
+    await dialog.getByRole("checkbox", { name: d }).setChecked(d === day);
+  await dialog.getByLabel("Then").selectOption("lists");
+  await dialog.getByRole("button", { name: "Add this time" }).click();
+  await said(page, "Pick at least one of the lists");
+  await dialog.getByRole("group", { name: "Lists, of those that the group has" }).getByRole("checkbox", { name: env.moreList }).check();
+  await dialog.getByRole("button", { name: "Add this time" }).click();
+  await until(async () => !(await ask(env.moreName, one)).blocked, "not at other times");
+  assert.match((await treated()).schedules[0], new RegExp(`^${day.toLowerCase()} 21:00-06:30 lists http.*${env.moreList}$`));
+  assert.match(await dialog.locator(".times").innerText(), new RegExp(`${day}, 21:00 to 06:30[^]*${env.moreList}`));
+  await dialog.screenshot({ path: picture("group-all") });
+  await dialog.locator(".times").getByRole("button", { name: "Remove" }).click();
+  await until(async () => (await ask(env.moreName, one)).blocked, "at all times again");
+  assert.equal((await api(page, path, "PUT", { enabled: true, comment: null, groups: [0] })).status, 200);
+  await api(page, "groups/guests", "DELETE");
+  await api(page, `clients/${one}`, "DELETE");
+});
+
+test("what a group has of the configuration stays, and is not written twice", async ({ page }) => {
+  const office = async () => (await api(page, "sinkhole/policy")).json.groups.find((g) => g.name === "office");
+  await tab(page, "groups");
+  await row(page, "groups", "office").getByRole("button", { name: "Edit" }).click();
+  const dialog = page.getByRole("dialog");
+  assert.match(await dialog.locator(".times").innerText(), /Mon, 03:00 to 03:01[^]*by the configuration file/);
+  assert.equal(await dialog.locator(".times").getByRole("button").count(), 0);
+  await dialog.getByText("Services that it blocks").click();
+  assert.equal(await dialog.getByRole("checkbox", { name: "TikTok" }).isDisabled(), true);
+  await dialog.getByRole("checkbox", { name: "Roblox" }).check();
+  await until(async () => (await office()).services.join() === "roblox,tiktok", "one more");
+  await dialog.getByText("Add a weekly time").click();
+  await dialog.getByRole("button", { name: "Add this time" }).click();
+  await until(async () => (await office()).schedules.length === 2, "one more");
+  await dialog.getByRole("checkbox", { name: "Roblox" }).uncheck();
+  await until(async () => (await office()).services.join() === "tiktok", "that of the file");
+  await dialog.locator(".times").getByRole("button", { name: "Remove" }).click();
+  await until(async () => (await office()).schedules.join() === "mon 03:00-03:01 block", "that of the file");
+});
+
 test("the history says what it holds, and is erased after a second yes", async ({ page }) => {
   await tab(page, "backup");
   const told = (await api(page, "sinkhole/database")).json.database;
