@@ -214,6 +214,19 @@ static enum err fill_rebind_allow(struct snapshot *out, const struct config *cfg
     return ERR_OK;
 }
 
+static enum err fill_client_ids(struct snapshot *out, const struct config *cfg, struct arena *arena)
+{
+    struct ip_prefix *prefixes =
+        ARENA_ARRAY(arena, struct ip_prefix, cfg->client_id_from.count + 1);
+    uint32_t count = 0;
+    for (uint32_t i = 0; prefixes && i < cfg->client_id_from.count; i++) {
+        count += ip_prefix_parse(span_str(cfg->client_id_from.item[i]), &prefixes[count]) == ERR_OK;
+    }
+    out->client_id_from = prefixes;
+    out->client_id_count = count;
+    return prefixes ? ERR_OK : ERR_SPACE;
+}
+
 static uint32_t seconds(usec_t us)
 {
     return (uint32_t)(us / USEC_PER_SEC);
@@ -250,6 +263,7 @@ size_t cfg_fill_memory(const struct config *cfg, const struct cfg_machine *machi
     size_t cidrs = cfg->allow_from.count + machine->network_count + 1;
     return cidrs * (sizeof(struct cfg_cidr) + sizeof(struct ip_prefix) + sizeof(bool)) +
            (cfg->route.count + 1) * sizeof(struct route) +
+           (cfg->client_id_from.count + 1) * sizeof(struct ip_prefix) +
            (cfg->rebind_allow.count + 1) * sizeof(struct dns_name) + 8 * _Alignof(max_align_t);
 }
 
@@ -258,6 +272,7 @@ enum err cfg_fill_snapshot(const struct config *cfg, const struct cfg_machine *m
 {
     enum err e = fill_allow_from(out, cfg, machine, arena);
     e = e == ERR_OK ? fill_rebind_allow(out, cfg, arena) : e;
+    e = e == ERR_OK ? fill_client_ids(out, cfg, arena) : e;
     if (e == ERR_OK) {
         out->upstream_count = 0;
         fill_upstreams(out, cfg, machine);

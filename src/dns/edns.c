@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/device.h"
 #include "base/require.h"
 #include "base/siphash.h"
 #include "dns/proto.h"
@@ -26,6 +27,66 @@ static enum err cookie_read(const uint8_t *data, size_t len, struct dns_edns *ou
     return ERR_OK;
 }
 
+/* ---- For whom a router asks. What is not in a known form tells nothing. ---- */
+
+/* Family, source and scope prefix length, and as many octets as that needs. */
+static void subnet_read(const uint8_t *data, size_t len, struct dns_edns_client *out)
+{
+    if (len == 8 && be16_read(data) == 1 && data[2] == 32) {
+        out->addr = ip_v4(data + 4);
+        out->has_addr = true;
+    } else if (len == 20 && be16_read(data) == 2 && data[2] == 128) {
+        out->addr = ip_v6(data + 4);
+        out->has_addr = true;
+    }
+}
+
+static int base64_digit(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z'   ? c - 'A'
+           : c >= 'a' && c <= 'z' ? c - 'a' + 26
+           : c >= '0' && c <= '9' ? c - '0' + 52
+           : c == '+'             ? 62
+           : c == '/'             ? 63
+                                  : -1;
+}
+
+/* Eight digits for six octets. */
+static bool base64_mac(const uint8_t *data, uint8_t mac[MAC_OCTETS])
+{
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        int digit = base64_digit(data[i]);
+        if (digit < 0) {
+            return false;
+        }
+        bits = bits << 6 | (unsigned)digit;
+    }
+    for (unsigned i = 0; i < MAC_OCTETS; i++) {
+        mac[i] = (uint8_t)(bits >> (40 - 8 * i));
+    }
+    return true;
+}
+
+/* A hardware address stands before a text, whichever comes first. */
+static void device_read(unsigned code, const uint8_t *data, size_t len, struct dns_edns_client *out)
+{
+    uint8_t mac[MAC_OCTETS];
+    bool found = mac_parse(span_of(data, len), mac) == ERR_OK ||
+                 (code == DNS_OPT_DEVICE_ID && len == 8 && base64_mac(data, mac));
+    if (code == DNS_OPT_MAC && len == MAC_OCTETS) {
+        memcpy(mac, data, sizeof mac);
+        found = true;
+    }
+    if (found) {
+        out->device = device_of_mac(mac);
+        out->has_device = true;
+    } else if (code != DNS_OPT_MAC && len > 0 && !out->has_device) {
+        out->device = device_of_name(span_of(data, len));
+        out->has_device = true;
+    }
+}
+
 static enum err option_read(unsigned code, const uint8_t *data, size_t len, struct dns_edns *out)
 {
     switch (code) {
@@ -33,6 +94,7 @@ static enum err option_read(unsigned code, const uint8_t *data, size_t len, stru
         return out->cookie_len == 0 ? cookie_read(data, len, out) : ERR_OK;
     case DNS_OPT_ECS:
         out->has_ecs = true;
+        subnet_read(data, len, &out->client);
         break;
     case DNS_OPT_KEEPALIVE:
         out->has_keepalive = true;
@@ -45,6 +107,11 @@ static enum err option_read(unsigned code, const uint8_t *data, size_t len, stru
             uint16_t code_of = be16_read(data);
             out->ede = code_of <= INT16_MAX ? (int16_t)code_of : DNS_EDE_OTHER;
         }
+        break;
+    case DNS_OPT_MAC:
+    case DNS_OPT_DEVICE_ID:
+    case DNS_OPT_CPE_ID:
+        device_read(code, data, len, &out->client);
         break;
     default:
         break;

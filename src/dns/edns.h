@@ -12,11 +12,22 @@
 #include "base/attr.h"
 #include "base/cursor.h"
 #include "base/err.h"
+#include "base/ip.h"
 #include "dns/proto.h"
 
 #define DNS_COOKIE_CLIENT     8
 #define DNS_COOKIE_SERVER_MAX 32
 #define DNS_EDNS_OPTIONS_MAX  256 /* options in one OPT; more are ERR_FORMAT */
+
+/*
+ * For whom a router says that it asks. An address comes as a client subnet (RFC 7871) of all bits,
+ * a device (base/device.h) by its hardware address or else any text. Whether to believe it is the
+ * caller's to know.
+ */
+struct dns_edns_client {
+    struct ip_addr addr, device;
+    bool has_addr, has_device;
+};
 
 struct dns_edns {
     bool present;
@@ -31,9 +42,10 @@ struct dns_edns {
     bool has_keepalive;
     bool has_nsid;
     int16_t ede; /* first EDE info code of a response, DNS_EDE_NONE if none */
+    struct dns_edns_client client;
 };
 
-/* No OPT at all. The octets of the cookie stay as they are. */
+/* No OPT at all. The octets of the cookie and the client's addresses stay as they are. */
 static inline void dns_edns_none(struct dns_edns *e)
 {
     e->present = e->dnssec_ok = false;
@@ -41,6 +53,7 @@ static inline void dns_edns_none(struct dns_edns *e)
     e->udp_size = DNS_UDP_MIN;
     e->cookie_len = 0;
     e->has_ecs = e->has_keepalive = e->has_nsid = false;
+    e->client.has_addr = e->client.has_device = false;
     e->ede = DNS_EDE_NONE;
 }
 

@@ -89,7 +89,11 @@ enum dns_edns_option {
     DNS_OPT_COOKIE = 10,
     DNS_OPT_KEEPALIVE = 11,
     DNS_OPT_PADDING = 12,
-    DNS_OPT_EDE = 15
+    DNS_OPT_EDE = 15,
+    /* Of routers that tell who asks, in numbers for private use; dnsmasq's names of them. */
+    DNS_OPT_MAC = 65001,       /* --add-mac: six octets */
+    DNS_OPT_DEVICE_ID = 65073, /* --add-mac=text, =base64 */
+    DNS_OPT_CPE_ID = 65074     /* --add-cpe-id: any text */
 };
 
 #define DNS_EDNS_DO 0x8000 /* in the OPT record's flags, RFC 3225 */

@@ -107,26 +107,68 @@ static struct client *find_client(struct resolver *r, const struct ip_addr *addr
     return victim;
 }
 
-uint16_t client_profile(const struct resolver *r, const struct ip_addr *addr)
+static bool is_trusted(const struct resolver *r, const struct ip_addr *addr)
 {
-    return client_map_find(&r->snap->clients, addr);
+    const struct snapshot *s = r->snap;
+    for (uint32_t i = 0; i < s->client_id_count; i++) {
+        if (ip_in_prefix(addr, &s->client_id_from[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
-enum client_admission client_admit(struct resolver *r, struct query *q)
+static bool tells(const struct query *q)
+{
+    return q->req.edns.client.has_addr || q->req.edns.client.has_device;
+}
+
+void client_tell(const struct resolver *r, struct query *q)
+{
+    if (UNLIKELY(tells(q)) && is_trusted(r, &q->peer->addr)) {
+        q->told = q->req.edns.client;
+    }
+}
+
+/* As for somebody who asks himself: the address stands before the device, that before networks. Of
+ * a device that nothing describes the network is the router's. */
+const struct profile *client_profile(const struct resolver *r, const struct ip_addr *sender,
+                                     const struct dns_edns_client *told)
+{
+    const struct client_map *m = &r->snap->clients;
+    uint16_t number;
+    if ((!told->has_addr || !client_map_at(m, &told->addr, 128, &number)) &&
+        (!told->has_device || !client_map_at(m, &told->device, 128, &number))) {
+        number = client_map_find(m, told->has_addr ? &told->addr : sender);
+    }
+    return snapshot_profile(r->snap, number);
+}
+
+void client_known(const struct resolver *r, struct query *q)
+{
+    q->client = q->told.has_addr     ? &q->told.addr
+                : q->told.has_device ? &q->told.device
+                                     : &q->peer->addr;
+    q->profile = client_profile(r, &q->peer->addr, &q->told);
+}
+
+/* The slot of who sent the question, as the snapshot in force has him. */
+static struct client *find_sender(struct resolver *r, const struct ip_addr *addr, uint32_t now)
 {
     struct client_table *c = &r->clients;
-    uint32_t now = now_ms(r);
-    struct client *client = find_client(r, &q->peer->addr, now);
+    struct client *client = find_client(r, addr, now);
     if (UNLIKELY(client->generation != c->generation)) {
         client->generation = c->generation;
-        client->allowed = client_is_allowed(r, &q->peer->addr);
-        client->profile = client_profile(r, &q->peer->addr);
+        client->allowed = client_is_allowed(r, addr);
+        client->trusted = is_trusted(r, addr);
+        client->profile = client_map_find(&r->snap->clients, addr);
     }
-    q->profile = snapshot_profile(r->snap, client->profile);
-    if (UNLIKELY(!client->allowed)) {
-        client->seen_ms = now;
-        return CLIENT_REFUSED;
-    }
+    return client;
+}
+
+static ALWAYS_INLINE enum client_admission admit_at_rate(const struct client_table *c,
+                                                         struct client *client, uint32_t now)
+{
     if (c->rate == 0) {
         client->seen_ms = now;
         return CLIENT_ADMITTED;
@@ -140,6 +182,25 @@ enum client_admission client_admit(struct resolver *r, struct query *q)
     }
     client->tokens -= TOKEN;
     return CLIENT_ADMITTED;
+}
+
+enum client_admission client_admit(struct resolver *r, struct query *q)
+{
+    struct client_table *c = &r->clients;
+    uint32_t now = now_ms(r);
+    struct client *client = find_sender(r, &q->peer->addr, now);
+    q->profile = snapshot_profile(r->snap, client->profile);
+    if (UNLIKELY(client->trusted && client->allowed && tells(q))) {
+        client->seen_ms = now;
+        q->told = q->req.edns.client;
+        client_known(r, q);
+        return admit_at_rate(c, find_client(r, q->client, now), now);
+    }
+    if (UNLIKELY(!client->allowed)) {
+        client->seen_ms = now;
+        return CLIENT_REFUSED;
+    }
+    return admit_at_rate(c, client, now);
 }
 
 /* The /24 or /56 that the address is in. */

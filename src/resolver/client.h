@@ -19,7 +19,8 @@ struct client {
     uint32_t seen_ms; /* when tokens were last filled up; 0 in an unused slot with generation 0 */
     uint32_t tokens;  /* thousandths of a question; unused while limits are off */
     uint32_t generation; /* of the snapshot that the two below came from */
-    uint16_t allowed;
+    uint8_t allowed;
+    uint8_t trusted; /* a router that tells for whom it asks */
     uint16_t profile;
 };
 
@@ -49,12 +50,21 @@ size_t client_table_memory(uint32_t clients_max);
 void client_table_init(struct client_table *c, struct arena *arena, uint32_t clients_max,
                        uint32_t rate, const uint64_t key[2]);
 
-/* HOT. May this client ask now? Sets the query's profile. Cost: one set of the table, and access
- * list and table of clients once a client and snapshot. */
+/* HOT. May this client ask now? Sets the query's profile, and its client if a trusted router tells
+ * that. Cost: one set of the table, and access list and table of clients once a client and
+ * snapshot; for questions of a trusted router twice that. The router has to be on the access list,
+ * the limit is for whom it asks. */
 enum client_admission client_admit(struct resolver *r, struct query *q);
 
-/* The number of a client's profile, whether it asks now or not. */
-uint16_t client_profile(const struct resolver *r, const struct ip_addr *addr);
+/* How somebody is treated; `told` is what a trusted router tells, if anything. */
+const struct profile *client_profile(const struct resolver *r, const struct ip_addr *sender,
+                                     const struct dns_edns_client *told);
+
+/* Take over what the request tells of who asks, if it comes from a trusted router. */
+void client_tell(const struct resolver *r, struct query *q);
+
+/* Set client and profile by the sender and by what it was trusted to tell. */
+void client_known(const struct resolver *r, struct query *q);
 
 /* What becomes of a UDP answer of `len` octets. */
 enum client_limit client_limit_answer(struct resolver *r, const struct query *q, size_t len);

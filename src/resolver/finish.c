@@ -117,7 +117,7 @@ static void record(struct resolver *r, const struct query *q, enum query_reply r
     struct stats_event event = {
         .time = q->arrived,
         .latency_us = (uint32_t)(r->now - q->arrived),
-        .client = q->peer->addr,
+        .client = *q->client,
         .qtype = q->req.qtype,
         .upstream = q->upstream,
         .list = q->list,

@@ -108,6 +108,7 @@ struct waiter {
     uint16_t request_len;
     uint16_t udp_size;
     uint8_t cookie[DNS_COOKIE_CLIENT];
+    struct dns_edns_client told; /* as in struct query */
     uint16_t share;
     bool has_edns, has_cookie, has_keepalive, cookie_valid, allowed;
     uint8_t result; /* enum waiter_result */

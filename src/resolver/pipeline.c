@@ -335,7 +335,8 @@ void pipeline_waited(struct resolver *r, struct query *q, enum waiter_result res
 static bool admit(struct resolver *r, struct query *q)
 {
     if (q->peer->worker != r->cfg.worker) {
-        q->profile = snapshot_profile(r->snap, client_profile(r, &q->peer->addr));
+        client_tell(r, q);
+        client_known(r, q);
         return true; /* the worker that received it has asked */
     }
     switch (client_admit(r, q)) {

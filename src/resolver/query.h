@@ -14,6 +14,7 @@
 
 struct query {
     const struct peer *peer;
+    const struct ip_addr *client;  /* who asks: the peer's address, or one in `told` */
     const struct profile *profile; /* how this client is treated; set when it is admitted */
     struct packet *packet;         /* holds the question, and in the end the answer */
     usec_t arrived;
@@ -38,6 +39,8 @@ struct query {
     const char *ede_text;         /* borrowed until query_finish */
     const struct dns_name *cname; /* the blocked name of a chain */
     char text[96];                /* room for ede_text */
+
+    struct dns_edns_client told; /* by a trusted router; nothing of it for all others */
 
     struct dns_request req;
     struct dns_suffixes suffixes; /* of req.qname */

@@ -85,6 +85,8 @@ static void query_begin(struct query *q, const struct peer *peer, struct packet 
                         usec_t arrived)
 {
     q->peer = peer;
+    q->client = &peer->addr;
+    q->told.has_addr = q->told.has_device = false;
     q->packet = packet;
     q->profile = NULL;
     q->arrived = arrived;
@@ -122,7 +124,8 @@ static void restore(struct resolver *r, const struct waiter *w, const struct pen
     *packet = (struct packet){.data = r->room, .len = 0, .cap = DNS_TCP_MAX};
     query_begin(q, &w->peer, packet, w->arrived);
     q->request_len = w->request_len;
-    q->profile = snapshot_profile(r->snap, client_profile(r, &w->peer.addr));
+    q->told = w->told;
+    client_known(r, q);
     q->cookie_valid = w->cookie_valid;
     q->allowed = w->allowed;
     q->alias = w->alias;

@@ -98,8 +98,8 @@ static const struct profile *profile_of_waiters(const struct resolver *r, const 
     if (p->first_waiter == PENDING_NONE) {
         return &r->snap->everybody;
     }
-    const struct ip_addr *addr = &r->pendings.waiters[p->first_waiter].peer.addr;
-    return snapshot_profile(r->snap, client_profile(r, addr));
+    const struct waiter *w = &r->pendings.waiters[p->first_waiter];
+    return client_profile(r, &w->peer.addr, &w->told);
 }
 
 /* The answer goes to the cache and to everybody who waits for it. */

@@ -64,6 +64,8 @@ struct snapshot {
         *allow_from; /* who may ask; the first match in order decides, none: refused */
     const bool *allow_from_negated; /* per entry: "!CIDR" refuses */
     uint32_t allow_from_count;
+    const struct ip_prefix *client_id_from; /* routers that are believed for whom they ask */
+    uint32_t client_id_count;
 
     struct upstream_spec upstreams[UPSTREAM_MAX];
     uint16_t upstream_count;

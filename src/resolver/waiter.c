@@ -62,6 +62,7 @@ enum wait_result pending_wait(struct resolver *r, uint32_t pending, const struct
     const struct dns_edns *e = &q->req.edns;
     *w = (struct waiter){
         .peer = *q->peer,
+        .told = q->told,
         .arrived = q->arrived,
         .next = PENDING_NONE,
         .pending = pending,

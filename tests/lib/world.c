@@ -409,6 +409,9 @@ void world_apply(struct world *w)
     bool *negated = keep(w, get_memory(sizeof w->allow_from_negated));
     memcpy(negated, w->allow_from_negated, sizeof w->allow_from_negated);
     s->allow_from = nets;
+    struct ip_prefix *routers = keep(w, get_memory(sizeof w->client_id_from));
+    memcpy(routers, w->client_id_from, sizeof w->client_id_from);
+    s->client_id_from = routers;
     s->allow_from_negated = negated;
     struct route *routes = keep(w, get_memory(sizeof w->routes));
     memcpy(routes, w->routes, sizeof w->routes);

@@ -12,10 +12,10 @@
 #include "api/rules.h"
 #include "base/tz.h"
 #include "blocklist/overlay.h"
-#include "shared/regex_pcre2.h"
 #include "resolver/cache.h"
 #include "resolver/resolver.h"
 #include "resolver/snapshot.h"
+#include "shared/regex_pcre2.h"
 #include "stats/worker.h"
 
 #define WORLD_START    (1000 * USEC_PER_SEC) /* "0 s" of a test */
@@ -71,6 +71,7 @@ struct world {
     bool safe_search;
     struct ip_prefix allow_from[WORLD_PREFIXES];
     bool allow_from_negated[WORLD_PREFIXES];
+    struct ip_prefix client_id_from[WORLD_PREFIXES];
     struct route routes[WORLD_ROUTES];
     struct dns_name rebind_allow[WORLD_RULES];
     struct rules rules; /* groups and clients, world_policy.c; none while doc is NULL */

@@ -80,6 +80,10 @@ static bool verb_setting(struct story *s)
     if (strcmp(key, "allow-from") == 0) {
         return set_allow_from(s, v);
     }
+    if (strcmp(key, "client-id-from") == 0 && d->client_id_count < WORLD_PREFIXES) {
+        return ip_prefix_parse(span_str(v), &s->world.client_id_from[d->client_id_count++]) ==
+               ERR_OK;
+    }
     if (strcmp(key, "block-service") == 0) {
         return world_block_service(&s->world, v);
     }

@@ -1,6 +1,7 @@
 /*
  * OPT records as we write them, and server cookies.
  */
+#include "base/device.h"
 #include "dns/edns.h"
 #include "octets.h"
 #include "unit.h"
@@ -171,6 +172,51 @@ static void a_response_tells_its_first_ede(void **state)
     assert_int_equal(e.ede, DNS_EDE_OTHER); /* private use, not negative */
 }
 
+static void who_asks_is_read_in_the_forms_that_routers_send(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *options, *addr, *device; /* NULL: not told */
+    } rows[] = {
+        {"", NULL, NULL},
+        {"0008 0008 0001 20 00 c0000232", "192.0.2.50", NULL},
+        {"0008 0014 0002 80 00 20010db8000000000000000000000032", "2001:db8::32", NULL},
+        {"0008 0007 0001 18 00 c00002", NULL, NULL},   /* a network */
+        {"0008 0008 0002 20 00 c0000232", NULL, NULL}, /* another family's */
+        {"0008 0004 0001 00 00", NULL, NULL},
+        {"0008 0000", NULL, NULL},
+        {"fde9 0006 3c22fb010203", NULL, "3c:22:fb:01:02:03"},
+        {"fde9 0005 3c22fb0102", NULL, NULL},
+        {"fde9 0008 3c22fb0102030405", NULL, NULL},
+        {"fe31 0008 50434c3741514944", NULL, "3c:22:fb:01:02:03"}, /* PCL7AQID */
+        {"fe31 0011 33633a32323a66623a30313a30323a3033", NULL, "3c:22:fb:01:02:03"},
+        {"fe31 0008 50434c374151492e", NULL, "PCL7AQI."}, /* no base64: a name */
+        {"fe32 0004 6261726e", NULL, "barn"},
+        {"fe32 0008 50434c3741514944", NULL, "PCL7AQID"}, /* a name that looks like base64 */
+        {"fe32 0000", NULL, NULL},
+        {"fe32 0004 6261726e fde9 0006 3c22fb010203", NULL, "3c:22:fb:01:02:03"},
+        {"fde9 0006 3c22fb010203 fe32 0004 6261726e", NULL, "3c:22:fb:01:02:03"},
+        {"fde9 0006 3c22fb010203 0008 0008 0001 20 00 c0000232", "192.0.2.50", "3c:22:fb:01:02:03"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct dns_edns e;
+        uint8_t rdata[64];
+        size_t len = octets_of_hex(rows[i].options, rdata, sizeof rdata);
+        struct ip_addr addr = {{0}}, device = {{0}};
+        assert_int_equal(dns_edns_read(1232, 0, rdata, len, &e), ERR_OK);
+        if (rows[i].addr) {
+            assert_int_equal(ip_parse(span_str(rows[i].addr), &addr), ERR_OK);
+        }
+        device = rows[i].device ? device_of_text(span_str(rows[i].device)) : device;
+        if (e.client.has_addr != (rows[i].addr != NULL) ||
+            e.client.has_device != (rows[i].device != NULL) ||
+            (e.client.has_addr && !ip_equal(&e.client.addr, &addr)) ||
+            (e.client.has_device && !ip_equal(&e.client.device, &device))) {
+            fail_msg("%s", rows[i].options);
+        }
+    }
+}
+
 static void cookie_lengths_by_rfc_7873(void **state)
 {
     (void)state;
@@ -256,6 +302,7 @@ int main(void)
         cmocka_unit_test(reads_what_it_writes),
         cmocka_unit_test(nothing_is_written_on_failure),
         cmocka_unit_test(a_response_tells_its_first_ede),
+        cmocka_unit_test(who_asks_is_read_in_the_forms_that_routers_send),
         cmocka_unit_test(cookie_lengths_by_rfc_7873),
         cmocka_unit_test(cookies_are_those_of_rfc_9018),
         cmocka_unit_test(cookies_live_an_hour),
