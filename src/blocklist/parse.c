@@ -292,7 +292,8 @@ enum err bl_parse_feed(struct bl_parser *p, const void *data, size_t len)
             continue;
         }
         p->after_cr = false;
-        if (LIKELY(end - at >= USUAL_READABLE && p->carry_len == 0 && p->began && !p->zone) &&
+        if (LIKELY(end - at >= USUAL_READABLE && p->carry_len == 0 && p->began && !p->zone &&
+                   p->zone_depth == 0) &&
             p->cfg.format == BL_FORMAT_AUTO) {
             const uint8_t *next = read_usual_line(p, at);
             if (LIKELY(next)) {

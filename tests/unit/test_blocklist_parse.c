@@ -340,6 +340,9 @@ static void mixed_files(void **state)
          "b.example\n",
          "a.example E; b.example E", NONE},
         {"a byte order mark and a blank", "\xef\xbb\xbf a.example\n", "a.example E", NONE},
+        {"a record over lines that look like others",
+         "ads.example CNAME (\nb.example\n0.0.0.0 c.example\n)\nd.example\n", "d.example E",
+         BL_REASON_OTHER_DATA},
         {"nothing", "", "", NONE},
         {"empty lines", "\n\n\r\n \n", "", NONE},
     };
