@@ -266,12 +266,8 @@ static const struct config *get_config(void *ctx)
 static void policy_source(void *ctx, int64_t now_unix, struct policy_source *out)
 {
     (void)ctx;
-    *out = (struct policy_source){.config = control_config(),
-                                  .rules = control_rules(),
-                                  .tz = control_timezone(control_config()),
-                                  .now = clock_now(),
-                                  .now_unix = now_unix,
-                                  .list_id = lists_source_id};
+    control_policy_source(control_config(), control_rules(), out);
+    out->now_unix = now_unix;
 }
 
 static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,

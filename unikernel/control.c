@@ -16,6 +16,7 @@
 #include "engine.h"
 #include "lib/wallclock.h"
 #include "lists.h"
+#include "net/neighbours.h"
 #include "passwords.h"
 #include "settings.h"
 #include "shared/text.h"
@@ -34,7 +35,8 @@ static struct {
     struct config *cfg;
     void *cfg_memory;
     struct rules rules;
-    usec_t stats_at, lists_at, schedules_at;
+    usec_t stats_at, lists_at, policy_at;
+    struct devices devices;
     int64_t clock_ahead; /* of wall over monotonic time, microseconds */
 } control = {.stats_at = STATS_EVERY_US};
 
@@ -43,7 +45,8 @@ const struct config *control_config(void)
     return control.cfg;
 }
 
-const struct tz *control_timezone(const struct config *cfg)
+/* Local time by the configuration: a rule as POSIX writes it, else Greenwich. */
+static const struct tz *timezone_of(const struct config *cfg)
 {
     static struct tz tz;
     if (cfg->timezone[0] == '\0' || tz_parse(span_str(cfg->timezone), &tz) != ERR_OK) {
@@ -55,6 +58,19 @@ const struct tz *control_timezone(const struct config *cfg)
 struct rules *control_rules(void)
 {
     return &control.rules;
+}
+
+void control_policy_source(const struct config *cfg, const struct rules *rules,
+                           struct policy_source *out)
+{
+    *out = (struct policy_source){.config = cfg,
+                                  .rules = rules,
+                                  .tz = timezone_of(cfg),
+                                  .now = clock_now(),
+                                  .now_unix = wallclock_unix_us() / (int64_t)USEC_PER_SEC,
+                                  .list_id = lists_source_id,
+                                  .address = control.devices.item,
+                                  .address_count = control.devices.count};
 }
 
 /* ---- start ---- */
@@ -176,26 +192,28 @@ void control_keep_lists(struct span image)
     }
 }
 
-/* A schedule begins or ends, or the clock came to be known: what decides is made anew. */
-static void mind_schedules(usec_t now)
+/* A schedule begins or ends, the clock came to be known, or a device came: what decides is made
+ * anew. */
+static void mind_policy(usec_t now)
 {
     int64_t unix_us = wallclock_unix_us();
     int64_t ahead = unix_us - (int64_t)now, drift = ahead - control.clock_ahead;
     bool set = drift > CLOCK_STEP_US || drift < -CLOCK_STEP_US;
-    control.schedules_at = now + USEC_PER_SEC;
-    if (set || unix_us / (int64_t)USEC_PER_SEC >= engine_plan()->groups.next_change) {
+    control.policy_at = now + USEC_PER_SEC;
+    bool met = devices_update(&control.devices, control.cfg, &control.rules, net_neighbours);
+    if (set || met || unix_us / (int64_t)USEC_PER_SEC >= engine_plan()->groups.next_change) {
         control.clock_ahead = ahead;
         enum err e = engine_set_rules(control.cfg, &control.rules);
         if (e != ERR_OK) {
-            log_warning(RESOLVER, "a schedule cannot be put in force: %s", err_text(e));
+            log_warning(RESOLVER, "policy cannot be put in force: %s", err_text(e));
         }
     }
 }
 
 void control_tick(usec_t now)
 {
-    if (now >= control.schedules_at) {
-        mind_schedules(now);
+    if (now >= control.policy_at) {
+        mind_policy(now);
     }
     if (now >= control.stats_at) {
         control.stats_at = now + STATS_EVERY_US;
@@ -205,12 +223,18 @@ void control_tick(usec_t now)
 
 /* ---- changes ---- */
 
+static enum err put_in_force(const struct config *cfg, const struct rules *rules)
+{
+    (void)devices_update(&control.devices, cfg, rules, net_neighbours);
+    return engine_set_rules(cfg, rules);
+}
+
 static enum err reconfigure(const struct rules *next)
 {
     struct config *fresh;
     void *memory, *old = control.cfg_memory;
     enum err e = settings_load(next, &memory, &fresh);
-    e = e == ERR_OK ? engine_set_rules(fresh, next) : e;
+    e = e == ERR_OK ? put_in_force(fresh, next) : e;
     if (e != ERR_OK) {
         return e;
     }
@@ -231,6 +255,6 @@ enum err control_apply(const struct rules *next, unsigned parts)
     if (parts & RULES_SETTINGS) {
         return reconfigure(next);
     }
-    e = engine_set_rules(control.cfg, next);
+    e = put_in_force(control.cfg, next);
     return e == ERR_OK && (parts & RULES_LISTS) ? lists_configure(control.cfg, next) : e;
 }

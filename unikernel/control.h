@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "base/tz.h"
 #include "config/config.h"
+#include "shared/devices.h"
 
 /* Open the card, and read the settings on it and on the command line (kept for ever). */
 void control_open(const char *cmdline);
@@ -25,8 +26,9 @@ void control_load_stats(void);
 const struct config *control_config(void);
 struct rules *control_rules(void);
 
-/* Local time by the configuration: a rule as POSIX writes it, else Greenwich. */
-const struct tz *control_timezone(const struct config *cfg);
+/* What policy is planned from now; borrowed until the next control_tick. */
+void control_policy_source(const struct config *cfg, const struct rules *rules,
+                           struct policy_source *out);
 
 /* A changed rules document: kept, then in force; parts as in api/backend.h. What has to wait for
  * the card does not stop a pause. */

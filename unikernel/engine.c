@@ -207,13 +207,9 @@ static enum err derive_addresses(const struct config *cfg, const struct rules *r
 
 static enum err derive(const struct config *cfg, const struct rules *rules, struct derived *out)
 {
-    const struct policy_source from = {.config = cfg,
-                                       .rules = rules,
-                                       .now = clock_now(),
-                                       .now_unix = wallclock_unix_us() / (int64_t)USEC_PER_SEC,
-                                       .tz = control_timezone(cfg),
-                                       .list_id = lists_source_id};
+    struct policy_source from;
     uint32_t count;
+    control_policy_source(cfg, rules, &from);
     *out = (struct derived){0};
     enum err e = derive_local(cfg, rules, out);
     e = e == ERR_OK ? derive_plan(&from, out) : e;

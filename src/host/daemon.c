@@ -203,7 +203,7 @@ static void on_neighbours_settled(void *arg)
 /* The table changes often: it is listened to only if that can matter. */
 static void watch_neighbours(struct daemon *d)
 {
-    if (!d->wants_neighbours || d->neighbours >= 0) {
+    if (!d->devices.wanted || d->neighbours >= 0) {
         return;
     }
     d->neighbours = neighbours_monitor();
@@ -550,7 +550,7 @@ static void free_all(struct daemon *d)
     free(d->worker);
     free(d->mailboxes);
     free(d->spare);
-    free(d->address);
+    devices_free(&d->devices);
     int fds[] = {d->signals, d->monitor, d->neighbours, d->control.event};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0) {

@@ -30,6 +30,7 @@
 #include "host/worker.h"
 #include "host/xdp.h"
 #include "resolver/cache.h"
+#include "shared/devices.h"
 #include "stats/stats.h"
 
 #define COLLECT_US    (250 * USEC_PER_MSEC) /* between two collections while there is traffic */
@@ -65,15 +66,14 @@ struct daemon {
         housekeep_timer;
     struct loop_timer policy_timer; /* schedules */
     struct loop_timer neighbour_timer;
-    int neighbours;        /* netlink, -1: none */
-    bool wants_neighbours; /* a client is described as a device */
-    int64_t clock_ahead;   /* of wall over monotonic time when published last, microseconds */
-    usec_t watchdog;       /* period, 0: none */
-    usec_t reloaded;       /* last time */
-    unsigned quiet;        /* collections without events in a row */
-    usec_t collected;      /* when statistics were collected last; under the lock */
-    uint64_t unsaved;      /* events since statistics were saved */
-    uint32_t daily_told;   /* stats_daily_changed when the lists were told */
+    int neighbours;      /* netlink, -1: none */
+    int64_t clock_ahead; /* of wall over monotonic time when published last, microseconds */
+    usec_t watchdog;     /* period, 0: none */
+    usec_t reloaded;     /* last time */
+    unsigned quiet;      /* collections without events in a row */
+    usec_t collected;    /* when statistics were collected last; under the lock */
+    uint64_t unsaved;    /* events since statistics were saved */
+    uint32_t daily_told; /* stats_daily_changed when the lists were told */
     struct filewatch *files;
     struct privdrop privileges;
     struct budget budget;
@@ -101,9 +101,7 @@ struct daemon {
     pthread_mutex_t lock;
     struct config *config; /* in force */
     struct tz tz;          /* of its local time */
-    struct policy_address
-        *address; /* of devices, if a client is described so; the kernel's neighbours */
-    uint32_t address_count;
+    struct devices devices;
     struct rules rules;
     struct snapshots *snapshots;
     struct publisher *publisher;

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/mac.h"
 #include "host/catalog_files.h"
 #include "host/daemon_int.h"
 #include "host/logsink.h"
@@ -40,8 +39,8 @@ static void describe_source(struct daemon *d, const struct rules *rules, char ap
                                     .own = d->own,
                                     .own_count = d->listeners.count,
                                     .tz = &d->tz,
-                                    .address = d->address,
-                                    .address_count = d->address_count,
+                                    .address = d->devices.item,
+                                    .address_count = d->devices.count,
                                     .version = "",
                                     .api_url = api_url,
                                     .regex_users = d->workers + 1,
@@ -130,8 +129,8 @@ void daemon_policy_source(const struct daemon *d, int64_t now_unix, struct polic
     const struct snapshot_source source = {.config = d->config,
                                            .rules = &d->rules,
                                            .tz = &d->tz,
-                                           .address = d->address,
-                                           .address_count = d->address_count,
+                                           .address = d->devices.item,
+                                           .address_count = d->devices.count,
                                            .now = sys_now(),
                                            .now_unix = now_unix};
     snapshots_policy_source(&source, out);
@@ -157,71 +156,9 @@ usec_t daemon_mind_schedules(struct daemon *d)
            (usec_t)(sys_unix_us() % (int64_t)USEC_PER_SEC) + 1;
 }
 
-/* Does a text of a client stand for a device? Then its addresses matter. */
-static bool is_device(const char *client)
-{
-    struct ip_prefix prefix;
-    return client && ip_prefix_parse(span_str(client), &prefix) != ERR_OK;
-}
-
-/* Is any client, owner of a rule or paused one described as a device? */
-static bool wants_neighbours(const struct daemon *d, const struct rules *rules)
-{
-    struct client_view v;
-    struct rule_view own;
-    struct pause_view pause;
-    for (uint32_t i = 0; rules_client_at(rules, i, &v); i++) {
-        if (is_device(v.client)) {
-            return true;
-        }
-    }
-    for (uint32_t i = 0; rules_pause_at(rules, i, &pause); i++) {
-        if (is_device(pause.client)) {
-            return true;
-        }
-    }
-    for (uint32_t i = 0; rules_own_at(rules, i, &own); i++) {
-        if (is_device(own.client)) {
-            return true;
-        }
-    }
-    for (uint32_t i = 0; i < d->config->groups.value_count; i++) {
-        const struct cfg_group_value *value = &d->config->groups.value[i];
-        if (value->key == CFG_GROUP_CLIENT && is_device(value->text)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* True if they are others than before. */
-static bool read_neighbours(struct daemon *d, const struct rules *rules)
-{
-    uint32_t before = d->address_count;
-    d->wants_neighbours = wants_neighbours(d, rules);
-    if (!d->wants_neighbours) {
-        d->address_count = 0;
-        return before != 0;
-    }
-    struct policy_address *fresh = calloc(POLICY_ADDRESSES_MAX, sizeof *fresh);
-    if (!fresh) {
-        return false;
-    }
-    uint32_t count = neighbours_read(fresh, POLICY_ADDRESSES_MAX);
-    bool changed = count != before;
-    for (uint32_t i = 0; i < count && !changed; i++) {
-        changed = !ip_equal(&fresh[i].addr, &d->address[i].addr) ||
-                  memcmp(fresh[i].mac, d->address[i].mac, MAC_OCTETS) != 0;
-    }
-    free(d->address);
-    d->address = fresh;
-    d->address_count = count;
-    return changed;
-}
-
 void daemon_mind_neighbours(struct daemon *d)
 {
-    if (read_neighbours(d, &d->rules)) {
+    if (devices_update(&d->devices, d->config, &d->rules, neighbours_read)) {
         enum err e = daemon_publish(d, &d->rules, 0);
         (void)e; /* logged; the next change tries again */
     }
@@ -232,7 +169,7 @@ static enum err make(struct daemon *d, const struct rules *rules, unsigned parts
 {
     d->clock_ahead = sys_unix_us() - (int64_t)sys_now();
     if (parts & SNAPSHOT_OWN_RULES) {
-        (void)read_neighbours(d, rules);
+        (void)devices_update(&d->devices, d->config, rules, neighbours_read);
     }
     char api_url[API_URL_MAX];
     struct snapshot_source source;

@@ -76,12 +76,6 @@ static bool read_reply(const uint8_t *reply, size_t len, struct policy_address *
     return true;
 }
 
-static int by_address(const void *a, const void *b)
-{
-    const struct policy_address *x = a, *y = b;
-    return memcmp(x->addr.b, y->addr.b, sizeof x->addr.b);
-}
-
 uint32_t neighbours_read(struct policy_address *out, uint32_t max)
 {
     struct {
@@ -107,6 +101,5 @@ uint32_t neighbours_read(struct policy_address *out, uint32_t max)
     if (fd >= 0) {
         close(fd);
     }
-    qsort(out, count, sizeof *out, by_address);
     return count;
 }

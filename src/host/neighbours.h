@@ -9,7 +9,7 @@
 
 #include "api/policy_groups.h"
 
-/* At most `max` of them, in the order of their addresses; returns how many. What the kernel cannot
+/* At most `max` of them; returns how many. What the kernel cannot
  * tell within a second is left out. */
 uint32_t neighbours_read(struct policy_address *out, uint32_t max);
 

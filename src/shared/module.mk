@@ -2,6 +2,7 @@
 shared_SRCS := \
     backend.c \
     decode.c \
+    devices.c \
     regex_pcre2.c \
     regex_rules.c \
     text.c

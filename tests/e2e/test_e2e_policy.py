@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""Groups, clients, schedules and pauses in the real program. Clients are addresses of loopback, and a device on a wire."""
+"""Groups, clients, schedules and pauses in the real program. Clients are addresses of loopback, and a device on a wire; on bare metal all are devices on a wire."""
 
+import contextlib
 import shutil
 import tempfile
 
 from lib import *
 from lib import netns
 
-netns.enter()
+if not Sinkhole.bare_metal:
+    netns.enter()
 
-KIDS, GUEST, OTHER = "127.0.0.9", "127.0.0.8", "127.0.0.7"
+Sinkhole.crowd = True
+KIDS, GUEST, OTHER, NIGHT, MORE = (Sinkhole.neighbour(n) for n in (9, 8, 7, 6, 5))
 CONFIG = f"""
 [group kids]
 client = {KIDS}
@@ -19,7 +22,7 @@ list = LISTS/games.txt
 client = {GUEST}
 with-default = off
 [group night]
-client = 127.0.0.6
+client = {NIGHT}
 schedule = daily 00:00-24:00 block
 """
 
@@ -41,9 +44,9 @@ def groups_of_the_file_choose_lists_and_answers():
             eq(s.ask("ads.example", source=KIDS).rcode, "NXDOMAIN")
             eq(s.ask("ads.example", source=OTHER).addresses, ["0.0.0.0"])
             check(not is_blocked(s, "ads.example", GUEST), "without Default nothing is blocked")
-            check(is_blocked(s, "www.example", "127.0.0.6"), "at this time everything is")
+            check(is_blocked(s, "www.example", NIGHT), "at this time everything is")
             eq(s.api.post("/api/domains/allow/exact", {"domain": "www.example", "groups": [0]}).status, 201)
-            check(not is_blocked(s, "www.example", "127.0.0.6"), "but what an own rule allows")
+            check(not is_blocked(s, "www.example", NIGHT), "but what an own rule allows")
 
 
 @test
@@ -56,7 +59,7 @@ def a_decision_is_told_step_by_step():
             eq((j["verdict"], j["client"]["group"], j["answer"]), ("blocked", "kids, Default", "NXDOMAIN"))
             eq([w["verdict"] for w in j["without"]], ["allowed"])
             eq(s.api.get(f"/api/sinkhole/check?domain=games.example&client={OTHER}").json["verdict"], "allowed")
-            out = s.cli("check", "--client", "127.0.0.6", "games.example").stdout
+            out = s.cli("check", "--client", NIGHT, "games.example").stdout
             contains(out, "in force: night: daily 00:00-24:00 block")
             eq(s.cli("check", "--client", "nobody", "games.example").returncode, 2)
 
@@ -72,10 +75,10 @@ def a_group_and_a_client_are_paused_over_a_restart():
             eq(s.cli("pause", "--group", "kids", "1h").returncode, 0)
             eq(s.cli("pause", "--client", OTHER).returncode, 0)
             check(not is_blocked(s, "ads.example", KIDS) and not is_blocked(s, "ads.example", OTHER), "paused")
-            check(is_blocked(s, "ads.example", "127.0.0.5"), "not for others")
+            check(is_blocked(s, "ads.example", MORE), "not for others")
             eq(s.api.get("/api/dns/blocking").json["blocking"], "enabled")
         with Sinkhole(lists=[url], upstream=up, config=config, state=state) as s:
-            wait_until(lambda: is_blocked(s, "ads.example", "127.0.0.5"), 15, "the list is there")
+            wait_until(lambda: is_blocked(s, "ads.example", MORE), 15, "the list is there")
             check(not is_blocked(s, "ads.example", KIDS) and not is_blocked(s, "ads.example", OTHER), "still paused")
             eq(s.cli("resume", "--group", "kids").returncode, 0)
             check(is_blocked(s, "ads.example", KIDS), "on again")
@@ -131,19 +134,30 @@ def services_and_safe_search_of_a_group():
             eq(s.ask("www.google.com", source=OTHER).addresses, ["198.51.100.4"])
 
 
+@contextlib.contextmanager
+def device(mac, config):
+    """The program and a device in its network: (program, ask as it from an address, give it another one)."""
+    with Upstream() as up:
+        if Sinkhole.bare_metal:
+            with Sinkhole(upstream=up, config=config) as s:
+                yield s, lambda source: s.ask("www.example", source=source, mac=mac), "10.0.2.77", "10.0.2.78", lambda address: None
+            return
+        with netns.Wire() as wire:
+            wire.ip(f"link set there address {mac}", there=True)
+            port = free_port()
+            with Sinkhole(upstream=up, config=config, args=["--listen", f"0.0.0.0:{port}"]) as s:
+                yield (s, lambda source: wire.there(lambda: client.ask_udp(netns.HERE, port, "www.example", timeout=1, source=source)), netns.THERE, "192.0.2.77",
+                       lambda address: wire.ip(f"addr add {address}/24 dev there", there=True))
+
+
 @test
 def a_device_is_known_by_its_hardware_address():
-    with netns.Wire() as wire, Upstream() as up:
-        wire.ip("link set there address 02:00:00:00:00:99", there=True)
-        config = "[group tv]\nclient = 02:00:00:00:00:99\nschedule = daily 00:00-24:00 block\n"
-        port = free_port()
-        with Sinkhole(upstream=up, config=config, args=["--listen", f"0.0.0.0:{port}"]) as s:
-            def ask(source):
-                return wire.there(lambda: client.ask_udp(netns.HERE, port, "www.example", timeout=1, source=source))
-            wait_until(lambda: (r := ask(netns.THERE)).ede is not None and r.ede[0] == 15, 20, "its address is learnt")
-            wire.ip("addr add 192.0.2.77/24 dev there", there=True)
-            wait_until(lambda: (r := ask("192.0.2.77")).ede is not None and r.ede[0] == 15, 20, "and its next one")
-            check(not is_blocked(s, "www.example", "127.0.0.1"), "for no other")
+    mac = "02:00:00:00:00:99"
+    with device(mac, f"[group tv]\nclient = {mac}\nschedule = daily 00:00-24:00 block\n") as (s, ask, first, second, add):
+        wait_until(lambda: (r := ask(first)).ede is not None and r.ede[0] == 15, 20, "its address is learnt")
+        add(second)
+        wait_until(lambda: (r := ask(second)).ede is not None and r.ede[0] == 15, 20, "and its next one")
+        check(not is_blocked(s, "www.example", None if s.bare_metal else "127.0.0.1"), "for no other")
 
 
 run()

