@@ -10,6 +10,7 @@
 #include "net/net.h"
 #include "net/service.h"
 #include "net/stream.h"
+#include "net/tls_session.h"
 #include "storage.h"
 
 static void number(struct strbuf *t, const char *name, const char *type, const char *help,
@@ -98,6 +99,24 @@ static void connections(struct strbuf *t)
            s.first_answer_us);
 }
 
+static void tls(struct strbuf *t)
+{
+    struct tls_gauges g;
+    tls_session_get_gauges(&g);
+    const struct {
+        const char *result;
+        uint64_t count;
+    } rows[] = {{"full", g.full}, {"resumed", g.resumed}, {"failed", g.failed}};
+    strbuf_str(t,
+               "# HELP sinkhole_machine_tls_handshakes_total TLS handshakes with other machines\n"
+               "# TYPE sinkhole_machine_tls_handshakes_total counter\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        strbuf_printf(t, "sinkhole_machine_tls_handshakes_total{result=\"%s\"} %llu\n",
+                      rows[i].result, (unsigned long long)rows[i].count);
+    }
+    number(t, "tls_sessions", "gauge", "TLS sessions that can be taken up again", g.sessions);
+}
+
 static void network(struct strbuf *t)
 {
     struct nic_counters n;
@@ -137,6 +156,7 @@ void metrics_write(void *ctx, struct strbuf *out)
     parts(out);
     pools(out);
     connections(out);
+    tls(out);
     network(out);
     list_work(out);
 }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "base/strbuf.h"
@@ -224,7 +225,8 @@ static bool is_dns_message(CURL *easy)
     const char *type = NULL;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
-    return status == 200 && type && strncmp(type, wanted, sizeof wanted - 1) == 0;
+    size_t len = type ? strcspn(type, "; \t") : 0;
+    return status == 200 && len == sizeof wanted - 1 && strncasecmp(type, wanted, len) == 0;
 }
 
 static enum resolver_failure failure_of(CURLcode code)

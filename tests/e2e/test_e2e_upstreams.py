@@ -193,13 +193,38 @@ def certificates(folder):
                 "-extfile", "ext")
 
 
-class TlsServer:
-    """TLS in front of an Upstream's TCP port, counting connections and resumptions. `http` makes it an HTTP/1.1 server of RFC 8484."""
+def over_http(manner, answer):
+    """The octets of an HTTP answer, and whether the connection goes on. Manners are first labels of names that tests ask for."""
+    ok, dns = "200 OK", "application/dns-message"
+    head = lambda status, type, *more: "\r\n".join([f"HTTP/1.1 {status}", f"Content-Type: {type}", *more, "", ""]).encode()
+    sized = lambda status=ok, type=dns, *more, body=answer: head(status, type, f"Content-Length: {len(body)}", *more) + body
+    rows = {
+        "chunked": head(ok, dns, "Transfer-Encoding: chunked") + b"5\r\n" + answer[:5] + b"\r\n%x\r\n" % len(answer[5:]) + answer[5:] + b"\r\n0\r\n\r\n",
+        "interim": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + sized(),
+        "parameter": sized(ok, "Application/DNS-Message; charset=x"),
+        "closing": sized(ok, dns, "Connection: close"),
+        "unsized": head(ok, dns, "Connection: close") + answer,
+        "status": sized("500 No"),
+        "teapot": sized("404 Not Found"),
+        "type": sized(ok, "text/html"),
+        "empty": sized(body=b""),
+        "long": sized(body=answer + bytes(70000)),
+        "noise": b"\0\1\2 SSH-2.0\r\n\r\n",
+        "headers": b"HTTP/1.1 200 OK\r\n" + b"X-Filler: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n" * 8000,
+        "twice": sized() + sized(),
+    }
+    return rows.get(manner, sized()), manner not in ("closing", "unsized", "noise", "headers", "long")
 
-    def __init__(self, folder, upstream, http=False):
+
+class TlsServer:
+    """TLS in front of an Upstream's TCP port, counting connections and resumptions. `http` makes it an HTTP/1.1 server of RFC 8484, which answers in the
+    manner that a name's first label tells (over_http); `answers` is how many a connection gives before it ends."""
+
+    def __init__(self, folder, upstream, http=False, answers=1 << 30):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(os.path.join(folder, "server.pem"), os.path.join(folder, "server.key"))
-        self.upstream, self.http, self.connections, self.resumed, self.names, self.paths = upstream, http, 0, 0, [], []
+        self.upstream, self.http, self.answers = upstream, http, answers
+        self.connections, self.resumed, self.names, self.paths, self.hosts = 0, 0, [], [], []
         self.context.sni_callback = lambda s, name, c: self.names.append(name)
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
@@ -218,38 +243,51 @@ class TlsServer:
             with self.context.wrap_socket(raw, server_side=True) as c:
                 self.connections += 1
                 self.resumed += c.session_reused
-                if self.http:
-                    self.serve_http(c)
-                    return
-                with socket.create_connection(("127.0.0.1", self.upstream.port)) as back:
-                    while True:
-                        head = receive_exact(c, 2)
-                        if not head:
-                            return
-                        back.sendall(head + receive_exact(c, struct.unpack("!H", head)[0]))
-                        head = receive_exact(back, 2)
-                        c.sendall(head + receive_exact(back, struct.unpack("!H", head)[0]))
+                for _ in range(self.answers):
+                    if not (self.answer_http(c) if self.http else self.answer_stream(c)):
+                        break
+                c.unwrap()
         except (OSError, ssl.SSLError):
             pass
 
-    def serve_http(self, c):
-        stream = c.makefile("rb")
-        while True:
-            line = stream.readline()
-            if not line:
-                return
-            self.paths.append(line.decode().split()[:2])
-            headers = {}
-            while (header := stream.readline().strip()):
-                name, value = header.decode().split(":", 1)
-                headers[name.lower()] = value.strip()
-            if headers.get("content-type") != "application/dns-message":
-                return
-            body = stream.read(int(headers["content-length"]))
-            with socket.create_connection(("127.0.0.1", self.upstream.port)) as back:
-                back.sendall(struct.pack("!H", len(body)) + body)
-                answer = receive_exact(back, struct.unpack("!H", receive_exact(back, 2))[0])
-            c.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/dns-message\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
+    def ask(self, octets):
+        with socket.create_connection(("127.0.0.1", self.upstream.port)) as back:
+            back.sendall(struct.pack("!H", len(octets)) + octets)
+            return receive_exact(back, struct.unpack("!H", receive_exact(back, 2))[0])
+
+    def answer_stream(self, c):
+        head = receive_exact(c, 2)
+        if not head:
+            return False
+        answer = self.ask(receive_exact(c, struct.unpack("!H", head)[0]))
+        c.sendall(struct.pack("!H", len(answer)) + answer)
+        return True
+
+    def read_line(self, c):
+        line = b""
+        while not line.endswith(b"\r\n"):
+            octet = c.recv(1)
+            if not octet:
+                return b""
+            line += octet
+        return line.strip()
+
+    def answer_http(self, c):
+        line = self.read_line(c)
+        if not line:
+            return False
+        self.paths.append(line.decode().split()[:2])
+        headers = {}
+        while (header := self.read_line(c)):
+            name, value = header.decode().split(":", 1)
+            headers[name.lower()] = value.strip()
+        self.hosts.append(headers.get("host"))
+        if headers.get("content-type") != "application/dns-message":
+            return False
+        body = receive_exact(c, int(headers["content-length"]))
+        octets, goes_on = over_http(Message.parse(body).name.split(".")[0].rstrip("0123456789"), self.ask(body))
+        c.sendall(octets)
+        return goes_on
 
     def close(self):
         self.socket.close()
@@ -281,23 +319,70 @@ def tls_upstreams_are_verified_and_resumed():
 
 @test(seconds=90)
 def https_upstreams_are_verified():
-    if Sinkhole.bare_metal:
-        skip("the bare-metal image has no upstreams over HTTPS yet")
     with tempfile.TemporaryDirectory() as folder, Upstream() as up:
         certificates(folder)
         trust = {"SSL_CERT_FILE": os.path.join(folder, "root.pem")}
         server = TlsServer(folder, up, http=True)
         try:
-            with daemon(f"https://dns.test.example@127.0.0.1:{server.port}/dns-query", env=trust) as s:
-                for i in range(10):
-                    eq(s.ask(f"doh{i}.example").rcode, "NOERROR")
-                eq(set(map(tuple, server.paths)), {("POST", "/dns-query")})
-                check(server.connections <= 8, f"{server.connections} connections")
-            with daemon(f"https://dns.test.example@127.0.0.1:{server.port}/dns-query") as s:
-                eq(s.ask("refused.example").rcode, "SERVFAIL", "nobody vouches for it")
+            for name in ("dns.test.example@", ""):
+                with daemon(f"https://{name}127.0.0.1:{server.port}/dns-query", env=trust) as s:
+                    for i in range(10):
+                        eq(s.ask(f"doh{i}.example").rcode, "NOERROR")
+            eq(set(map(tuple, server.paths)), {("POST", "/dns-query")})
+            eq(set(server.hosts), {"dns.test.example", Sinkhole.me})
+            check(server.connections <= 16, f"{server.connections} connections")
+            for why, address, env in (("nobody vouches for it", "dns.test.example", None), ("a name that it is not", "other.test.example", trust)):
+                with daemon(f"https://{address}@127.0.0.1:{server.port}/dns-query", env=env) as s:
+                    eq(s.ask("refused.example").rcode, "SERVFAIL", why)
             eq(up.asked("refused.example"), [])
         finally:
             server.close()
+
+
+@test(seconds=180)
+def https_answers_are_read_as_http_says():
+    good = ("plain", "chunked", "interim", "parameter", "closing", "unsized")
+    bad = ("status", "teapot", "type", "empty", "long", "noise", "headers")
+    with tempfile.TemporaryDirectory() as folder, Upstream() as up:
+        certificates(folder)
+        server = TlsServer(folder, up, http=True)
+        try:
+            with daemon(f"https://dns.test.example@127.0.0.1:{server.port}/q", env={"SSL_CERT_FILE": os.path.join(folder, "root.pem")}) as s:
+                for manner in (*good, *good):
+                    eq(s.ask(f"{manner}{len(server.paths)}.example").rcode, "NOERROR", manner)
+                for manner in bad:
+                    reply, seconds = timed(s, f"{manner}.example")
+                    eq(reply.rcode, "SERVFAIL", manner)
+                    check(seconds < 7.5 * SLOW, f"{manner}: {seconds:.2f} s")
+                    wait_until(lambda: s.ask(f"after{manner}{len(server.paths)}.example").rcode == "NOERROR", 10 * SLOW, manner)
+                s.ask("twice.example")  # an answer nobody asked for, behind a good one: whichever way it ends, what follows is answered
+                wait_until(lambda: s.ask(f"aftertwice{len(server.paths)}.example").addresses[:1] != [], 10 * SLOW, "twice")
+                many = [threading.Thread(target=lambda i=i: s.ask(f"many{i}.example")) for i in range(40)]
+                for t in many:
+                    t.start()
+                for t in many:
+                    t.join()
+                eq(len({q.name for q in up.asked() if q.name.startswith("many")}), 40)
+        finally:
+            server.close()
+
+
+@test(seconds=90)
+def tls_sessions_are_taken_up_again():
+    """A server that ends each connection after three answers: those after the first need no new handshake with certificates."""
+    with tempfile.TemporaryDirectory() as folder, Upstream() as up:
+        certificates(folder)
+        trust = {"SSL_CERT_FILE": os.path.join(folder, "root.pem")}
+        for scheme, path in (("tls", ""), ("https", "/dns-query")):
+            server = TlsServer(folder, up, http=scheme == "https", answers=3)
+            try:
+                with daemon(f"{scheme}://dns.test.example@127.0.0.1:{server.port}{path}", "--workers", "1", env=trust) as s:
+                    for i in range(12):
+                        eq(s.ask(f"{scheme}{i}.example").rcode, "NOERROR")
+                print(f"# {scheme}: {server.connections} connections, {server.resumed} resumed", flush=True)
+                check(server.connections >= 4 and server.resumed >= server.connections - 2, f"{scheme}: {server.resumed} of {server.connections} resumed")
+            finally:
+                server.close()
 
 
 @test(seconds=90)

@@ -1,6 +1,6 @@
 /*
- * mbedTLS as a client of list servers: TLS 1.2, ECDHE with AEAD ciphers, certificates with RSA and
- * ECDSA up to SHA-512.
+ * mbedTLS as a client of list servers and upstreams: TLS 1.2, ECDHE with AEAD ciphers, certificates
+ * with RSA and ECDSA up to SHA-512.
  */
 #ifndef UNIKERNEL_MBEDTLS_CONFIG_H
 #define UNIKERNEL_MBEDTLS_CONFIG_H
@@ -53,7 +53,8 @@
 #define MBEDTLS_SSL_PROTO_TLS1_2
 #define MBEDTLS_SSL_SERVER_NAME_INDICATION
 #define MBEDTLS_SSL_EXTENDED_MASTER_SECRET
-#define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE
+#define MBEDTLS_SSL_SESSION_TICKETS    /* sessions are kept without the certificates they were made \
+                                          with */
 #define MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED
 #define MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED
 #define MBEDTLS_SSL_MAX_CONTENT_LEN 16384

@@ -1,7 +1,9 @@
 /*
- * Questions to upstreams over TCP and TLS (RFC 7766, RFC 7858): connections shared by several
- * questions, opened when needed, closed when idle; answers come in any order and are told apart by
- * ID, which is therefore unique on a connection. The rules are the daemon's (host/outstream.h): a
+ * Questions to upstreams over TCP, TLS and HTTPS (RFC 7766, RFC 7858, RFC 8484): connections shared
+ * by several questions, opened when needed, closed when idle; answers come in any order and are
+ * told apart by ID, which is therefore unique on a connection. Over HTTPS (HTTP/1.1, net/doh.h) one
+ * question is under way on a connection and the others wait behind it, so few share one. The rules
+ * are the daemon's (host/outstream.h): a
  * connection that hangs gets no new questions; those lost with one that had worked are sent again
  * on another, twice at most; a server that again and again answers one question and closes is
  * asked one question a connection.
@@ -14,45 +16,22 @@
 
 #include "arch/aarch64/cpu.h"
 #include "base/span.h"
+#include "base/strbuf.h"
 #include "dns/proto.h"
-#include "net/service_int.h"
-#include "net/stream.h"
-#include "resolver/stream.h"
+#include "net/service_line_int.h"
 
 enum {
-    MESSAGE_MAX = 65535 + STREAM_PREFIX,
-    QUERY_MAX = 512,
     LINES_MAX = 24, /* the other streams are for downloads */
     PER_UPSTREAM = 8,
     PIPELINE_DEPTH = 8, /* from here on another connection is better */
+    HTTPS_DEPTH = 2,    /* likewise, where one waits for the other */
     RESEND_MAX = 2,
     CUT_MAX = 3 /* so often a server closed after one answer: one question a connection */
 };
 #define IDLE_US     (20 * USEC_PER_SEC)
 #define HOPELESS_US (2 * USEC_PER_SEC) /* a question that waits longer makes its line suspect */
 
-struct flight {
-    uint32_t ticket; /* 0: free */
-    uint16_t id;     /* DNS ID, as on the wire */
-    uint16_t len;    /* of the question with its prefix */
-    uint8_t resent;  /* times */
-    bool sent, answered;
-    usec_t since;
-    uint8_t question[QUERY_MAX + STREAM_PREFIX];
-};
-
-static struct line {
-    struct stream *stream; /* NULL: the slot is free */
-    uint64_t upstream_id;  /* of its upstream_spec */
-    bool ready;
-    bool suspect; /* gets no new questions */
-    bool busy;    /* one of its callbacks is at work */
-    uint32_t answered;
-    usec_t opened;
-    struct flight flight[SERVICE_STREAM_FLIGHTS];
-    uint8_t *in; /* MESSAGE_MAX */
-    size_t in_len;
-} lines[LINES_MAX];
+static struct line lines[LINES_MAX];
 
 /* How often in a row each upstream has closed a connection after its first answer. */
 static struct memory {
@@ -82,6 +61,17 @@ static unsigned flights_of(const struct line *l)
     return n;
 }
 
+static struct flight *oldest_waiting(struct line *l)
+{
+    struct flight *oldest = NULL;
+    for (struct flight *f = l->flight; f < l->flight + SERVICE_STREAM_FLIGHTS; f++) {
+        if (f->ticket != 0 && !f->sent && (!oldest || f->since < oldest->since)) {
+            oldest = f;
+        }
+    }
+    return oldest;
+}
+
 static struct flight *flight_of(struct line *l, uint16_t id)
 {
     for (unsigned i = 0; i < SERVICE_STREAM_FLIGHTS; i++) {
@@ -92,13 +82,23 @@ static struct flight *flight_of(struct line *l, uint16_t id)
     return NULL;
 }
 
-static void tell_failure(uint32_t ticket, enum resolver_failure why)
+void line_tell_failure(uint32_t ticket, enum resolver_failure why)
 {
     resolver_failed(service.resolver, clock_now(), ticket, why);
     service_flush();
 }
 
 /* ---- sending ---- */
+
+const struct upstream_spec *line_upstream(uint64_t id)
+{
+    for (uint16_t i = 0; i < service.snapshot->upstream_count; i++) {
+        if (service.snapshot->upstreams[i].id == id) {
+            return &service.snapshot->upstreams[i];
+        }
+    }
+    return NULL;
+}
 
 static bool hangs(const struct line *l, usec_t now)
 {
@@ -110,9 +110,13 @@ static bool hangs(const struct line *l, usec_t now)
     return !l->ready && now - l->opened > HOPELESS_US;
 }
 
+/* True too if it has to wait for its turn. */
 static bool write_flight(struct line *l, struct flight *f)
 {
-    f->sent = stream_write(l->stream, f->question, f->len) == ERR_OK;
+    if (l->http && l->asking) {
+        return true;
+    }
+    f->sent = l->http ? post_write(l, f) : stream_write(l->stream, f->question, f->len) == ERR_OK;
     l->suspect |= !f->sent; /* a TLS record may be half written */
     return f->sent;
 }
@@ -138,7 +142,8 @@ static struct line *choose(const struct upstream_spec *u, uint16_t id)
             best_flights = n;
         }
     }
-    if (own < PER_UPSTREAM && (!best || best_flights >= PIPELINE_DEPTH)) {
+    unsigned depth = u->transport == UPSTREAM_HTTPS ? HTTPS_DEPTH : PIPELINE_DEPTH;
+    if (own < PER_UPSTREAM && (!best || best_flights >= depth)) {
         struct line *fresh = line_open(u);
         best = fresh ? fresh : best;
     }
@@ -175,9 +180,8 @@ void line_send(uint32_t ticket, uint16_t upstream, const uint8_t *data, size_t l
         stream_prefix(f.question, len);
         memcpy(f.question + STREAM_PREFIX, data, len);
     }
-    if (!fits || u->transport == UPSTREAM_HTTPS || !put(u, &f)) {
-        resolver_failed(service.resolver, clock_now(), ticket,
-                        u->transport == UPSTREAM_HTTPS ? RESOLVER_UNREACHABLE : RESOLVER_NO_SOCKET);
+    if (!fits || !put(u, &f)) {
+        resolver_failed(service.resolver, clock_now(), ticket, RESOLVER_NO_SOCKET);
     }
 }
 
@@ -196,14 +200,11 @@ void line_release(uint32_t ticket)
 
 /* ---- a line's end ---- */
 
-static const struct upstream_spec *upstream_of(uint64_t id)
+static void line_free(struct line *l)
 {
-    for (uint16_t i = 0; i < service.snapshot->upstream_count; i++) {
-        if (service.snapshot->upstreams[i].id == id) {
-            return &service.snapshot->upstreams[i];
-        }
-    }
-    return NULL;
+    free(l->in);
+    free(l->http);
+    *l = (struct line){0};
 }
 
 /* The slot is free again; questions that were lost with it find another way, or fail. */
@@ -220,18 +221,17 @@ static void line_over(struct line *l, enum resolver_failure why)
     }
     struct memory *m = memory_of(id);
     m->cuts = l->answered == 1 && count > 0 ? m->cuts + 1 : l->answered > 1 ? 0 : m->cuts;
-    free(l->in);
-    *l = (struct line){0};
+    line_free(l);
     for (unsigned i = 0; i < count; i++) {
-        const struct upstream_spec *u = upstream_of(id);
+        const struct upstream_spec *u = line_upstream(id);
         bool again = worked && u && lost[i].resent++ < RESEND_MAX;
         if (!again || !put(u, &lost[i])) {
-            tell_failure(lost[i].ticket, why);
+            line_tell_failure(lost[i].ticket, why);
         }
     }
 }
 
-static void line_close(struct line *l, enum resolver_failure why)
+void line_close(struct line *l, enum resolver_failure why)
 {
     stream_close(l->stream);
     line_over(l, why);
@@ -247,6 +247,22 @@ static void line_answer(struct line *l, const uint8_t *message, size_t len)
         f->answered = true;
         resolver_response(service.resolver, clock_now(), f->ticket, message, len);
         service_flush();
+    }
+}
+
+/* Questions that wait go out as far as they may. */
+void line_send_waiting(struct line *l)
+{
+    for (unsigned i = 0; i < SERVICE_STREAM_FLIGHTS && !(l->http && l->asking); i++) {
+        struct flight *f = oldest_waiting(l);
+        if (!f) {
+            return;
+        }
+        if (!write_flight(l, f)) {
+            uint32_t ticket = f->ticket;
+            f->ticket = 0;
+            line_tell_failure(ticket, RESOLVER_NO_SOCKET);
+        }
     }
 }
 
@@ -283,14 +299,7 @@ static void line_ready(void *ctx, struct stream *s)
     struct line *l = ctx;
     (void)s;
     l->ready = l->busy = true;
-    for (unsigned i = 0; i < SERVICE_STREAM_FLIGHTS; i++) {
-        struct flight *f = &l->flight[i];
-        if (f->ticket != 0 && !f->sent && !write_flight(l, f)) {
-            uint32_t ticket = f->ticket;
-            f->ticket = 0;
-            tell_failure(ticket, RESOLVER_NO_SOCKET);
-        }
-    }
+    line_send_waiting(l);
     l->busy = false;
 }
 
@@ -298,6 +307,9 @@ static void line_end(void *ctx, enum err e, const char *reason)
 {
     struct line *l = ctx;
     (void)reason;
+    if (e == ERR_OK && l->asking) {
+        post_end(l);
+    }
     line_over(l, e == ERR_UNSUPPORTED            ? RESOLVER_TLS_FAILED
                  : e == ERR_IO && !l->ready      ? RESOLVER_REFUSED
                  : e == ERR_TIMEOUT && !l->ready ? RESOLVER_UNREACHABLE
@@ -316,31 +328,54 @@ static struct line *take_slot(void)
     }
     if (idle) {
         stream_close(idle->stream);
-        free(idle->in);
+        line_free(idle);
     }
     return idle;
 }
 
+/* The name that the certificate must be for: NULL without TLS. `room` for what is no part of u. */
+static const char *certificate_name(const struct upstream_spec *u, char room[UPSTREAM_NAME_MAX])
+{
+    struct strbuf b;
+    strbuf_init(&b, room, UPSTREAM_NAME_MAX);
+    switch (u->transport) {
+    case UPSTREAM_HTTPS: {
+        struct span host, path;
+        doh_url(u->name, &host, &path);
+        strbuf_bytes(&b, host.ptr, host.len);
+        return room;
+    }
+    case UPSTREAM_TLS:
+        ip_format(&u->endpoint.addr, room);
+        return u->name[0] ? u->name : room;
+    case UPSTREAM_UDP:
+    case UPSTREAM_TCP:
+        break;
+    }
+    return NULL;
+}
+
 static struct line *line_open(const struct upstream_spec *u)
 {
-    static const struct stream_events events = {
+    static const struct stream_events plain = {
         .ready = line_ready, .data = line_data, .end = line_end};
-    char name[IP_TEXT_MAX];
-    ip_format(&u->endpoint.addr, name);
+    static const struct stream_events http = {
+        .ready = line_ready, .data = post_data, .end = line_end};
+    bool https = u->transport == UPSTREAM_HTTPS;
+    char room[UPSTREAM_NAME_MAX];
     struct stream_target target = {.addr = u->endpoint.addr,
                                    .port = u->endpoint.port,
-                                   .tls_name = u->transport != UPSTREAM_TLS ? NULL
-                                               : u->name[0]                 ? u->name
-                                                                            : name,
+                                   .tls_name = certificate_name(u, room),
                                    .idle_us = IDLE_US};
     struct line *l = take_slot();
     if (!l) {
         return NULL;
     }
     *l = (struct line){.upstream_id = u->id, .opened = clock_now(), .in = malloc(MESSAGE_MAX)};
-    if (!l->in || stream_open(&target, &events, l, &l->stream) != ERR_OK) {
-        free(l->in);
-        *l = (struct line){0};
+    l->http = https ? malloc(sizeof *l->http) : NULL;
+    if (!l->in || (https && !l->http) ||
+        stream_open(&target, https ? &http : &plain, l, &l->stream) != ERR_OK) {
+        line_free(l);
         return NULL;
     }
     return l;

@@ -14,6 +14,7 @@
 #include "net/lwip.h"
 #include "net/lwip_addr.h"
 #include "net/tls.h"
+#include "net/tls_session.h"
 
 enum { READ_CHUNK = 4096, POLL_HALF_SECONDS = 2 };
 enum state { FREE, CONNECTING, HANDSHAKE, OPEN };
@@ -25,7 +26,8 @@ struct stream {
     void *ctx;
     mbedtls_ssl_context *ssl; /* NULL: plain */
     mbedtls_ssl_context ssl_storage;
-    struct ip_addr peer;   /* the certificate must hold it, if the server has no name */
+    struct ip_addr peer; /* the certificate must hold it, if the server has no name */
+    struct ip_endpoint to;
     struct pbuf *received; /* TLS only: not yet read by the library */
     u16_t received_off;
     bool peer_done; /* FIN seen */
@@ -146,9 +148,11 @@ static void tls_progress(struct stream *s)
             return;
         }
         if (r != 0) {
+            tls_session_drop(s->ssl, &s->to);
             finish(s, ERR_UNSUPPORTED, tls_reason(r, mbedtls_ssl_get_verify_result(s->ssl)));
             return;
         }
+        tls_session_keep(s->ssl, &s->to);
         s->state = OPEN;
         s->events.ready(s->ctx, s);
     }
@@ -263,6 +267,7 @@ static enum err tls_prepare(struct stream *s, const char *name)
         return ERR_MEMORY;
     }
     mbedtls_ssl_set_bio(s->ssl, s, bio_send, bio_recv, NULL);
+    tls_session_offer(s->ssl, &s->to);
     return ERR_OK;
 }
 
@@ -279,6 +284,7 @@ enum err stream_open(const struct stream_target *target, const struct stream_eve
     *s = (struct stream){.state = CONNECTING,
                          .events = *events,
                          .ctx = ctx,
+                         .to = {.addr = target->addr, .port = target->port},
                          .idle_us = target->idle_us,
                          .progress = clock_now()};
     enum err e = target->tls_name ? tls_prepare(s, target->tls_name) : ERR_OK;

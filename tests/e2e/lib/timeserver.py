@@ -26,6 +26,8 @@ class TimeServer:
                 question, peer = self.socket.recvfrom(2048)
             except OSError:
                 return
+            if peer is None:  # closed while it waited
+                return
             self.asked.append(question)
             now = (self.unix if self.unix is not None else time.time()) + EPOCH
             stamp = struct.pack("!II", int(now) & 0xFFFFFFFF, 0)
