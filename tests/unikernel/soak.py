@@ -31,12 +31,14 @@ def watched(s):
 
 def ask_some(s, rng, counts):
     name = rng.choice([f"ads{rng.randrange(2000)}.example", f"cached{rng.randrange(200)}.example", f"new{rng.getrandbits(40)}.example"])
+    tcp, asked = rng.random() < 0.2, time.monotonic()
     try:
-        reply = s.ask(name, rng.choice(["A", "AAAA", "HTTPS"]), tcp=rng.random() < 0.2, timeout=10)
+        reply = s.ask(name, rng.choice(["A", "AAAA", "HTTPS"]), tcp=tcp, timeout=10)
         counts["answered"] += 1
         counts["wrong"] += name.startswith("ads") and not (reply.ede and reply.ede[0] == 15)
-    except (OSError, TimeoutError, AttributeError):
+    except (OSError, TimeoutError, AttributeError) as e:
         counts["lost"] += 1
+        print(f"# lost: {name} over {'TCP' if tcp else 'UDP'} at {asked - s.started:.1f} s, after {time.monotonic() - asked:.1f} s: {e!r}", flush=True)
 
 
 def drop_half_way(s, rng):
@@ -101,7 +103,7 @@ def pools_are_where_they_were_after_a_long_mixed_load():
             lists.put("/l.txt", "\n".join(blocked) + "\n", gzip=True)
             s.api.post("/api/action/gravity")
             check(counts["wrong"] == 0, f"{counts}: blocked names were let through")
-            check(counts["lost"] <= counts["answered"] // 1000 + 3, f"{counts}")
+            check(counts["lost"] <= counts["answered"] // 20000, f"{counts}")
 
             def back():
                 now = watched(s)

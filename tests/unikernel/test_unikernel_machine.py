@@ -100,6 +100,28 @@ def an_address_from_the_card_stands_in_place_of_dhcp():
 
 
 @test
+def a_client_may_use_a_port_again_whose_connection_we_closed():
+    """Less than two minutes after: a SYN from it is a new connection, not the end of the old one."""
+    def connect(s, port, octets):
+        c = socket.socket()
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        c.bind(("127.0.0.1", port))
+        c.settimeout(20)
+        c.connect(("127.0.0.1", s.port))
+        c.sendall(octets)
+        return c
+
+    query = make_query("localhost").pack()
+    with Unikernel(lists=[], upstream=None, board=BOARDS[0]) as s:
+        for i in range(3):
+            port = free_port(("127.0.0.1",))
+            with connect(s, port, b"\xff" * 700) as c:  # no question can be so long: we end it
+                eq(c.recv(100), b"")
+            with wait_until(lambda: connect(s, port, struct.pack("!H", len(query)) + query), 10, "the port is free again here") as c:
+                check(len(c.recv(100)) > 12, f"{i}: answered")
+
+
+@test
 def the_log_and_its_levels_and_memory_by_part_are_told_by_the_api():
     with Unikernel(lists=[], upstream=None, board=BOARDS[0]) as s:
         log = s.api.get("/api/sinkhole/log").json

@@ -64,6 +64,8 @@
 #define LWIP_TCP_KEEPALIVE      1
 #define LWIP_TCP_TIMESTAMPS     0
 
+#define LWIP_HOOK_FILENAME "net/lwip_hooks.h"
+
 #define LWIP_STATS                  1
 #define LWIP_STATS_LARGE            1
 #define LWIP_STATS_DISPLAY          1 /* pools have names */
