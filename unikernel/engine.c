@@ -442,6 +442,8 @@ static enum err start_stats(const struct config *cfg, struct rng *rng)
     size_t worker_len = stats_worker_memory(&worker), len = stats_memory(&all);
     void *worker_mem = malloc(worker_len), *mem = malloc(len);
     if (!worker_mem || !mem) {
+        free(worker_mem);
+        free(mem);
         return ERR_MEMORY;
     }
     engine.memory.statistics = worker_len + len;
@@ -450,10 +452,13 @@ static enum err start_stats(const struct config *cfg, struct rng *rng)
     e = e == ERR_OK
             ? stats_init(&engine.stats, mem, len, &all, clock_now(), wallclock_unix_us(), key)
             : e;
-    if (e == ERR_OK) {
-        stats_set_privacy(engine.stats, (enum stats_privacy)cfg->privacy);
+    if (e != ERR_OK) {
+        free(worker_mem);
+        free(mem);
+        return e;
     }
-    return e == ERR_OK ? stats_attach(engine.stats, engine.worker) : e;
+    stats_set_privacy(engine.stats, (enum stats_privacy)cfg->privacy);
+    return stats_attach(engine.stats, engine.worker);
 }
 
 static enum err start_cache(const struct config *cfg, struct rng *rng)

@@ -84,7 +84,7 @@ static uint32_t gather(struct list_entry **out)
 
 static void build(usec_t now)
 {
-    struct list_entry **part = calloc(BL_LISTS_MAX + 1, sizeof *part);
+    struct list_entry **part = calloc(BL_LISTS_MAX + 1, sizeof(struct list_entry *));
     if (!part) {
         now_state.build_at = now + BUILD_RETRY_US;
         return;
@@ -132,7 +132,7 @@ void lists_refresh(void)
 /* Would a build give an image of other lists than the one in force has? */
 static bool other_lists(void)
 {
-    struct list_entry **part = calloc(BL_LISTS_MAX + 1, sizeof *part);
+    struct list_entry **part = calloc(BL_LISTS_MAX + 1, sizeof(struct list_entry *));
     uint32_t count = part ? gather(part) : 0, have = 0;
     bool other = false;
     for (uint32_t i = 0; i < BL_LISTS_MAX; i++) {

@@ -53,8 +53,10 @@ static struct span load(struct slots *s, const char *name)
         return span_of("", 0);
     }
     enum err e = slots_load(s, data, cap, &len);
-    if (e != ERR_OK) {
-        log_error(STORE, "%s: %s", name, err_text(e));
+    if (e != ERR_OK || len == 0) {
+        if (e != ERR_OK) {
+            log_error(STORE, "%s: %s", name, err_text(e));
+        }
         free(data);
         return span_of("", 0);
     }

@@ -7,7 +7,7 @@
 
 #include "drivers/usb.h"
 
-/* Reset the controller and power its port. NULL: no such controller at base. */
-struct usb_host *dwc2_start(uintptr_t base);
+/* Reset the controller and power its port. NULL: no such controller there. */
+struct usb_host *dwc2_start(uintptr_t registers);
 
 #endif

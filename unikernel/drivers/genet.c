@@ -146,12 +146,19 @@ static int phy_read(uint32_t reg)
     return -1;
 }
 
+/* Of a register that cannot be read no bit is set. */
+static uint32_t phy_bits(uint32_t reg)
+{
+    int v = phy_read(reg);
+    return v < 0 ? 0 : (uint32_t)v;
+}
+
 static uint32_t link_speed(bool *full)
 {
     /* IEEE 802.3 clause 28 and 40: what both sides can; the partner's gigabit bits stand two to the
      * left of ours. */
-    int gigabit = phy_read(MII_STAT1000) & phy_read(MII_CTRL1000) << 2;
-    int lower = phy_read(MII_PARTNER) & phy_read(MII_ADVERTISE);
+    uint32_t gigabit = phy_bits(MII_STAT1000) & phy_bits(MII_CTRL1000) << 2;
+    uint32_t lower = phy_bits(MII_PARTNER) & phy_bits(MII_ADVERTISE);
     if (gigabit & 0xc00) {
         *full = (gigabit & 0x800) != 0;
         return SPEED_1000;

@@ -103,11 +103,11 @@ static bool start_queues(void)
         !virtio_queue_setup(&net.dev, QUEUE_TX, &tx)) {
         return false;
     }
-    for (uint16_t i = 0; i < VIRTIO_QUEUE_SIZE; i++) {
+    for (unsigned i = 0; i < VIRTIO_QUEUE_SIZE; i++) {
         rx.desc[i] = (struct virtio_desc){
             .addr = (uintptr_t)rx_buffers[i], .len = BUFFER_OCTETS, .flags = VIRTIO_DESC_WRITE};
         tx.desc[i] = (struct virtio_desc){.addr = (uintptr_t)tx_buffers[i]};
-        virtio_queue_put(&rx, i);
+        virtio_queue_put(&rx, (uint16_t)i);
     }
     tx.avail.flags =
         1; /* sent buffers are collected when a new frame is sent: no interrupt for them */

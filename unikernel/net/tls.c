@@ -32,9 +32,9 @@ static mbedtls_time_t wall_seconds(mbedtls_time_t *out)
     return now;
 }
 
-struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *t, struct tm *out)
+struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *tt, struct tm *tm_buf)
 {
-    return gmtime_r(t, out);
+    return gmtime_r(tt, tm_buf);
 }
 
 void tls_start(struct span roots, struct span own, struct rng *rng)
