@@ -11,6 +11,7 @@
 #include "blocklist/compile.h"
 #include "blocklist/parse.h"
 #include "dns/suffix.h"
+#include "host/crew.h"
 #include "lists.h"
 #include "measure.h"
 
@@ -99,8 +100,13 @@ static void bench_formats(const struct bench_rules *rules)
     }
 }
 
+#define THREADS 2
+
 struct build {
     struct text text;
+    size_t part[THREADS + 1]; /* lists of the text: a thread reads one */
+    struct bl_compile *c;
+    struct crew *crew; /* NULL: one list and one thread */
     struct bl_sink_memory to;
     struct bl_compile_config cfg;
     void *scratch;
@@ -109,7 +115,22 @@ struct build {
 
 static void feed(void *ctx, const struct bl_rule *rule)
 {
-    bl_compile_rule(ctx, rule);
+    bl_feed_rule(ctx, rule);
+}
+
+static void read_list(void *arg, unsigned k)
+{
+    static struct bl_parser parsers[THREADS];
+    struct build *b = arg;
+    struct bl_parser *p = &parsers[k];
+    struct bl_feed *f = bl_compile_feed(b->c, k);
+    bl_feed_list(f, k, span_str("bench"), span_str(""));
+    bl_parse_init(p, &(struct bl_parse_config){.ctx = f, .rule = feed});
+    if (bl_parse_feed(p, b->text.p + b->part[k], b->part[k + 1] - b->part[k]) != ERR_OK ||
+        bl_parse_end(p) != ERR_OK) {
+        exit(1);
+    }
+    bl_feed_list_end(f, 0, p->stats.lines);
 }
 
 static uint64_t build(void *context, size_t count)
@@ -117,24 +138,21 @@ static uint64_t build(void *context, size_t count)
     struct build *b = context;
     uint64_t size = 0;
     for (size_t i = 0; i < count; i++) {
-        struct bl_compile *c;
         b->to.used = 0;
-        if (bl_compile_init(&c, b->scratch, b->scratch_len, &b->cfg) != ERR_OK) {
+        if (bl_compile_init(&b->c, b->scratch, b->scratch_len, &b->cfg) != ERR_OK) {
             exit(1);
         }
         do {
-            bl_compile_list(c, 0, span_str("bench"), span_str(""));
-            bl_parse_init(&parser, &(struct bl_parse_config){.ctx = c, .rule = feed});
-            if (bl_parse_feed(&parser, b->text.p, b->text.len) != ERR_OK ||
-                bl_parse_end(&parser) != ERR_OK) {
-                exit(1);
+            if (b->crew) {
+                crew_run(b->crew, read_list, b, THREADS);
+            } else {
+                read_list(b, 0);
             }
-            bl_compile_list_end(c, 0, parser.stats.lines);
-        } while (bl_compile_pass(c));
-        if (bl_compile_finish(c, &size) != ERR_OK) {
+        } while (bl_compile_pass(b->c));
+        if (bl_compile_finish(b->c, &size) != ERR_OK) {
             exit(1);
         }
-        b->peak = bl_compile_peak(c);
+        b->peak = bl_compile_peak(b->c);
     }
     return size;
 }
@@ -200,6 +218,23 @@ static uint64_t build_set(void *context, size_t count)
     return s.count;
 }
 
+static void build_row(struct build *b, unsigned passes, double million, double base)
+{
+    b->cfg = (struct bl_compile_config){
+        .rules_max = (uint32_t)b->text.lines,
+        .passes = passes,
+        .sink = {bl_sink_memory_write, &b->to},
+        .jobs = b->crew ? (struct bl_jobs){crew_run, b->crew, THREADS} : (struct bl_jobs){0}};
+    b->scratch_len = bl_compile_memory(&b->cfg);
+    b->scratch = bench_alloc(b->scratch_len);
+    double ms = measure_ns(build, b, 1) / 1e6 / million;
+    (void)printf("| %u pass%s%s | %.1f | %.2f | %.1f MB | %.1f | %.1f MB |\n", passes,
+                 passes > 1 ? "es" : "", b->crew ? ", two lists on two threads" : "", ms, ms / base,
+                 (double)b->peak / 1e6, (double)b->peak / (double)b->text.lines,
+                 (double)b->to.used / 1e6);
+    free(b->scratch);
+}
+
 static void bench_build(const struct bench_rules *rules)
 {
     struct build b = {.text = make_text(rules, "0.0.0.0 ", "\n")};
@@ -213,18 +248,18 @@ static void bench_build(const struct bench_rules *rules)
                  b.text.lines, read, base);
     (void)puts("| text to image | ms a million names | × hash set | scratch in use | scratch a "
                "rule | image |\n|---|---|---|---|---|---|");
+    b.part[1] = b.text.len;
     for (unsigned passes = 1; passes <= 16; passes *= 2) {
-        b.cfg = (struct bl_compile_config){.rules_max = (uint32_t)b.text.lines,
-                                           .passes = passes,
-                                           .sink = {bl_sink_memory_write, &b.to}};
-        b.scratch_len = bl_compile_memory(&b.cfg);
-        b.scratch = bench_alloc(b.scratch_len);
-        double ms = measure_ns(build, &b, 1) / 1e6 / million;
-        (void)printf("| %u pass%s | %.1f | %.2f | %.1f MB | %.1f | %.1f MB |\n", passes,
-                     passes > 1 ? "es" : "", ms, ms / base, (double)b.peak / 1e6,
-                     (double)b.peak / (double)b.text.lines, (double)b.to.used / 1e6);
-        free(b.scratch);
+        build_row(&b, passes, million, base);
     }
+    b.part[1] =
+        (size_t)((char *)memchr(b.text.p + b.text.len / 2, '\n', b.text.len / 2) - b.text.p) + 1;
+    b.part[2] = b.text.len;
+    b.crew = crew_new(THREADS);
+    for (unsigned passes = 1; passes <= 4; passes *= 2) {
+        build_row(&b, passes, million, base);
+    }
+    crew_free(b.crew);
     double open = measure_ns(open_image, &b, 1) / 1e6;
     (void)printf("\nverify and open: %.2f ms, %.2f ms a million names\n", open, open / million);
 }

@@ -85,8 +85,9 @@ static const struct bl_image *make_image(void)
     if (bl_compile_init(&c, mem, len, &cfg) != ERR_OK) {
         engine_die("bl_compile_init");
     }
+    struct bl_feed *f = bl_compile_feed(c, 0);
     do {
-        bl_compile_list(c, 0, span_str("a list"), span_str("https://lists.example/ads"));
+        bl_feed_list(f, 0, span_str("a list"), span_str("https://lists.example/ads"));
         for (unsigned i = 0; i < LISTED; i++) {
             char text[128];
             struct bl_rule rule = {.kind = BL_BOTH, .rank = BL_RANK_BLOCK, .line = i + 1};
@@ -94,9 +95,9 @@ static const struct bl_image *make_image(void)
             if (dns_name_parse(span_str(text), &rule.name) != ERR_OK) {
                 engine_die(text);
             }
-            bl_compile_rule(c, &rule);
+            bl_feed_rule(f, &rule);
         }
-        bl_compile_list_end(c, 0, LISTED);
+        bl_feed_list_end(f, 0, LISTED);
     } while (bl_compile_pass(c));
     if (bl_compile_finish(c, &size) != ERR_OK ||
         bl_image_open(sink.mem, (size_t)size, image) != ERR_OK) {

@@ -223,17 +223,18 @@ struct bl_image bench_image(const struct bench_rules *rules, unsigned passes)
     to.mem = bench_alloc(to.cap);
     enum err e = bl_compile_init(&c, scratch, scratch_len, &cfg);
     if (e == ERR_OK) {
+        struct bl_feed *f = bl_compile_feed(c, 0);
         do {
-            bl_compile_list(c, 0, span_str("bench"), span_str(""));
+            bl_feed_list(f, 0, span_str("bench"), span_str(""));
             for (size_t i = 0; i < rules->count; i++) {
                 struct bl_rule rule = {
                     .kind = rules->kind[i], .rank = rules->rank[i], .line = (uint32_t)i + 1};
                 const uint8_t *wire = rules->wire + rules->wire_at[i];
                 if (dns_name_from_wire(wire, wire_len(wire), &rule.name) == ERR_OK) {
-                    bl_compile_rule(c, &rule);
+                    bl_feed_rule(f, &rule);
                 }
             }
-            bl_compile_list_end(c, 0, (uint32_t)rules->count);
+            bl_feed_list_end(f, 0, (uint32_t)rules->count);
         } while (bl_compile_pass(c));
         e = bl_compile_finish(c, &size);
     }

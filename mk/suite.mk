@@ -14,7 +14,7 @@ tests_of = $(foreach t,$(UNIT_SRCS) $(ORACLE_SRCS),'$(2)$(patsubst tests/%.c,%,$
            $(foreach t,$(FUZZ_SRCS),'$(2)$(patsubst tests/%.c,%,$(t))=$(1)/$(t:.c=) $(wildcard tests/fuzz/corpus/$(patsubst tests/fuzz/fuzz_%.c,%,$(t)))')
 
 # Programs with threads: what TSan is for. (Its run-time needs calls that the sandbox forbids.)
-THREADED_SRCS := $(filter-out tests/unit/test_host_confine.c,$(wildcard tests/unit/test_host_*.c tests/unit/test_resolver_cache*.c tests/unit/test_stats_worker.c))
+THREADED_SRCS := $(filter-out tests/unit/test_host_confine.c,$(wildcard tests/unit/test_host_*.c tests/unit/test_resolver_cache*.c tests/unit/test_stats_worker.c tests/unit/test_blocklist_lanes.c))
 threads_of = $(foreach t,$(THREADED_SRCS),'$(2)$(patsubst tests/%.c,%,$(t))=$(1)/$(t:.c=)')
 
 E2E_SRCS  := $(sort $(wildcard tests/e2e/test_e2e_*.py))

@@ -36,6 +36,7 @@ struct build {
     struct list_entry *const *entry;
     uint32_t count;
     struct bl_compile *compile;
+    struct bl_feed *feed;
     struct bl_parser parser;
     struct sink sink;
     usec_t pumped;
@@ -59,6 +60,13 @@ static void breathe(struct build *b)
     b->pumped = clock_now();
 }
 
+/* The compiler calls now and then, whatever the lists are like. */
+static void compiler_pauses(void *ctx, uint32_t steps)
+{
+    (void)steps;
+    breathe(ctx);
+}
+
 /* ---- the image ---- */
 
 static enum err sink_write(void *ctx, uint64_t offset, const void *data, size_t len)
@@ -77,7 +85,6 @@ static enum err sink_write(void *ctx, uint64_t offset, const void *data, size_t 
     }
     memcpy(s->mem + offset, data, len);
     s->used = end > s->used ? end : s->used;
-    breathe(b);
     return ERR_OK;
 }
 
@@ -86,13 +93,13 @@ static enum err sink_write(void *ctx, uint64_t offset, const void *data, size_t 
 static void take_rule(void *ctx, const struct bl_rule *rule)
 {
     struct build *b = ctx;
-    bl_compile_rule(b->compile, rule);
+    bl_feed_rule(b->feed, rule);
 }
 
 static bool take_pattern(void *ctx, struct span pattern, uint8_t rank, uint32_t line)
 {
     struct build *b = ctx;
-    return bl_compile_pattern(b->compile, pattern, rank, line);
+    return bl_feed_pattern(b->feed, pattern, rank, line);
 }
 
 static bool parse_piece(void *ctx, struct span text)
@@ -125,7 +132,7 @@ static void feed_text(struct build *b, const struct list_entry *from, const uint
     if (e != ERR_OK) { /* it was judged before */
         log_error(LISTS, "%s: %s", from->shown.url, err_text(e));
     }
-    bl_compile_list_end(b->compile, b->parser.stats.rejected, b->parser.stats.lines);
+    bl_feed_list_end(b->feed, b->parser.stats.rejected, b->parser.stats.lines);
 }
 
 static bool read_back(void *ctx, const struct bl_image_rule *rule)
@@ -139,7 +146,7 @@ static bool read_back(void *ctx, const struct bl_image_rule *rule)
                                 .kind = source[i].kind,
                                 .rank = source[i].rank,
                                 .line = source[i].line};
-            bl_compile_rule(b->compile, &r);
+            bl_feed_rule(b->feed, &r);
         }
     }
     if (++b->walked % WALK_EVERY == 0) {
@@ -152,7 +159,7 @@ static void read_back_patterns(struct build *b)
 {
     struct bl_pattern p;
     for (uint32_t cursor = 0; bl_image_pattern(engine_image(), &cursor, &p);) {
-        if (p.list == b->slot && !bl_compile_pattern(b->compile, p.text, p.rank, p.line)) {
+        if (p.list == b->slot && !bl_feed_pattern(b->feed, p.text, p.rank, p.line)) {
             return; /* there is no room for more */
         }
     }
@@ -165,7 +172,7 @@ static enum err feed_old(struct build *b, int slot)
     b->slot = (unsigned)slot;
     enum err e = bl_image_walk(engine_image(), read_back, b);
     read_back_patterns(b);
-    bl_compile_list_end(b->compile, info.rejected, info.lines);
+    bl_feed_list_end(b->feed, info.rejected, info.lines);
     return e;
 }
 
@@ -173,7 +180,7 @@ static enum err feed(struct build *b, unsigned slot)
 {
     const struct list_entry *e = b->entry[slot];
     int old = engine_list_slot(e->shown.id);
-    bl_compile_list(b->compile, slot, span_str(e->shown.name), span_str(e->shown.url));
+    bl_feed_list(b->feed, slot, span_str(e->shown.name), span_str(e->shown.url));
     if (e->builtin) {
         feed_text(b, e, starter_list, starter_list_len);
     } else if (e->stage == LIST_FRESH) {
@@ -181,7 +188,7 @@ static enum err feed(struct build *b, unsigned slot)
     } else if (old >= 0) {
         return feed_old(b, old);
     } else {
-        bl_compile_list_end(b->compile, 0, 0);
+        bl_feed_list_end(b->feed, 0, 0);
     }
     return ERR_OK;
 }
@@ -208,6 +215,7 @@ static enum err attempt(struct build *b, struct bl_compile_config *cc, uint64_t 
     lists.gauges.in_build = len + b->sink.cap;
     lists.gauges.passes = cc->passes;
     enum err e = bl_compile_init(&b->compile, mem, len, cc);
+    b->feed = e == ERR_OK ? bl_compile_feed(b->compile, 0) : NULL;
     while (e == ERR_OK) {
         for (uint32_t i = 0; i < b->count && e == ERR_OK; i++) {
             e = feed(b, i);
@@ -228,7 +236,8 @@ static enum err compile(struct build *b, uint64_t *size)
                                    .passes = 1,
                                    .built_unix =
                                        (uint64_t)(wallclock_unix_us() / (int64_t)USEC_PER_SEC),
-                                   .sink = {sink_write, b}};
+                                   .sink = {sink_write, b},
+                                   .pause = {compiler_pauses, b}};
     enum err e = ERR_SPACE;
     b->sink.cap = IMAGE_SPARE + (size_t)cc.rules_max * IMAGE_PER_RULE;
     b->sink.mem = malloc(b->sink.cap);

@@ -9,8 +9,8 @@
 #define UNIT_DIGITS 40
 
 /* clang-format off */
-#define WEIGHTS(w) {                                                                                       \
-    [BL_CODE_FILL] = V, [BL_CODE_JOIN] = V + BL_CODE_DOT * (w),                                                                                   \
+#define V BL_CODE_VALID
+#define CHARACTERS(w) \
     ['a'] = V + 1 * (w),  ['b'] = V + 2 * (w),  ['c'] = V + 3 * (w),  ['d'] = V + 4 * (w),  ['e'] = V + 5 * (w),  \
     ['f'] = V + 6 * (w),  ['g'] = V + 7 * (w),  ['h'] = V + 8 * (w),  ['i'] = V + 9 * (w),  ['j'] = V + 10 * (w), \
     ['k'] = V + 11 * (w), ['l'] = V + 12 * (w), ['m'] = V + 13 * (w), ['n'] = V + 14 * (w), ['o'] = V + 15 * (w), \
@@ -18,44 +18,41 @@
     ['u'] = V + 21 * (w), ['v'] = V + 22 * (w), ['w'] = V + 23 * (w), ['x'] = V + 24 * (w), ['y'] = V + 25 * (w), \
     ['z'] = V + 26 * (w), ['0'] = V + 27 * (w), ['1'] = V + 28 * (w), ['2'] = V + 29 * (w), ['3'] = V + 30 * (w), \
     ['4'] = V + 31 * (w), ['5'] = V + 32 * (w), ['6'] = V + 33 * (w), ['7'] = V + 34 * (w), ['8'] = V + 35 * (w), \
-    ['9'] = V + 36 * (w), ['-'] = V + 37 * (w), ['_'] = V + 38 * (w) }
-#define V BL_CODE_VALID
-const uint32_t bl_code_weight[3][256] = {WEIGHTS(1), WEIGHTS(40), WEIGHTS(1600)};
+    ['9'] = V + 36 * (w), ['-'] = V + 37 * (w), ['_'] = V + 38 * (w)
+#define ASKED(w) { CHARACTERS(w), [BL_CODE_FILL] = V, [BL_CODE_JOIN] = V + BL_CODE_DOT * (w) }
+#define LISTED(w) { CHARACTERS(w), [0] = V + BL_CODE_DOT * (w) }
+const uint32_t bl_code_weight[3][256] = {ASKED(1), ASKED(40), ASKED(1600)};
+/* The same for paths, where 0 stands between labels. */
+static const uint32_t path_weight[3][256] = {LISTED(1), LISTED(40), LISTED(1600)};
 /* clang-format on */
 
 /* By digit; that of the dot is 0, as in paths. */
 static const uint8_t characters[UNIT_DIGITS] = "\x80"
                                                "abcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Top bits of the octets that are 0. */
-static uint64_t zeros_of(uint64_t v)
-{
-    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
-    return ~(((v & low) + low) | v | low);
-}
-
 size_t bl_code_run(const uint8_t *path, size_t len, uint8_t *out, size_t cap)
 {
-    const uint64_t high = UINT64_C(0x8080808080808080);
-    uint8_t octets[DNS_NAME_MAX + 32];
-    uint64_t all = 0;
-    if (len > DNS_NAME_MAX || bl_code_size(len) > cap) {
+    const uint32_t(*w)[256] = path_weight;
+    size_t size = bl_code_size(len), i = 0;
+    uint32_t all = UINT32_MAX;
+    if (len > DNS_NAME_MAX || size > cap) {
         return 0;
     }
-    for (size_t k = 0; k < len; k += 8) {
-        uint64_t v = le64_read(path + k);
-        all |= len - k < 8 ? v & ((UINT64_C(1) << 8 * (len - k)) - 1) : v;
-        le64_write(octets + k, v | (zeros_of(v) >> 7) * BL_CODE_JOIN);
+    for (; len - i >= 3; i += 3, out += 2) {
+        uint32_t unit = w[0][path[i]] + w[1][path[i + 1]] + w[2][path[i + 2]];
+        all &= unit;
+        le16_write(out, (uint16_t)unit);
     }
-    memset(octets + len, BL_CODE_FILL, 12);
-    for (size_t i = 0; i < len; i += 12, out += 8) {
-        uint64_t units;
-        if (!bl_code_twelve(octets + i, &units)) {
-            return 0;
-        }
-        le64_write(out, units);
+    if (len - i == 2) {
+        uint32_t unit = w[0][path[i]] + w[1][path[i + 1]] + BL_CODE_VALID;
+        all &= unit;
+        le16_write(out, (uint16_t)unit);
+    } else if (len - i == 1) {
+        uint32_t unit = w[0][path[i]] + 2 * BL_CODE_VALID;
+        all &= unit;
+        *out = (uint8_t)unit;
     }
-    return (all & high) ? 0 : bl_code_size(len);
+    return all >= 3 * BL_CODE_VALID ? size : 0;
 }
 
 size_t bl_decode_run(const uint8_t *codes, size_t len, uint8_t *path, size_t cap)

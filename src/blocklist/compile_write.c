@@ -39,8 +39,10 @@ void out_bytes(struct bl_compile *c, const void *data, size_t len)
 
 void out_begin(struct bl_compile *c, enum bl_section s)
 {
+    static const uint8_t zeros[8];
     struct output *o = &c->out;
-    o->pos = (o->pos + 7) & ~UINT64_C(7);
+    out_bytes(c, zeros, (8 - o->pos % 8) % 8);
+    flush(c);
     c->sections[s].off = o->pos;
     bl_checksum_init(&o->sum);
 }
@@ -57,56 +59,40 @@ uint64_t out_trie_pos(const struct bl_compile *c)
     return c->out.pos - BL_HEADER;
 }
 
-void bits_put(struct bl_compile *c, uint32_t value, unsigned width)
-{
-    if (width < 32 && value >> width != 0) { /* the list grew between passes */
-        compile_fail(c, ERR_STATE);
-        return;
-    }
-    c->bit_acc |= (uint64_t)value << c->bit_held;
-    c->bit_held += width;
-    c->bit_count += width;
-    if (c->bit_held >= 32) {
-        uint8_t *p = chain_room(c, &c->lines, 4, 1);
-        if (!p) {
-            return;
-        }
-        le32_write(p, (uint32_t)c->bit_acc);
-        c->bit_acc >>= 32;
-        c->bit_held -= 32;
-    }
-}
-
 static void chain_out(struct bl_compile *c, const struct chain *chain)
 {
     for (uint32_t off = chain->first; off; off = chunk_next(at(c, off))) {
         out_bytes(c, at(c, off) + CHUNK_HEAD, chunk_used(at(c, off)));
+        work_did(&c->work, CHUNK / BL_MARK);
     }
 }
 
 static void out_tlds(struct bl_compile *c)
 {
+    struct tlds *t = &c->feed[0]->tlds;
     uint32_t slots = 1;
-    while (slots < c->tld_count * 2) {
+    while (slots < t->count * 2) {
         slots *= 2;
     }
     out_begin(c, BL_TLDS);
-    memset(c->tld_slots, 0, slots * sizeof c->tld_slots[0]);
-    for (uint32_t i = 0; i < c->tld_count; i++) {
-        const uint8_t *row = at(c, c->tld_at[i]);
+    memset(t->slots, 0, slots * sizeof t->slots[0]);
+    for (uint32_t i = 0; i < t->count; i++) {
+        const uint8_t *row = at(c, t->at[i]);
         uint32_t slot = (uint32_t)(dns_suffix_child(dns_suffix_root(), row + 1, row[0]) >> 32);
-        while (c->tld_slots[slot & (slots - 1)] != 0) {
+        while (t->slots[slot & (slots - 1)] != 0) {
             slot++;
         }
-        c->tld_slots[slot & (slots - 1)] = (uint16_t)(i + 1);
+        t->slots[slot & (slots - 1)] = (uint16_t)(i + 1);
         out_bytes(c, row, BL_TLD);
+        work_did(&c->work, 1);
     }
     out_end(c, BL_TLDS);
     out_begin(c, BL_TLD_SLOTS);
     for (uint32_t i = 0; i < slots; i++) {
         uint8_t octets[2];
-        le16_write(octets, c->tld_slots[i]);
+        le16_write(octets, t->slots[i]);
         out_bytes(c, octets, sizeof octets);
+        work_did(&c->work, 1);
     }
     out_end(c, BL_TLD_SLOTS);
 }
@@ -120,6 +106,7 @@ static void out_class_rows(struct bl_compile *c, enum class_part part)
     for (uint32_t off = c->classes.first; off; off = chunk_next(at(c, off))) {
         uint32_t used = chunk_used(at(c, off)), pos = 0;
         while (pos < used) {
+            work_did(&c->work, 1);
             const struct class_row *row =
                 (const struct class_row *)(const void *)(at(c, off) + CHUNK_HEAD + pos);
             if (part == PART_EFFECT) {
@@ -175,10 +162,10 @@ static void out_lists(struct bl_compile *c)
     }
     out_end(c, BL_LISTS);
     out_begin(c, BL_TEXTS);
-    chain_out(c, &c->texts);
+    chain_out(c, &c->feed[0]->texts);
     out_end(c, BL_TEXTS);
     out_begin(c, BL_PATTERNS);
-    chain_out(c, &c->patterns);
+    chain_out(c, &c->feed[0]->patterns);
     out_end(c, BL_PATTERNS);
 }
 
@@ -214,14 +201,17 @@ void out_tables(struct bl_compile *c)
     out_bytes(c, zeros, sizeof zeros);
     out_end(c, BL_TRIE);
     out_begin(c, BL_DIRECTORY);
-    out_bytes(c, at(c, c->directory), (size_t)c->bucket_count * 4);
+    for (uint32_t b = 0; b < c->bucket_count; b += PARTS) { /* a multiple of it */
+        out_bytes(c, at(c, c->directory) + (size_t)b * 4, (size_t)PARTS * 4);
+        work_did(&c->work, PARTS);
+    }
     out_end(c, BL_DIRECTORY);
     out_tlds(c);
     out_classes(c);
     out_begin(c, BL_LINES);
     chain_out(c, &c->lines);
     uint8_t last[12] = {0}; /* and eight zeros, which readers may touch */
-    le32_write(last, (uint32_t)c->bit_acc);
+    le32_write(last, (uint32_t)c->bits.acc);
     out_bytes(c, last, sizeof last);
     out_end(c, BL_LINES);
     out_begin(c, BL_MARKS);

@@ -36,6 +36,7 @@ struct build_source {
 struct build_config {
     struct store *store;     /* NULL: the image stays in memory */
     uint64_t scratch_octets; /* memory for the work */
+    unsigned threads;        /* at most; 0: as there are processors, but no more than four */
     uint64_t fingerprint;    /* kept in the index: whoever finds it again need not build again */
     const atomic_bool *stop; /* set: end soon with ERR_STATE; NULL: never */
 };

@@ -4,6 +4,7 @@ host_SRCS := \
     budget.c \
     catalog_files.c \
     confine.c \
+    crew.c \
     daemon.c \
     daemon_confine.c \
     daemon_policy.c \

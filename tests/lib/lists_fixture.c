@@ -109,36 +109,57 @@ void rules_format(const struct fixture_rules *rules, char *out, size_t cap)
     }
 }
 
-static void feed(struct bl_compile *c, const struct fixture_rules *rules)
+struct feeding {
+    struct bl_compile *c;
+    const struct fixture_rules *rules;
+    unsigned feeds;
+};
+
+/* What feed k gets: the first lists go to the first feed, and so on. */
+static void feed_rules(void *arg, unsigned k)
 {
+    const struct feeding *f = arg;
+    struct bl_feed *feed = bl_compile_feed(f->c, k);
     int list = -1;
-    for (size_t i = 0; i < rules->count; i++) {
-        const struct fixture_rule *r = &rules->rule[i];
+    for (size_t i = 0; i < f->rules->count; i++) {
+        const struct fixture_rule *r = &f->rules->rule[i];
+        if (r->list * f->feeds / BL_LISTS_MAX != k) {
+            continue;
+        }
         if (r->list != list) {
             char name[16], url[40];
             if (list >= 0) {
-                bl_compile_list_end(c, 7, 1000);
+                bl_feed_list_end(feed, 7, 1000);
             }
             list = r->list;
             snprintf(name, sizeof name, "list %d", list);
             snprintf(url, sizeof url, "https://lists.example/%d", list);
-            bl_compile_list(c, (unsigned)list, span_str(name), span_str(url));
+            bl_feed_list(feed, (unsigned)list, span_str(name), span_str(url));
         }
-        bl_compile_rule(c, &r->rule);
+        bl_feed_rule(feed, &r->rule);
     }
     if (list >= 0) {
-        bl_compile_list_end(c, 7, 1000);
+        bl_feed_list_end(feed, 7, 1000);
     }
 }
 
-enum err built_try(struct built *out, const struct fixture_rules *rules, unsigned passes,
-                   size_t memory)
+static void feed_all(struct feeding *f, const struct bl_jobs *jobs)
+{
+    if (jobs->run) {
+        jobs->run(jobs->ctx, feed_rules, f, f->feeds);
+    } else {
+        feed_rules(f, 0);
+    }
+}
+
+enum err built_with(struct built *out, const struct fixture_rules *rules, size_t memory,
+                    const struct bl_compile_config *how)
 {
     struct bl_sink_memory to = {.cap = 65536 + rules->count * 400};
-    struct bl_compile_config cfg = {.rules_max = (uint32_t)rules->count,
-                                    .passes = passes,
-                                    .built_unix = 1767225600,
-                                    .sink = {bl_sink_memory_write, &to}};
+    struct bl_compile_config cfg = *how;
+    cfg.rules_max = (uint32_t)rules->count;
+    cfg.built_unix = 1767225600;
+    cfg.sink = (struct bl_sink){bl_sink_memory_write, &to};
     size_t len = memory ? memory : bl_compile_memory(&cfg);
     void *scratch = must(malloc(len));
     struct bl_compile *c;
@@ -149,7 +170,7 @@ enum err built_try(struct built *out, const struct fixture_rules *rules, unsigne
     enum err e = bl_compile_init(&c, scratch, len, &cfg);
     if (e == ERR_OK) {
         do {
-            feed(c, rules);
+            feed_all(&(struct feeding){c, rules, cfg.jobs.run ? cfg.jobs.threads : 1}, &cfg.jobs);
         } while (bl_compile_pass(c));
         e = bl_compile_finish(c, &size);
         out->scratch_peak = bl_compile_peak(c);
@@ -166,6 +187,12 @@ enum err built_try(struct built *out, const struct fixture_rules *rules, unsigne
         built_free(out);
     }
     return e;
+}
+
+enum err built_try(struct built *out, const struct fixture_rules *rules, unsigned passes,
+                   size_t memory)
+{
+    return built_with(out, rules, memory, &(struct bl_compile_config){.passes = passes});
 }
 
 void built_make(struct built *out, const struct fixture_rules *rules, unsigned passes)

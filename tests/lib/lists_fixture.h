@@ -51,6 +51,9 @@ struct built {
 /* Rules must come by list. memory 0: what bl_compile_memory() says. */
 enum err built_try(struct built *out, const struct fixture_rules *rules, unsigned passes,
                    size_t memory);
+/* passes, jobs and pause as in `how`; lists are spread over as many feeds as it has threads. */
+enum err built_with(struct built *out, const struct fixture_rules *rules, size_t memory,
+                    const struct bl_compile_config *how);
 void built_make(struct built *out, const struct fixture_rules *rules,
                 unsigned passes); /* or the test fails */
 void built_free(struct built *b);

@@ -233,21 +233,21 @@ uint16_t world_add_upstream(struct world *w, enum upstream_transport transport, 
 
 static void take_rule(void *ctx, const struct bl_rule *rule)
 {
-    bl_compile_rule(ctx, rule);
+    bl_feed_rule(ctx, rule);
 }
 
 static bool take_pattern(void *ctx, struct span pattern, uint8_t rank, uint32_t line)
 {
-    return bl_compile_pattern(ctx, pattern, rank, line);
+    return bl_feed_pattern(ctx, pattern, rank, line);
 }
 
-static void compile_list(struct world *w, struct bl_compile *c, unsigned list)
+static void compile_list(struct world *w, struct bl_feed *f, unsigned list)
 {
     static struct bl_parser parser;
     const char *name = w->list_name[list] != NULL ? w->list_name[list] : "story";
     struct bl_parse_config cfg = {
-        .as_allow = w->list_allows[list], .ctx = c, .rule = take_rule, .regex = take_pattern};
-    bl_compile_list(c, list, span_str(name), span_str("file:story"));
+        .as_allow = w->list_allows[list], .ctx = f, .rule = take_rule, .regex = take_pattern};
+    bl_feed_list(f, list, span_str(name), span_str("file:story"));
     bl_parse_init(&parser, &cfg);
     if (bl_parse_feed(&parser, w->list_text[list], strlen(w->list_text[list])) != ERR_OK ||
         bl_parse_end(&parser) != ERR_OK) {
@@ -258,7 +258,7 @@ static void compile_list(struct world *w, struct bl_compile *c, unsigned list)
                 bl_reason_text((enum bl_reason)parser.stats.example[0].reason));
         die("a list line was rejected");
     }
-    bl_compile_list_end(c, parser.stats.rejected, parser.stats.lines);
+    bl_feed_list_end(f, parser.stats.rejected, parser.stats.lines);
 }
 
 static const struct bl_image *build_image(struct world *w)
@@ -285,7 +285,7 @@ static const struct bl_image *build_image(struct world *w)
     do {
         for (unsigned i = 0; i < WORLD_LISTS; i++) {
             if (w->list_text[i] != NULL) {
-                compile_list(w, c, i);
+                compile_list(w, bl_compile_feed(c, 0), i);
             }
         }
     } while (bl_compile_pass(c));

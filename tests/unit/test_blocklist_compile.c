@@ -347,9 +347,10 @@ static void errors_of_the_sink_come_out(void **state)
         struct bl_compile *c;
         struct bl_rule rule = {.name = name, .kind = BL_EXACT, .line = 1};
         assert_int_equal(bl_compile_init(&c, mem, len, &cfg), ERR_OK);
-        bl_compile_list(c, 0, span_str("list 0"), span_str("https://lists.example/0"));
-        bl_compile_rule(c, &rule);
-        bl_compile_list_end(c, 0, 1);
+        struct bl_feed *f = bl_compile_feed(c, 0);
+        bl_feed_list(f, 0, span_str("list 0"), span_str("https://lists.example/0"));
+        bl_feed_rule(f, &rule);
+        bl_feed_list_end(f, 0, 1);
         assert_false(bl_compile_pass(c));
         assert_int_equal(bl_compile_finish(c, &size), room >= whole.len ? ERR_OK : ERR_IO);
     }

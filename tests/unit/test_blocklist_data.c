@@ -19,28 +19,23 @@ struct compiled {
     unsigned count;
 };
 
-struct feeding {
-    struct bl_compile *c;
-};
-
 static void feed_rule(void *ctx, const struct bl_rule *rule)
 {
-    bl_compile_rule(((struct feeding *)ctx)->c, rule);
+    bl_feed_rule(ctx, rule);
 }
 
 static struct bl_parser p; /* of the list read last */
 
-static void feed_list(struct bl_compile *c, unsigned id, const char *path)
+static void feed_list(struct bl_feed *f, unsigned id, const char *path)
 {
-    struct feeding f = {c};
     size_t len;
     char *text = shared_data_read(path, &len);
     assert_non_null(text);
-    bl_compile_list(c, id, span_str(path), span_str(""));
-    bl_parse_init(&p, &(struct bl_parse_config){.ctx = &f, .rule = feed_rule});
+    bl_feed_list(f, id, span_str(path), span_str(""));
+    bl_parse_init(&p, &(struct bl_parse_config){.ctx = f, .rule = feed_rule});
     assert_int_equal(bl_parse_feed(&p, text, len), ERR_OK);
     assert_int_equal(bl_parse_end(&p), ERR_OK);
-    bl_compile_list_end(c, p.stats.rejected, p.stats.lines);
+    bl_feed_list_end(f, p.stats.rejected, p.stats.lines);
     free(text);
 }
 
@@ -61,7 +56,7 @@ static void compile_lists(struct compiled *s, uint32_t rules, unsigned passes)
     assert_int_equal(bl_compile_init(&c, scratch, scratch_len, &cfg), ERR_OK);
     do {
         for (unsigned i = 0; i < s->count; i++) {
-            feed_list(c, i, s->names[i]);
+            feed_list(bl_compile_feed(c, 0), i, s->names[i]);
         }
     } while (bl_compile_pass(c));
     assert_int_equal(bl_compile_finish(c, &size), ERR_OK);
