@@ -42,6 +42,7 @@ static const struct flag_row flag_rows[] = {
     {"review", 0, FLAG_REVIEW, 0},
     {"accept", 0, FLAG_ACCEPT, 0},
     {"refuse", 0, FLAG_REFUSE, 0},
+    {"no-totp", 0, FLAG_NO_TOTP, 0},
 };
 
 static const char *command_name = "";

@@ -14,30 +14,31 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* Options of subcommands, beside those of the configuration, which every subcommand takes. */
 enum cli_flag {
-    FLAG_SERVER = 1,       /* --server URL */
-    FLAG_JSON = 2,         /* --json */
-    FLAG_FOLLOW = 4,       /* --follow, -f */
-    FLAG_OUTPUT = 8,       /* --output FILE, -o */
-    FLAG_COUNT = 16,       /* --count N, -n */
-    FLAG_TCP = 32,         /* --tcp */
-    FLAG_DNSSEC = 64,      /* --dnssec */
-    FLAG_SHORT = 128,      /* --short */
-    FLAG_SUBTREE = 256,    /* --subtree */
-    FLAG_REMOVE = 512,     /* --remove */
-    FLAG_COMMENT = 1024,   /* --comment TEXT */
-    FLAG_BLOCKED = 2048,   /* --blocked */
-    FLAG_OFFLINE = 4096,   /* --offline */
-    FLAG_WORDS = 8192,     /* --words: for the shell's completion */
-    FLAG_LIMITS = 16384,   /* --limits */
-    FLAG_REGEX = 32768,    /* --regex */
-    FLAG_ADDRESS = 65536,  /* --address */
-    FLAG_REVIEW = 1 << 17, /* --review */
-    FLAG_ACCEPT = 1 << 18, /* --accept */
-    FLAG_REFUSE = 1 << 19, /* --refuse */
-    FLAG_GROUP = 1 << 20,  /* --group NAME */
-    FLAG_CLIENT = 1 << 21, /* --client ADDR */
-    FLAG_AT = 1 << 22,     /* --at TIME */
-    FLAG_REPLACE = 1 << 23 /* --replace */
+    FLAG_SERVER = 1,        /* --server URL */
+    FLAG_JSON = 2,          /* --json */
+    FLAG_FOLLOW = 4,        /* --follow, -f */
+    FLAG_OUTPUT = 8,        /* --output FILE, -o */
+    FLAG_COUNT = 16,        /* --count N, -n */
+    FLAG_TCP = 32,          /* --tcp */
+    FLAG_DNSSEC = 64,       /* --dnssec */
+    FLAG_SHORT = 128,       /* --short */
+    FLAG_SUBTREE = 256,     /* --subtree */
+    FLAG_REMOVE = 512,      /* --remove */
+    FLAG_COMMENT = 1024,    /* --comment TEXT */
+    FLAG_BLOCKED = 2048,    /* --blocked */
+    FLAG_OFFLINE = 4096,    /* --offline */
+    FLAG_WORDS = 8192,      /* --words: for the shell's completion */
+    FLAG_LIMITS = 16384,    /* --limits */
+    FLAG_REGEX = 32768,     /* --regex */
+    FLAG_ADDRESS = 65536,   /* --address */
+    FLAG_REVIEW = 1 << 17,  /* --review */
+    FLAG_ACCEPT = 1 << 18,  /* --accept */
+    FLAG_REFUSE = 1 << 19,  /* --refuse */
+    FLAG_GROUP = 1 << 20,   /* --group NAME */
+    FLAG_CLIENT = 1 << 21,  /* --client ADDR */
+    FLAG_AT = 1 << 22,      /* --at TIME */
+    FLAG_REPLACE = 1 << 23, /* --replace */
+    FLAG_NO_TOTP = 1 << 24  /* --no-totp */
 };
 
 /* The arguments, read. */

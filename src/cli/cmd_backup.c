@@ -132,6 +132,20 @@ static bool password_read(const char *prompt, char *out, size_t cap)
     return got;
 }
 
+static int end_totp(struct cli *cli)
+{
+    struct remote r;
+    int status = remote_open(cli, &r);
+    if (status == EXIT_FINE) {
+        status = remote_call(&r, "DELETE", "/api/sinkhole/totp", NULL, NULL);
+        if (status == EXIT_FINE) {
+            puts("one-time passwords are off; the password alone is enough");
+        }
+        remote_close(&r);
+    }
+    return status;
+}
+
 int cmd_password(struct cli *cli)
 {
     enum { LEAST = 8, CAP = 1024 };
@@ -140,6 +154,9 @@ int cmd_password(struct cli *cli)
     if (cli->word_count > 0) {
         return cli_usage(cli, "found a word, expected the password on standard input, where it "
                               "shows up in no list of processes");
+    }
+    if (cli->flags & FLAG_NO_TOTP) {
+        return end_totp(cli);
     }
     if (!password_read("New password: ", password, sizeof password)) {
         return cli_usage(cli, "found no password on standard input");

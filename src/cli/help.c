@@ -55,6 +55,7 @@ static const struct {
     {FLAG_ADDRESS,
      "  --address             NAME is an ADDR or ADDR/BITS that is not wanted in answers"},
     {FLAG_REPLACE, "  --replace             the rules that are there go"},
+    {FLAG_NO_TOTP, "  --no-totp             ask for no one-time passwords any more"},
     {FLAG_REMOVE, "  --remove              take the rule back"},
     {FLAG_COMMENT, "  --comment TEXT        a note that is kept with it"},
     {FLAG_BLOCKED, "  --blocked             blocked queries only"},

@@ -59,8 +59,11 @@ static const struct command commands[] = {
      "Write what a person decided (rules, lists, names) as JSON", NULL},
     {"restore", cmd_restore, FLAG_SERVER, "FILE", "Put a backup in force (- reads standard input)",
      NULL},
-    {"password", cmd_password, FLAG_SERVER, "", "Change the password of the page and the API",
-     "Reads the new one from the terminal, or its first line from standard input."},
+    {"password", cmd_password, FLAG_SERVER | FLAG_NO_TOTP, "",
+     "Change the password of the page and the API",
+     "Reads the new one from the terminal, or its first line from standard input.\n"
+     "With --no-totp the password stays, and one-time passwords are switched off:\n"
+     "for who has lost the telephone."},
     {"config", cmd_config, FLAG_JSON | FLAG_LIMITS, "[check [FILE]]",
      "Print the configuration in force, or check a file",
      "Each value is printed with where it comes from. Exit status 2 says that the\n"

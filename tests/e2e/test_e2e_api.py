@@ -135,6 +135,9 @@ def one_time_passwords_are_a_second_step():
         # The machine's own command line goes on without, and can switch it off; bare metal has none.
         if not s.bare_metal:
             eq(cli("stats", "--server", s.url, "--state-dir", s.state).returncode, 0)
+            r = cli("password", "--no-totp", "--server", s.url, "--state-dir", s.state)
+            eq((r.returncode, r.stdout), (0, "one-time passwords are off; the password alone is enough\n"), r.stderr)
+            eq(good(s.api.get("/api/sinkhole/totp"))["totp"]["enabled"], False)
         eq(good(s.api.delete("/api/sinkhole/totp"))["totp"]["enabled"], False)
         eq(s.api.request("POST", "/api/auth", {"password": PASSWORD}).status, 200)
 

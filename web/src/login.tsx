@@ -103,7 +103,13 @@ export function Login() {
           {wrong.value || (offlineSince.value ? "sinkhole does not answer at present." : "")}
         </p>
         <p class="muted small">
-          The password was printed when sinkhole first started; <code>sinkhole password</code> sets a new one.
+          The password was printed when sinkhole first started; <code>sinkhole password</code> sets a new one
+          {wantsTotp.value && (
+            <>
+              , <code>sinkhole password --no-totp</code> switches one-time codes off
+            </>
+          )}
+          .
         </p>
       </form>
     </main>
