@@ -10,6 +10,7 @@ export class ApiError extends Error {
     message: string,
     readonly status = 0,
     readonly hint: string | null = null,
+    readonly body: unknown = null, // all that the server said
   ) {
     super(message);
   }
@@ -51,7 +52,7 @@ function failureOf(status: number, body: unknown): ApiError {
   const said = typeof e?.message === "string" ? e.message : `the server answered ${status}`;
   const hint = typeof e?.hint === "string" ? e.hint : null;
   const kind: Failure = status === 401 ? "auth" : status === 404 || status === 405 || status === 501 ? "absent" : "refused";
-  return new ApiError(kind, said, status, hint);
+  return new ApiError(kind, said, status, hint, body);
 }
 
 async function send(method: string, path: string, body?: unknown): Promise<Response> {
@@ -88,6 +89,13 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
   if (!r.ok) throw failureOf(r.status, answer);
   if (answer === null && r.status !== 204) throw new ApiError("refused", "the answer is not JSON", r.status);
   return answer as T;
+}
+
+/** An answer that is not JSON. */
+export async function text(path: string): Promise<string> {
+  const r = await send("GET", path);
+  if (!r.ok) throw failureOf(r.status, await parsed(r));
+  return r.text();
 }
 
 export const get = <T>(path: string): Promise<T> => call<T>("GET", path);

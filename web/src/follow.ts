@@ -4,6 +4,7 @@ import { headers } from "./api.ts";
 import { SseParser } from "./sse.ts";
 import {
   access,
+  addresses,
   brushed,
   checkSession,
   clients,
@@ -79,6 +80,7 @@ function changed(what: string): void {
     void summary.load();
   } else if (what === "domains") {
     void rules.load();
+    if (addresses.data.value !== null) void addresses.load();
   } else if (what === "settings") {
     // and all that is decided of devices, groups and names of the house
     for (const r of [settings, suggestions]) if (r.data.value !== null) void r.load();

@@ -1,9 +1,11 @@
 // A person's own rules, above all lists.
 import { signal, useSignal } from "@preact/signals";
+import { Addresses } from "./addresses.tsx";
 import { Choice, Field, SaveOr, Switch } from "./form.tsx";
 import { dateOf, duration } from "./format.ts";
 import { Modal } from "./modal.tsx";
 import { nameBelow, patternBelow, tidyName } from "./names.ts";
+import { OwnFile } from "./ownfile.tsx";
 import { Loaded, Name, Rows, toast } from "./parts.tsx";
 import { deviceName, fromWhom, groupWords, whomOf, whoms, type Whom } from "./policy.ts";
 import { addRule, changeRule, removeRule, ruleWords, verb } from "./rules.ts";
@@ -209,7 +211,9 @@ export function Own() {
           </Rows>
         )}
       </Loaded>
+      {features.value.has("owner") && <OwnFile />}
       <Edit />
+      <Addresses />
     </>
   );
 }

@@ -3,6 +3,7 @@ import { batch, computed, signal, type Signal } from "@preact/signals";
 import { ApiError, call, get, session as askSession } from "./api.ts";
 import { parseAlias, parseHost, parseRecord } from "./names.ts";
 import type {
+  AddressRule,
   Blocking,
   Client,
   Database,
@@ -148,6 +149,7 @@ export const localRecords = resource(async (): Promise<LocalRecord[]> => {
 });
 
 // Read when their tab is opened.
+export const addresses = resource(async () => (await get<{ addresses: AddressRule[] }>("sinkhole/addresses")).addresses);
 export const keys = resource(async () => (await get<{ keys: Key[] }>("sinkhole/keys")).keys);
 export const seats = resource(async () => (await get<{ sessions: Seat[] }>("auth/sessions")).sessions);
 

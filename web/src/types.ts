@@ -142,6 +142,15 @@ export interface Rule {
   active?: boolean; // in force now
 }
 
+/** An address, or a network, that is not wanted in answers. */
+export interface AddressRule {
+  id: number;
+  address: string;
+  comment: string | null;
+  enabled: boolean;
+  groups: number[];
+}
+
 export interface LocalRecord {
   kind: "host" | "alias" | "record";
   name: string;

@@ -2,7 +2,7 @@
 import dgram from "node:dgram";
 import { randomInt } from "node:crypto";
 
-const types = { A: 1, AAAA: 28, TXT: 16, HTTPS: 65, PTR: 12 };
+const types = { A: 1, AAAA: 28, TXT: 16, HTTPS: 65, PTR: 12, MX: 15, SRV: 33 };
 
 /** name: text with dots, or an array of labels (text or octets) that may hold anything. */
 export function question(name, type) {

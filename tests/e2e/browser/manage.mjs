@@ -1,5 +1,6 @@
 // What a person decides on the page, against the real program (env.mjs says how): each change is seen in answers.
 import { createHmac } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import jsQR from "jsqr";
 import { launch, login, startEnvironment, visits } from "./env.mjs";
 import { api, overflow, picture, rows, tab } from "./look.mjs";
@@ -236,7 +237,7 @@ test("a group with a list of its own treats its devices alone", async ({ page })
   await tab(page, "rules");
   const own = `games${Date.now()}.example`;
   await page.fill("#rule-name", own);
-  await page.getByLabel("For whom").selectOption({ label: "for children" });
+  await page.getByRole("form", { name: "Add a rule" }).getByLabel("For whom").selectOption({ label: "for children" });
   await page.locator("#rules").getByRole("button", { name: "Block", exact: true }).click();
   const rule = row(page, "rules", own);
   await until(async () => (await rule.innerText()).includes("for children"), "says for whom");
@@ -392,6 +393,98 @@ test("what a group has of the configuration stays, and is not written twice", as
   await until(async () => (await office()).schedules.join() === "mon 03:00-03:01 block", "that of the file");
 });
 
+test("an address that is not wanted in answers, for everybody and for one group", async ({ page }) => {
+  const shown = row(page, "rules", "198.51.100.0/24");
+  const blocked = async (from) => (await env.ask(env.allowedName, "A", from)).blocked;
+  assert.equal((await api(page, "groups", "POST", { name: "<i>lab</i>", enabled: true })).status, 201);
+  await tab(page, "rules");
+  const add = page.getByRole("form", { name: "Add an address" });
+  await add.getByLabel("Address or network").fill("no address");
+  await add.getByRole("button", { name: "Block address" }).click();
+  await said(page, "Not added");
+  await add.getByLabel("Address or network").fill("198.51.100.0/24");
+  await add.getByLabel("Comment").fill("<script>alert(1)</script>\u202egnp");
+  await add.getByRole("button", { name: "Block address" }).click();
+  await shown.waitFor();
+  assert.match(await shown.innerText(), /<script>alert\(1\)<\/script>\\u202egnp[^]*for everybody/);
+  await until(() => blocked("127.0.1.81"), "blocked by its address");
+  await shown.getByRole("switch").click();
+  await until(async () => !(await blocked("127.0.1.81")), "switched off");
+  await shown.getByRole("switch").click();
+  await until(() => blocked("127.0.1.81"), "and on");
+  await shown.getByRole("button", { name: "Edit" }).click();
+  const dialog = page.locator("dialog[open]");
+  await dialog.getByRole("combobox").selectOption({ label: "for <i>lab</i>" });
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await gone(dialog, "closed");
+  await until(async () => /for <i>lab<\/i>/.test(await shown.innerText()), "for the group");
+  await until(async () => !(await blocked("127.0.1.81")), "not for others");
+  await page.locator("#manage").screenshot({ path: picture("addresses") });
+  await shown.getByRole("button", { name: "Remove" }).click();
+  await gone(shown, "removed");
+  await page.getByRole("button", { name: "Undo" }).last().click();
+  await shown.waitFor();
+  const { addresses } = (await api(page, "sinkhole/addresses")).json;
+  assert.equal(addresses[0].comment, "<script>alert(1)</script>\u202egnp");
+  assert.notDeepEqual(addresses[0].groups, [0], "it came back as it was");
+  await shown.getByRole("button", { name: "Remove" }).click();
+  await gone(shown, "removed");
+  await api(page, "groups/" + encodeURIComponent("<i>lab</i>"), "DELETE");
+});
+
+test("own rules go out as text and as JSON, and come in again", async ({ page }) => {
+  const own = async () => (await api(page, "domains")).json.domains.map((d) => `${d.type} ${d.domain}`).sort();
+  const base = `io${Date.now()}.example`;
+  const before = await own();
+  await tab(page, "rules");
+  const dialog = page.getByRole("dialog");
+  const bring = async (text, replace = false) => {
+    await page.getByRole("button", { name: "Import…" }).click();
+    await dialog.getByRole("textbox").fill(text);
+    if (replace) await dialog.getByRole("switch").check();
+    await dialog.getByRole("button", { name: "Import", exact: true }).click();
+  };
+  const part = page.locator("#rules");
+  const saved = async (words) => {
+    const [file] = await Promise.all([page.waitForEvent("download"), part.getByRole("button", { name: words, exact: true }).click()]);
+    return readFile(await file.path(), "utf8");
+  };
+
+  await bring(`deny a.${base}\nallow *.b.${base}\n<img src=x onerror=alert(1)> x y z\n`);
+  await until(async () => /Nothing was changed: 1 line is no rule/.test(await dialog.innerText()), "refused as a whole");
+  assert.match(await dialog.innerText(), /3: <img src=x onerror=alert\(1\)> x y z/);
+  await dialog.screenshot({ path: picture("import") });
+  assert.deepEqual(await own(), before);
+  await dialog.getByRole("textbox").fill(`deny a.${base} # <b>why</b>\nallow *.b.${base}\n`);
+  await dialog.getByRole("button", { name: "Import", exact: true }).click();
+  await said(page, "2 rules imported");
+  await until(async () => (await env.ask(`a.${base}`)).blocked, "in force");
+  assert.match(await row(page, "rules", `a.${base}`).innerText(), /<b>why<\/b>/);
+
+  const text = await saved("Save as text");
+  assert.match(text, new RegExp(`deny a\\.${base}[^\n]*<b>why</b>\n`));
+  const json = JSON.parse(await saved("Save as JSON"));
+  assert.equal(json.own.length, before.length + 2);
+
+  await bring(`deny only.${base}`, true);
+  await said(page, "1 rule imported");
+  await until(async () => (await own()).length === 1, "those that were there went");
+  await until(async () => !(await env.ask(`a.${base}`)).blocked, "are not in force");
+  await page.getByRole("button", { name: "Undo" }).last().click();
+  await until(async () => (await own()).length === before.length + 2, "and came back");
+  await bring(text);
+  await said(page, "0 rules imported; ");
+  await page.getByRole("button", { name: "Import…" }).click();
+  await page.setInputFiles("#import-file", { name: "r.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(json)) });
+  await until(async () => (await dialog.getByRole("textbox").inputValue()).includes(`a.${base}`), "the file's text");
+  await dialog.getByRole("switch").check();
+  await dialog.getByRole("button", { name: "Import", exact: true }).click();
+  await until(async () => (await own()).length === before.length + 2, "the same by JSON");
+  for (const d of (await api(page, "domains")).json.domains.filter((x) => x.domain.includes(base.split(".")[0])))
+    assert.equal((await api(page, `domains/${d.type}/${d.kind}/${encodeURIComponent(d.domain)}`, "DELETE")).status, 204, d.domain);
+  await gone(part.locator("tbody tr").filter({ hasText: base }), "gone from the page");
+});
+
 test("the history says what it holds, and is erased after a second yes", async ({ page }) => {
   await tab(page, "backup");
   const told = (await api(page, "sinkhole/database")).json.database;
@@ -538,6 +631,39 @@ test("one-time codes: switched on by the picture, asked for at the door, switche
   await page.getByRole("button", { name: "Set up" }).waitFor();
   const again = await fresh();
   await login(again, env);
+});
+
+test("local records of every kind are added on the page and answered", async ({ page }) => {
+  const at = `kinds${Date.now()}.home.arpa`;
+  const kinds = [
+    // name, kind that is picked, value; asked name, type; what the row says
+    [`six.${at}`, "", "2001:db8::6", `six.${at}`, "AAAA", /address/],
+    [`also.${at}`, "", `six.${at}`, `also.${at}`, "AAAA", /alias/],
+    [`*.w.${at}`, "", `six.${at}`, `any.w.${at}`, "AAAA", /CNAME/],
+    [`*.v6.${at}`, "", "2001:db8::7", `a.v6.${at}`, "AAAA", /AAAA/],
+    [at, "MX", `10 mail.${at}`, at, "MX", /MX/],
+    [`_ipp._tcp.${at}`, "SRV", `0 5 631 six.${at}`, `_ipp._tcp.${at}`, "SRV", /SRV/],
+    ["9.2.0.192.in-addr.arpa", "PTR", `nine.${at}`, "9.2.0.192.in-addr.arpa", "PTR", /PTR/],
+    [`notes.${at}`, "TXT", '"one" "and two"', `notes.${at}`, "TXT", /TXT/],
+  ];
+  await tab(page, "local");
+  for (const [name, kind, value, , , says] of kinds) {
+    await page.fill("#local-name", name);
+    await page.getByLabel("Kind of record").selectOption(kind);
+    await page.fill("#local-target", value);
+    await page.locator("#local").getByRole("button", { name: "Add" }).click();
+    const shown = row(page, "local", value).filter({ hasText: name });
+    await shown.waitFor();
+    assert.match(await shown.innerText(), says);
+  }
+  for (const [, , , name, type] of kinds) assert.ok((await env.ask(name, type)).answers >= 1, `${name} ${type}`);
+  await page.locator("#manage").screenshot({ path: picture("local") });
+  for (const [name, , value] of kinds) {
+    const shown = row(page, "local", value).filter({ hasText: name });
+    await shown.getByRole("button", { name: "Remove" }).click();
+    await gone(shown, name);
+  }
+  for (const [, , , name, type] of kinds) assert.equal((await env.ask(name, type)).answers, 0, `${name} ${type} is gone`);
 });
 
 test("local records of other kinds are answered", async ({ page }) => {
