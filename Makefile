@@ -24,3 +24,4 @@ include mk/run.mk
 include mk/install.mk
 include mk/targets.mk
 -include unikernel/unikernel.mk
+include mk/uknet.mk

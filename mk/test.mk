@@ -8,6 +8,11 @@ TEST_CFLAGS := -Itests/lib -Isrc $(HOST_CFLAGS)
 UNIT_SRCS   := $(sort $(wildcard tests/unit/test_*.c))
 ORACLE_SRCS := $(sort $(wildcard tests/oracle/test_*.c))
 FUZZ_SRCS   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+# The network of the image needs lwIP's sources: `make unikernel-sources` gets them; without them that target is left out.
+UK_NET_FUZZ := tests/fuzz/fuzz_unikernel_net.c
+ifeq ($(wildcard build/third_party/lwip/.unpacked),)
+FUZZ_SRCS   := $(filter-out $(UK_NET_FUZZ),$(FUZZ_SRCS))
+endif
 TESTLIB_SRCS := $(sort $(wildcard tests/lib/*.c))
 
 UNIT_BINS   := $(UNIT_SRCS:%.c=$(BUILD)/%)
