@@ -100,9 +100,17 @@ int main(int argc, char **argv)
     row(only, "cached", &b, &cached, answered, COUNT, base);
     row(only, "cached, with a CNAME", &b, &cname, answered, COUNT, base);
     row(only, "forwarded and answered", &b, &cached, forwarded, COUNT / 4, base);
-    engine_add_policy(&b); /* in the same run, so that the rows can be compared */
+    engine_add_policy(&b, 0); /* in the same run, so that the rows can be compared */
     row(only, "blocked, with groups", &b, &blocked, answered, COUNT, base);
     row(only, "cached, with groups", &b, &cached, answered, COUNT, base);
     row(only, "cached, with a CNAME, with groups", &b, &cname, answered, COUNT, base);
+    row(only, "forwarded and answered, with groups", &b, &cached, forwarded, COUNT / 4, base);
+    engine_add_policy(&b, ENGINE_EXPRESSIONS);
+    row(only, "blocked, with groups and expressions", &b, &blocked, answered, COUNT, base);
+    row(only, "cached, with groups and expressions", &b, &cached, answered, COUNT, base);
+    row(only, "cached, with a CNAME, with groups and expressions", &b, &cname, answered, COUNT,
+        base);
+    row(only, "forwarded and answered, with groups and expressions", &b, &cached, forwarded,
+        COUNT / 4, base);
     return 0;
 }

@@ -44,19 +44,11 @@ static void make_names(void)
 
 static struct regex_set *make_set(bool machine_code)
 {
-    static const char *const shapes[] = {
-        "^ad%c?v?[0-9]*[_.-]",     "^(.+[_.-])?%ctelemetry[_.-]",
-        "(^|\\.)%ctracker\\.com$", "^%cstat(s|istics)?[0-9]*\\.",
-        "^%canalytics?[_.-]",      "^api\\..*\\.%chismarttv\\.com$",
-        "^%cbeacons?[0-9]*[_.-]",  "(^|\\.)%clgsmartad\\.com",
-        "^%cpixels?[-.]",          "^%c[a-f]{12,14}$"};
     struct regex_source sources[RULES];
     char text[RULES][64];
     struct regex_set *set = NULL;
     for (unsigned i = 0; i < RULES; i++) {
-        const char *shape = shapes[i % 10], *at = strchr(shape, '%');
-        snprintf(text[i], sizeof text[i], "%.*s%c%s", (int)(at - shape), shape,
-                 (char)('q' + i / 10), at + 2);
+        engine_expression(text[i], sizeof text[i], i);
         sources[i] = (struct regex_source){.pattern = span_str(text[i])};
     }
     const struct regex_set_config cfg = {.users = 1, .machine_code = machine_code};
@@ -114,9 +106,12 @@ static uint64_t matched(void *context, size_t count)
 /* Let everything through. */
 static void open_sieve(struct regex_set *set)
 {
-    struct bl_regex_rule *rules = (struct bl_regex_rule *)(uintptr_t)regex_set_get(set)->rules;
+    struct bl_regexes *all = (struct bl_regexes *)(uintptr_t)regex_set_get(set);
+    struct bl_regex_rule *rules = (struct bl_regex_rule *)(uintptr_t)all->rules;
+    all->index = NULL;
     for (unsigned i = 0; i < RULES; i++) {
         rules[i].needs = (struct bl_sieve){{0}};
+        rules[i].starts = rules[i].least = 0;
     }
 }
 

@@ -14,6 +14,7 @@
 #include "dns/build.h"
 #include "resolver/cache.h"
 #include "resolver/snapshot.h"
+#include "shared/regex_pcre2.h"
 #include "stats/worker.h"
 
 enum { LISTED = 100000, HUGE = 2 << 20 };
@@ -227,6 +228,7 @@ void engine_start(struct engine *b)
                                  .waiting_max = 4096,
                                  .clients_max = 4096,
                                  .workers = 1,
+                                 .regex_memo = 4096,
                                  .cache = cache,
                                  .stats = b->stats};
     b->now = 1000 * USEC_PER_SEC;
@@ -240,7 +242,19 @@ void engine_start(struct engine *b)
 
 static const char *const words[] = {"ads", "web", "cdn", "img", "api", "app"};
 
-static void add_items(json_t *doc)
+void engine_expression(char *out, size_t cap, unsigned i)
+{
+    static const char *const shapes[] = {
+        "^ad%c?x[0-9]*[_.-]",     "^(.+[_.-])?%ctelemetry[_.-]",
+        "(^|\\.)%ctracker\\.com$", "^%cstat(s|istics)?[0-9]*\\.",
+        "^%canalytics?[_.-]",      "^api\\..*\\.%chismarttv\\.com$",
+        "^%cbeacons?[0-9]*[_.-]",  "(^|\\.)%clgsmartad\\.com",
+        "^%cpixels?[-.]",          "^%c[a-f]{12,14}$"};
+    const char *shape = shapes[i % 10], *at = strchr(shape, '%');
+    (void)snprintf(out, cap, "%.*s%c%s", (int)(at - shape), shape, (char)('q' + i / 10), at + 2);
+}
+
+static void add_items(json_t *doc, unsigned expressions)
 {
     json_t *groups = json_array(), *clients = json_array(), *own = json_array();
     char text[64];
@@ -253,12 +267,18 @@ static void add_items(json_t *doc)
         json_array_append_new(clients, json_pack("{s:i, s:s, s:[i,i,i]}", "id", i + 1, "client",
                                                  text, "groups", 0, 1 + i % 50, 1 + i * 7 % 50));
     }
-    for (int i = 0; i < 10000; i++) {
+    for (int i = 0; i < 10000 - (int)expressions; i++) {
         snprintf(text, sizeof text, "%s%d.rules.example", words[i % 6], i);
         json_array_append_new(own, json_pack("{s:i, s:s, s:s, s:s, s:[i]}", "id", i + 1, "type",
                                              i % 4 ? "deny" : "allow", "kind",
                                              i % 3 ? "exact" : "subtree", "domain", text, "groups",
                                              i % 51));
+    }
+    for (unsigned i = 0; i < expressions; i++) {
+        engine_expression(text, sizeof text, i);
+        json_array_append_new(own, json_pack("{s:i, s:s, s:s, s:s, s:[i]}", "id", 10001 + (int)i,
+                                             "type", "deny", "kind", "regex", "domain", text,
+                                             "groups", (int)i % 51));
     }
     json_object_set_new(doc, "groups", groups);
     json_object_set_new(doc, "clients", clients);
@@ -279,12 +299,12 @@ static uint32_t same_slot(const void *ctx, unsigned slot)
     return 1;
 }
 
-static struct rules many_rules(void)
+static struct rules many_rules(unsigned expressions)
 {
     struct rules r = {0};
     char what[200] = "";
     json_t *doc = json_pack("{s:i}", "version", RULES_VERSION);
-    add_items(doc);
+    add_items(doc, expressions);
     char *text = json_dumps(doc, 0);
     if (!text || rules_parse(&r, span_str(text), what, sizeof what) != ERR_OK) {
         engine_die(what);
@@ -294,14 +314,33 @@ static struct rules many_rules(void)
     return r;
 }
 
-void engine_add_policy(struct engine *b)
+static const struct bl_regexes *make_expressions(const struct rules *r,
+                                                 const struct policy_plan *plan,
+                                                 const struct policy_source *src)
+{
+    struct regex_source sources[ENGINE_EXPRESSIONS];
+    struct regex_set *set = NULL;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rules_own_count(r) && count < ENGINE_EXPRESSIONS; i++) {
+        count += rules_regex_at(r, i, plan, src->now, src->now_unix, &sources[count].pattern,
+                                &sources[count].rule);
+    }
+    if (regex_set_new(sources, count, 1, false, NULL, NULL, NULL, &set) != ERR_OK ||
+        (count > 0 && (set == NULL || regex_set_get(set)->count != count))) {
+        engine_die("expressions");
+    }
+    return regex_set_get(set);
+}
+
+void engine_add_policy(struct engine *b, unsigned expressions)
 {
     static struct snapshot with;
+    static uint64_t generation = 1;
     struct policy_plan plan;
     struct bl_overlay *overlay = NULL;
     struct config *config;
     struct arena arena;
-    struct rules r = many_rules();
+    struct rules r = many_rules(expressions);
     uint32_t count;
     if (cfg_init(&config, get(cfg_memory()), cfg_memory()) != ERR_OK) {
         engine_die("configuration");
@@ -310,7 +349,7 @@ void engine_add_policy(struct engine *b)
         .config = config, .rules = &r, .now = b->now, .now_unix = 1800000000, .list_id = same_list};
     size_t len = policy_plan_memory(&src);
     with = snap;
-    with.generation = 2;
+    with.generation = ++generation;
     if (policy_plan_make(&plan, &src, get(len), len) != ERR_OK) {
         engine_die("plan");
     }
@@ -325,5 +364,6 @@ void engine_add_policy(struct engine *b)
         engine_die("own rules");
     }
     with.rules = overlay;
+    with.regexes = make_expressions(&r, &plan, &src);
     resolver_set_snapshot(b->r, b->now, &with);
 }

@@ -31,9 +31,14 @@ struct engine {
 
 void engine_start(struct engine *b);
 
-/* 50 groups, 1000 clients in one to three of them each, 10 000 own rules; among the clients the 200
- * that ask. */
-void engine_add_policy(struct engine *b);
+enum { ENGINE_EXPRESSIONS = 100 };
+
+/* The i-th expression: of the shapes that people publish, and fits no name here. */
+void engine_expression(char *out, size_t cap, unsigned i);
+
+/* 50 groups, 1000 clients in one to three of them each, 10 000 own rules, so many of which are
+ * expressions (at most ENGINE_EXPRESSIONS); among the clients the 200 that ask. */
+void engine_add_policy(struct engine *b, unsigned expressions);
 
 /* Names that begin with `kind`, three letters: those with "ads" are blocked. */
 void engine_packets(struct packets *p, const char *kind, bool edns);

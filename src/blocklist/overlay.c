@@ -108,7 +108,8 @@ static bool judge_suffix(const struct bl_overlay *o, const struct dns_name *name
     for (uint32_t slot = (uint32_t)(hash >> 32) & o->mask; o->slots[slot] != 0;
          slot = (slot + 1) & o->mask) {
         const struct row *r = &o->rows[o->slots[slot] - 1];
-        if (r->hash != hash || !(r->own.kind & needs) || !bl_own_counts(&r->own, asker) ||
+        if (r->hash != hash || !(r->own.kind & needs) ||
+            (asker && !bl_own_counts(&r->own, asker)) ||
             (r->own.expires != 0 && now >= r->own.expires) ||
             !span_equal(span_of(o->names + r->name, r->len), suffix)) {
             continue;

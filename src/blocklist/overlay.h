@@ -54,8 +54,8 @@ MUST_CHECK enum err bl_overlay_add(struct bl_overlay *o, const struct dns_name *
                                    const struct bl_own *own);
 
 /*
- * HOT. Judge a name for a client. o may be NULL. Returns out->action. Cost: one probe a label;
- * nothing when there is no rule.
+ * HOT. Judge a name for a client. o may be NULL; so may asker: then the rules of all count. Returns
+ * out->action. Cost: one probe a label; nothing when there is no rule.
  */
 enum bl_action bl_overlay_match(const struct bl_overlay *o, const struct dns_name *name,
                                 const struct dns_suffixes *suffixes, const struct bl_asker *asker,

@@ -1,56 +1,104 @@
 /*
- * The sieve. Each pair and each triple of neighbouring letters is a bit of 256: a text has the bits
- * of all of its own, an expression needs those of the plain letters that it cannot do without. An
+ * The sieve. Each pair of neighbouring letters is a bit of 256: a text has the bits of all of its
+ * own, an expression needs those of the plain letters that it cannot do without. An
  * expression whose bits a text lacks cannot match it; the other way round it may or may not.
  *
  * Reading an expression errs on the safe side: whatever is not understood here needs nothing.
  */
 #include "blocklist/regex.h"
 
+/* a to z, 0 to 9, '-', '_', '.', all others. */
+enum { LETTER_DOT = 38 };
+
+const uint8_t bl_letter_bits[256] = {
+    39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39,
+    39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 36, 38, 39,
+    26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39,
+    39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 37,
+    39, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+    23, 24, 25, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39,
+    39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39,
+    39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39,
+    39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39,
+    39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39,
+    39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39};
+
 static uint8_t lower(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
 }
 
-static void add(struct bl_sieve *s, uint32_t letters)
+static inline void add(struct bl_sieve *s, uint32_t before, uint32_t c)
 {
-    uint32_t h = letters * 0x9e3779b1u >> 24;
+    uint32_t h = (before << 8 | c) * 0x9e3779b1u >> 24;
     s->bits[h / 64] |= UINT64_C(1) << h % 64;
-}
-
-/* One more letter of a text; `last` holds the two before it, 0 for none. */
-static uint32_t push(struct bl_sieve *s, uint32_t last, uint8_t c)
-{
-    if ((last & 0xff) != 0) {
-        add(s, (last & 0xff) << 8 | c);
-    }
-    if (last >> 8 != 0) {
-        add(s, last << 8 | c);
-    }
-    return (last << 8 | c) & 0xffff;
 }
 
 void bl_sieve_of_text(const char *text, size_t len, struct bl_sieve *out)
 {
-    uint32_t last = 0;
     *out = (struct bl_sieve){{0}};
-    for (size_t i = 0; i < len; i++) {
-        last = push(out, last, (uint8_t)text[i]);
+    for (size_t i = 1; i < len; i++) {
+        add(out, (uint8_t)text[i - 1], (uint8_t)text[i]);
     }
+}
+
+/* The same as dns_name_format and bl_sieve_of_text, in one go, for names of plain letters; false:
+ * it has others. */
+static bool look_at_plain(const struct dns_name *name, struct bl_regex_name *out)
+{
+    const uint8_t *wire = name->wire + 1;
+    uint64_t letters = 0;
+    uint8_t before = 0;
+    unsigned left = name->wire[0];
+    struct bl_sieve has = {{0}};
+    out->len = name->len - 2U;
+    for (size_t i = 0; i < out->len; i++) {
+        uint8_t c = wire[i];
+        if (left-- == 0) {
+            left = c;
+            c = '.';
+        } else if (UNLIKELY(bl_letter_bits[c] >= LETTER_DOT)) {
+            return false;
+        }
+        letters |= bl_letter_bit(c);
+        add(&has, before, c); /* the first with 0: no expression needs it */
+        out->text[i] = (char)c;
+        before = c;
+    }
+    out->text[out->len] = '\0';
+    out->letters = letters;
+    out->has = has;
+    return true;
+}
+
+void bl_regex_name_make(const struct dns_name *name, struct bl_regex_name *out)
+{
+    if (UNLIKELY(!look_at_plain(name, out))) {
+        out->letters = 0;
+        out->len = dns_name_format(name, out->text);
+        for (size_t i = 0; i < out->len; i++) {
+            out->letters |= bl_letter_bit((uint8_t)out->text[i]);
+        }
+        bl_sieve_of_text(out->text, out->len, &out->has);
+    }
+    out->first = bl_letter_bit((uint8_t)out->text[0]);
 }
 
 struct reader {
     const uint8_t *p, *end;
     struct bl_sieve *out;
-    uint32_t last; /* letters of the run at hand that are in the sieve */
-    uint8_t held;  /* the newest letter, which a quantifier may still make optional; 0: none */
+    uint8_t last; /* of the run at hand; 0: it begins */
+    uint8_t held; /* the newest letter, which a quantifier may still make optional; 0: none */
 };
 
 /* The letter at hand is needed. */
 static void settle(struct reader *r)
 {
     if (r->held != 0) {
-        r->last = push(r->out, r->last, r->held);
+        if (r->last != 0) {
+            add(r->out, r->last, r->held);
+        }
+        r->last = r->held;
         r->held = 0;
     }
 }

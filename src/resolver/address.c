@@ -65,7 +65,7 @@ const struct address_rule *address_rules_find(const struct address_rules *a,
     for (unsigned i = 0; i < a->map.length_count; i++) {
         uint16_t place;
         if (client_map_at(&a->map, addr, a->map.lengths[i], &place) &&
-            (a->rule[place].groups & asker->groups) != 0) {
+            (!asker || (a->rule[place].groups & asker->groups) != 0)) {
             return &a->rule[place];
         }
     }

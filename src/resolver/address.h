@@ -42,7 +42,7 @@ void address_rules_add(struct address_rules *a, const struct ip_prefix *prefix, 
 void address_rules_done(struct address_rules *a);
 
 /* HOT for questions of address types. The rule for the longest prefix that holds the address and
- * counts; NULL: none. Cost: a probe for each length of prefix that occurs. */
+ * counts, or counts for anybody if asker is NULL; NULL: none. Cost: a probe for each length of prefix that occurs. */
 const struct address_rule *address_rules_find(const struct address_rules *a,
                                               const struct ip_addr *addr,
                                               const struct bl_asker *asker);

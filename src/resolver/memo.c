@@ -1,6 +1,6 @@
 /*
- * Two rows a hash, the newer first: whoever makes names that meet there makes his own questions
- * slower.
+ * Four rows a hash, which new names take in turn: whoever makes names that meet there makes his own
+ * questions slower.
  */
 #include "resolver/memo.h"
 
@@ -19,8 +19,8 @@ void memo_init(struct memo *m, struct arena *arena, uint32_t rows)
 
 static struct memo_row *row_of(const struct memo *m, uint64_t hash, const struct bl_asker *whose)
 {
-    uint64_t mixed = hash ^ (uint64_t)(uintptr_t)whose * 0x9e3779b97f4a7c15u;
-    return &m->rows[(uint32_t)(mixed >> 32) & m->mask & ~1u];
+    uint64_t mixed = (hash ^ (uint64_t)(uintptr_t)whose) * 0x9e3779b97f4a7c15u;
+    return &m->rows[(uint32_t)(mixed >> 40) & m->mask & ~(MEMO_WAYS - 1u)];
 }
 
 static bool is_it(const struct memo_row *r, const struct dns_name *name, uint64_t hash,
@@ -39,12 +39,14 @@ bool memo_find(const struct memo *m, const struct dns_name *name,
         return false;
     }
     const struct memo_row *r = row_of(m, suffixes->hash[0], who->whose);
-    if (!is_it(r, name, suffixes->hash[0], who, generation) &&
-        !is_it(++r, name, suffixes->hash[0], who, generation)) {
-        return false;
+    for (unsigned way = 0; way < MEMO_WAYS; way++, r++) {
+        if (is_it(r, name, suffixes->hash[0], who, generation)) {
+            *out = (struct bl_regex_verdict){
+                .rule = r->rule, .rank = r->rank, .gave_up = r->gave_up, .until = r->until};
+            return true;
+        }
     }
-    *out = (struct bl_regex_verdict){.rule = r->rule, .rank = r->rank, .until = r->until};
-    return true;
+    return false;
 }
 
 void memo_keep(const struct memo *m, const struct dns_name *name,
@@ -55,13 +57,14 @@ void memo_keep(const struct memo *m, const struct dns_name *name,
         return;
     }
     struct memo_row *r = row_of(m, suffixes->hash[0], who->whose);
-    r[1] = r[0];
+    r += r->turn++ % MEMO_WAYS;
     r->hash = suffixes->hash[0];
     r->whose = who->whose;
     r->until = verdict->until;
     r->generation = generation;
     r->rule = verdict->rule;
     r->rank = verdict->rank;
+    r->gave_up = verdict->gave_up;
     r->len = name->len;
     memcpy(r->wire, name->wire, name->len);
 }

@@ -158,7 +158,9 @@ void pipeline_records(struct resolver *r, struct query *q, const struct cache_hi
             return;
         }
         if (key != NULL) {
-            cache_mark_judged(r->cache, key, policy_passed(r, q->profile, hit->judged));
+            cache_mark_judged(r->cache, key,
+                              policy_passed(r, q->profile, q->packet->data, b.w.len, hit->flags,
+                                            q->req.qtype, hit->judged));
         }
     }
     if (UNLIKELY((hit->flags & CACHE_DANGLING) != 0) && !b.w.bad) {
@@ -177,10 +179,11 @@ void pipeline_judge_reply(struct resolver *r, const struct profile *profile, uin
     if (!policy_judges_answer(r, reply->hit.flags, type) || !policy_is_on(r, profile)) {
         return;
     }
+    size_t len = reply->records + reply->hit.len;
+    uint8_t flags = reply->hit.flags;
     be16_write(reply->msg + 6, reply->hit.answers);
-    if (!policy_judge_answer(r, profile, reply->msg, reply->records + reply->hit.len,
-                             reply->hit.flags, type, &v, &name)) {
-        reply->hit.judged = policy_passed(r, profile, 0);
+    if (!policy_judge_answer(r, profile, reply->msg, len, flags, type, &v, &name)) {
+        reply->hit.judged = policy_passed(r, profile, reply->msg, len, flags, type, 0);
     }
 }
 

@@ -9,7 +9,6 @@
 
 #include "blocklist/match.h"
 #include "blocklist/overlay.h"
-#include "resolver/address.h"
 #include "resolver/resolver_int.h"
 
 static const char own_rule[] = "denied by own rule";
@@ -61,6 +60,32 @@ bool policy_is_on(const struct resolver *r, const struct profile *profile)
     return r->now >= profile->pause_until;
 }
 
+/* What expressions say for somebody; remembered. */
+static void ask_regex(const struct resolver *r, const struct bl_regex_asker *who,
+                      const struct dns_name *name, const struct dns_suffixes *suffixes,
+                      struct bl_regex_verdict *out)
+{
+    if (memo_find(&r->memo, name, suffixes, who, r->policy, out)) {
+        stats_count(r->stats, COUNTER_regex_remembered, 1);
+        return;
+    }
+    bl_regex_match(r->snap->regexes, name, who, out);
+    memo_keep(&r->memo, name, suffixes, who, r->policy, out);
+    stats_count(r->stats, COUNTER_regex_asked, out->asked);
+    stats_count(r->stats, COUNTER_regex_gave_up, out->gave_up);
+}
+
+/* Does an expression of anybody match, one that has ended included? Most names are done with this,
+ * whoever asks, so that is what is remembered of them. */
+static bool regex_speaks(const struct resolver *r, const struct dns_name *name,
+                         const struct dns_suffixes *suffixes)
+{
+    const struct bl_regex_asker anybody = {.now = r->now, .user = r->cfg.worker};
+    struct bl_regex_verdict v;
+    ask_regex(r, &anybody, name, suffixes, &v);
+    return v.rule != BL_RULE_NONE || v.gave_up > 0;
+}
+
 /* What expressions say, if one of a higher rank than `rank` says anything. */
 static bool judge_regex(const struct resolver *r, const struct profile *profile,
                         const struct dns_name *name, const struct dns_suffixes *suffixes, int rank,
@@ -70,14 +95,10 @@ static bool judge_regex(const struct resolver *r, const struct profile *profile,
     const struct bl_regex_asker who = {
         .whose = &profile->asker, .filter = profile->filter, .now = r->now, .user = r->cfg.worker};
     struct bl_regex_verdict v;
-    if (memo_find(&r->memo, name, suffixes, &who, r->policy, &v)) {
-        stats_count(r->stats, COUNTER_regex_remembered, 1);
-    } else {
-        bl_regex_match(set, name, &who, &v);
-        memo_keep(&r->memo, name, suffixes, &who, r->policy, &v);
-        stats_count(r->stats, COUNTER_regex_asked, v.asked);
-        stats_count(r->stats, COUNTER_regex_gave_up, v.gave_up);
+    if (LIKELY(!regex_speaks(r, name, suffixes))) {
+        return false;
     }
+    ask_regex(r, &who, name, suffixes, &v);
     if (v.rule == BL_RULE_NONE || (int)v.rank <= rank) {
         return false;
     }
@@ -153,6 +174,17 @@ void policy_judge(const struct resolver *r, const struct profile *profile,
     judge_listed(r, profile, name, suffixes, out);
 }
 
+bool policy_speaks(const struct resolver *r, const struct dns_name *name,
+                   const struct dns_suffixes *suffixes)
+{
+    struct bl_overlay_verdict own;
+    struct bl_verdict listed;
+    const struct snapshot *s = r->snap;
+    return bl_overlay_match(s->rules, name, suffixes, NULL, 0, &own) != BL_NONE ||
+           (s->image != NULL && bl_match(s->image, name, suffixes, NULL, &listed) != BL_NONE) ||
+           (s->regexes != NULL && regex_speaks(r, name, suffixes));
+}
+
 const char *policy_reason(const struct resolver *r, const struct policy_verdict *v)
 {
     if (v->address != NULL) {
@@ -181,90 +213,4 @@ void policy_decide(struct resolver *r, struct query *q)
         q->ede = DNS_EDE_BLOCKED;
         q->ede_text = policy_reason(r, &v);
     }
-}
-
-static bool judges_chain(const struct resolver *r, uint8_t flags)
-{
-    return (flags & CACHE_HAS_CNAME) != 0 && r->snap->cname_check;
-}
-
-static bool judges_addresses(const struct resolver *r, uint16_t type)
-{
-    return UNLIKELY(r->snap->addresses != NULL) && address_in_type(type);
-}
-
-bool policy_judges_answer(const struct resolver *r, uint8_t flags, uint16_t type)
-{
-    return judges_chain(r, flags) || judges_addresses(r, type);
-}
-
-static bool judge_addresses(const struct resolver *r, const struct profile *profile,
-                            const uint8_t *msg, size_t len, struct policy_verdict *out)
-{
-    const struct address_rule *rule =
-        address_rules_judge(r->snap->addresses, msg, len, &profile->asker);
-    if (rule == NULL) {
-        return false;
-    }
-    *out = (struct policy_verdict){.verdict = VERDICT_BLOCK,
-                                   .status = QUERY_BLOCKED_RULE,
-                                   .list = STATS_NO_LIST,
-                                   .address = rule->reason};
-    return true;
-}
-
-static bool judge_chain(const struct resolver *r, const struct profile *profile, const uint8_t *msg,
-                        size_t len, struct policy_verdict *out, struct dns_name *name)
-{
-    struct dns_walk walk;
-    struct dns_record rr;
-    if (dns_walk_begin(msg, len, &walk) != ERR_OK) {
-        return false;
-    }
-    while (dns_walk_next(&walk, &rr) && rr.section == DNS_SECTION_ANSWER) {
-        size_t pos = rr.rdata;
-        if (rr.type != DNS_CNAME || dns_name_read(msg, len, &pos, name) != ERR_OK) {
-            continue;
-        }
-        struct dns_suffixes suffixes;
-        dns_suffixes_make(name, &suffixes);
-        policy_judge(r, profile, name, &suffixes, out);
-        if (out->verdict == VERDICT_BLOCK) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool policy_judge_answer(const struct resolver *r, const struct profile *profile,
-                         const uint8_t *msg, size_t len, uint8_t flags, uint16_t type,
-                         struct policy_verdict *out, struct dns_name *name)
-{
-    if (judges_chain(r, flags) && judge_chain(r, profile, msg, len, out, name)) {
-        return true;
-    }
-    return judges_addresses(r, type) && judge_addresses(r, profile, msg, len, out);
-}
-
-/* A rule that allowed the chain may have ended since, though the snapshot is the same: then nothing
- * that was remembered holds, and nothing is. */
-static bool remembers(const struct resolver *r, const struct profile *profile)
-{
-    return profile->number < POLICY_JUDGED_PROFILES && r->now < r->list_policy.allow_ends;
-}
-
-bool policy_has_passed(const struct resolver *r, const struct profile *profile, uint32_t judged)
-{
-    return judged >> POLICY_JUDGED_PROFILES == r->policy && remembers(r, profile) &&
-           (judged >> profile->number & 1) != 0;
-}
-
-uint32_t policy_passed(const struct resolver *r, const struct profile *profile, uint32_t judged)
-{
-    if (!remembers(r, profile)) {
-        return judged;
-    }
-    uint32_t others = judged >> POLICY_JUDGED_PROFILES == r->policy ? judged : 0;
-    return r->policy << POLICY_JUDGED_PROFILES | (others & ((1U << POLICY_JUDGED_PROFILES) - 1)) |
-           1U << profile->number;
 }

@@ -44,6 +44,10 @@ void policy_judge(const struct resolver *r, const struct profile *profile,
                   const struct dns_name *name, const struct dns_suffixes *suffixes,
                   struct policy_verdict *out);
 
+/* Does a rule, a list or an expression of anybody speak of the name, whatever it says? */
+bool policy_speaks(const struct resolver *r, const struct dns_name *name,
+                   const struct dns_suffixes *suffixes);
+
 /* Judge the question; fills the query's verdict and what its event tells. */
 void policy_decide(struct resolver *r, struct query *q);
 
@@ -57,15 +61,19 @@ bool policy_judge_answer(const struct resolver *r, const struct profile *profile
                          struct policy_verdict *out, struct dns_name *name);
 
 /*
- * That a chain passes is remembered with the answer, in one number for all clients: which policy
- * judged it, and a bit for each profile that let it pass. Profiles past the first
- * POLICY_JUDGED_PROFILES judge each time.
+ * That an answer passes is remembered with it, in one number for all clients: which policy judged
+ * it, a bit for each of the first profiles that let it pass, and whether any rule, list or
+ * expression of anybody speaks of it at all: if none does, it passes for all. Only what is spoken
+ * of is judged each time for the profiles past the first POLICY_JUDGED_PROFILES.
  */
-#define POLICY_JUDGED_PROFILES 12
+#define POLICY_JUDGED_PROFILES 10
+#define POLICY_JUDGED_BITS     12
 bool policy_has_passed(const struct resolver *r, const struct profile *profile, uint32_t judged);
 
-/* The number with this profile's bit in it. */
-uint32_t policy_passed(const struct resolver *r, const struct profile *profile, uint32_t judged);
+/* The number for an answer that policy_judge_answer let pass, as it was given to that; `judged` is
+ * what was remembered before. */
+uint32_t policy_passed(const struct resolver *r, const struct profile *profile, const uint8_t *msg,
+                       size_t len, uint8_t flags, uint16_t type, uint32_t judged);
 
 /* The text that goes with EDE 15. */
 const char *policy_reason(const struct resolver *r, const struct policy_verdict *v);

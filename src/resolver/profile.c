@@ -16,14 +16,17 @@ static struct ip_addr masked(const struct ip_addr *addr, unsigned bits)
     return a;
 }
 
-/* The rows are the person's own, so nobody outside can choose them to collide. */
+/* The rows are the person's own, so nobody outside can choose them to collide. What tells IPv4
+ * addresses of a network apart stands in the highest octets of `lo`: it is brought down first, as a
+ * product carries upwards only. */
 static uint32_t hash_of(const struct ip_addr *a, unsigned bits)
 {
     uint64_t hi, lo;
     memcpy(&hi, a->b, 8);
     memcpy(&lo, a->b + 8, 8);
     uint64_t h = (hi ^ bits) * UINT64_C(0x9e3779b97f4a7c15);
-    h = (h ^ h >> 29 ^ lo) * UINT64_C(0xd6e8feb86659fd93);
+    h = h ^ h >> 29 ^ lo;
+    h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
     return (uint32_t)(h >> 32);
 }
 

@@ -16,8 +16,8 @@ static bool config_is_valid(const struct resolver_config *cfg)
            cfg->waiting_max <= 1024 * 1024 && cfg->clients_max >= 16 &&
            cfg->clients_max <= 1024 * 1024 && cfg->rate_limit <= 1000 * 1000 && cfg->workers >= 1 &&
            cfg->worker < cfg->workers && (cfg->regex_memo & (cfg->regex_memo - 1)) == 0 &&
-           cfg->regex_memo != 1 && cfg->regex_memo <= 1024 * 1024 && cfg->cache != NULL &&
-           cfg->stats != NULL;
+           (cfg->regex_memo == 0 || cfg->regex_memo >= MEMO_WAYS) &&
+           cfg->regex_memo <= 1024 * 1024 && cfg->cache != NULL && cfg->stats != NULL;
 }
 
 size_t resolver_memory(const struct resolver_config *cfg)
@@ -32,7 +32,7 @@ static void set_snapshot(struct resolver *r, const struct snapshot *s)
 {
     r->snap = s;
     /* Generations are the same in all workers, so what one judged holds for the others. */
-    uint32_t policy = (uint32_t)s->generation & (UINT32_MAX >> POLICY_JUDGED_PROFILES);
+    uint32_t policy = (uint32_t)s->generation & (UINT32_MAX >> POLICY_JUDGED_BITS);
     r->policy = policy != 0 ? policy : 1;
     r->clients.generation++;
     r->clients.generation |= r->clients.generation == 0;

@@ -22,6 +22,7 @@ enum { PARENS_MAX = 50, HEAP_KIB_MAX = 256, TEXT_MAX = 253, LETTERS_MAX = 24, CA
 struct regex_set {
     struct bl_regexes set; /* first */
     struct bl_regex_rule *rules;
+    struct bl_regex_index index;
     pcre2_code **codes;
     pcre2_match_context *limits;
     pcre2_match_data **users;
@@ -292,6 +293,27 @@ static struct span keep_text(struct regex_set *s, struct span pattern, bool good
     return s->tried[s->tried_count++].text;
 }
 
+/* What PCRE2 found out about where and how a match begins. */
+static void hint(struct bl_regex_rule *r, const pcre2_code *code)
+{
+    uint32_t options = 0, kind = 0, first = 0, least = 0;
+    const uint8_t *map = NULL;
+    (void)pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &options);
+    (void)pcre2_pattern_info(code, PCRE2_INFO_FIRSTCODETYPE, &kind);
+    (void)pcre2_pattern_info(code, PCRE2_INFO_FIRSTCODEUNIT, &first);
+    (void)pcre2_pattern_info(code, PCRE2_INFO_FIRSTBITMAP, (void *)&map);
+    (void)pcre2_pattern_info(code, PCRE2_INFO_MINLENGTH, &least);
+    r->anchored = (options & PCRE2_ANCHORED) != 0;
+    r->least = (uint8_t)(least < UINT8_MAX ? least : UINT8_MAX);
+    for (unsigned c = 0; map && c < 256; c++) {
+        r->starts |= map[c / 8] >> c % 8 & 1 ? bl_letter_bit((uint8_t)c) : 0;
+    }
+    if (kind == 1) {
+        first = first >= 'A' && first <= 'Z' ? first + 32 : first;
+        r->starts = bl_letter_bit((uint8_t)first);
+    }
+}
+
 static void add(struct regex_set *s, const struct regex_source *source, pcre2_code *code,
                 struct span text)
 {
@@ -299,6 +321,7 @@ static void add(struct regex_set *s, const struct regex_source *source, pcre2_co
     *r = source->rule;
     r->text = text;
     bl_sieve_of_pattern(r->text, &r->needs);
+    hint(r, code);
     s->codes[s->set.count++] = code;
 }
 
@@ -410,6 +433,8 @@ enum err regex_set_new(const struct regex_source *sources, uint32_t count,
     if (cfg->machine_code) {
         to_machine_code(s);
     }
+    bl_regex_index_make(&s->index, s->rules, s->set.count);
+    s->set.index = &s->index;
     *out = s;
     return ERR_OK;
 }

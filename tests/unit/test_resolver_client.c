@@ -84,6 +84,32 @@ static unsigned admitted_of(const char *addr, unsigned n)
     return good;
 }
 
+/* Addresses that differ in their last octets only, as those of a house do, do not stand in a heap.
+ */
+static void the_table_of_clients_has_short_ways(void **state)
+{
+    (void)state;
+    enum { HOUSE = 1000 };
+    void *mem = malloc(client_map_memory(HOUSE));
+    struct client_map m;
+    uint16_t other;
+    unsigned run = 0, longest = 0;
+    assert_non_null(mem);
+    client_map_init(&m, mem, HOUSE);
+    for (unsigned i = 0; i < HOUSE; i++) {
+        const uint8_t v4[4] = {192, 168, (uint8_t)(i / 250), (uint8_t)(i % 250)};
+        struct ip_prefix p = {.addr = ip_v4(v4), .bits = 128};
+        assert_int_equal(client_map_add(&m, &p, (uint16_t)i, &other), ERR_OK);
+    }
+    client_map_done(&m);
+    for (uint32_t i = 0; i <= m.mask; i++) {
+        run = m.rows[i].used ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    assert_true(longest < 40);
+    free(mem);
+}
+
 static void the_bucket_holds_two_seconds_and_fills_up(void **state)
 {
     (void)state;
@@ -168,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_match_of_the_list_decides),
+        cmocka_unit_test(the_table_of_clients_has_short_ways),
         cmocka_unit_test(the_bucket_holds_two_seconds_and_fills_up),
         cmocka_unit_test(off_is_off),
         cmocka_unit_test(the_idle_leave_the_table_first),

@@ -151,6 +151,63 @@ static void the_sieve_spares_no_match(void **state)
     regex_set_free(jit);
 }
 
+/* Index, first letters and lengths beside trying each expression. */
+static void a_search_finds_what_trying_all_finds(void **state)
+{
+    (void)state;
+    struct regex_set *made = make_set(1, false);
+    const struct bl_regexes *set = regex_set_get(made);
+    const struct bl_regex_asker anybody = {.whose = NULL};
+    uint8_t seed[32] = {9};
+    struct rng rng;
+    unsigned matches = 0, asked = 0, names = 0;
+    rng_init(&rng, seed);
+    for (int round = 0; round < 20000; round++) {
+        char text[256], back[DNS_NAME_TEXT];
+        struct dns_name name;
+        struct bl_regex_verdict v;
+        random_name(&rng, text);
+        if (dns_name_parse(span_str(text), &name) != ERR_OK || name.labels == 0) {
+            continue;
+        }
+        size_t len = dns_name_format(&name, back);
+        uint32_t first = 0;
+        while (first < set->count && set->match(set, first, 0, back, len) != BL_REGEX_YES) {
+            first++;
+        }
+        bl_regex_match(set, &name, &anybody, &v);
+        if (v.rule != (first < set->count ? first : BL_RULE_NONE)) {
+            fail_msg("%s: rule %u, expected %u of %u", text, v.rule, first, set->count);
+        }
+        names++;
+        matches += first < set->count;
+        asked += v.asked;
+    }
+    assert_true(matches > 1000 && matches < names - 1000);
+    assert_true(asked < names * set->count / 8);
+    regex_set_free(made);
+}
+
+static void names_that_need_escapes_are_seen_as_they_are_written(void **state)
+{
+    (void)state;
+    static const uint8_t wire[][16] = {"\4a.ds\3com", "\3a\001b\3com", "\3\\ds\3com", "\2ad\3c;m"};
+    for (size_t i = 0; i < ARRAY_LEN(wire); i++) {
+        struct dns_name name;
+        struct bl_regex_name seen;
+        struct bl_sieve has;
+        char text[DNS_NAME_TEXT];
+        size_t len = strlen((const char *)wire[i]) + 1;
+        assert_int_equal(dns_name_from_wire(wire[i], len, &name), ERR_OK);
+        bl_regex_name_make(&name, &seen);
+        assert_int_equal(dns_name_format(&name, text), seen.len);
+        assert_string_equal(text, seen.text);
+        bl_sieve_of_text(text, seen.len, &has);
+        assert_true(bl_sieve_lets(&seen.has, &has));
+        assert_int_equal(seen.first, bl_letter_bit((uint8_t)text[0]));
+    }
+}
+
 static void count_refused(void *ctx, const struct regex_source *source, const char *why)
 {
     assert_int_equal(source->rule.own.id, 12);
@@ -289,6 +346,8 @@ int main(void)
         cmocka_unit_test(good_ones),
         cmocka_unit_test(bad_ones_are_told_why),
         cmocka_unit_test(the_sieve_spares_no_match),
+        cmocka_unit_test(a_search_finds_what_trying_all_finds),
+        cmocka_unit_test(names_that_need_escapes_are_seen_as_they_are_written),
         cmocka_unit_test(a_set_stands_by_rank_without_the_bad_ones),
         cmocka_unit_test(a_set_for_nobody_only_tries),
         cmocka_unit_test(more_than_the_bound_are_left_out),
