@@ -245,7 +245,7 @@ static const char *const words[] = {"ads", "web", "cdn", "img", "api", "app"};
 void engine_expression(char *out, size_t cap, unsigned i)
 {
     static const char *const shapes[] = {
-        "^ad%c?x[0-9]*[_.-]",     "^(.+[_.-])?%ctelemetry[_.-]",
+        "^ad%c?x[0-9]*[_.-]",      "^(.+[_.-])?%ctelemetry[_.-]",
         "(^|\\.)%ctracker\\.com$", "^%cstat(s|istics)?[0-9]*\\.",
         "^%canalytics?[_.-]",      "^api\\..*\\.%chismarttv\\.com$",
         "^%cbeacons?[0-9]*[_.-]",  "(^|\\.)%clgsmartad\\.com",
@@ -325,7 +325,8 @@ static const struct bl_regexes *make_expressions(const struct rules *r,
         count += rules_regex_at(r, i, plan, src->now, src->now_unix, &sources[count].pattern,
                                 &sources[count].rule);
     }
-    if (regex_set_new(sources, count, 1, false, NULL, NULL, NULL, &set) != ERR_OK ||
+    const struct regex_set_config cfg = {.users = 1};
+    if (regex_set_new(sources, count, &cfg, &set) != ERR_OK ||
         (count > 0 && (set == NULL || regex_set_get(set)->count != count))) {
         engine_die("expressions");
     }
