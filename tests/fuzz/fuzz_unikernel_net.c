@@ -168,6 +168,9 @@ NO_TLS(mbedtls_ssl_set_bio)
 NO_TLS(tls_config)
 NO_TLS(tls_expect)
 NO_TLS(tls_reason)
+NO_TLS(tls_session_keep)
+NO_TLS(tls_session_drop)
+NO_TLS(tls_session_offer)
 
 /* ---- The house. ---- */
 
