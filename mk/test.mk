@@ -80,6 +80,16 @@ $(BUILD)/tests/uk/%.o: unikernel/drivers/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -Itests/unikernel/fake -Iunikernel -MMD -MP -c -o $@ $<
 
+# A network chip of the Pi on QEMU's USB bus.
+USB_NIC := $(BUILD)/tests/unikernel/usb_nic
+$(USB_NIC).o: tests/unikernel/usb_nic.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(TEST_CFLAGS) -D_GNU_SOURCE -MMD -MP -c -o $@ $<
+$(USB_NIC): $(USB_NIC).o $(BUILD)/tests/lib/lan_model.o
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lusbredirparser
+-include $(USB_NIC).d
+
 # make scenario : plays all stories
 .PHONY: scenario
 scenario: $(SCENARIO_BIN)

@@ -6,7 +6,7 @@ set -eu
 build="gcc make pkg-config libc6-dev libcrypt-dev libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libjansson-dev libssl-dev libidn2-dev libpcre2-dev libldns-dev libseccomp-dev libbrotli-dev zlib1g-dev publicsuffix"
 test="python3 libcmocka-dev clang valgrind iproute2 man-db groff-base chromium"
 long="clang afl++ gcovr"
-qemu="gcc-aarch64-linux-gnu picolibc-aarch64-linux-gnu qemu-system-arm mtools dosfstools openssl xz-utils bzip2 python3"
+qemu="gcc-aarch64-linux-gnu picolibc-aarch64-linux-gnu qemu-system-arm libusbredirparser-dev mtools dosfstools openssl xz-utils bzip2 python3"
 package="dpkg-dev debhelper fakeroot"
 
 wanted=""

@@ -99,6 +99,59 @@ def an_address_from_the_card_stands_in_place_of_dhcp():
             eq(s.ask("localhost").addresses, ["127.0.0.1"], why)
 
 
+class UsbNic:
+    """A Pi's own network chip on QEMU's USB bus (usb_nic.c), its frames on QEMU's user network."""
+
+    def __init__(self, chip, folder):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        program = os.environ["SINKHOLE_USB_NIC"]
+        self.process = subprocess.Popen([program, chip, folder / "usb", str(port)], stdout=subprocess.PIPE, text=True)
+        own = self.process.stdout.readline().strip()
+        self.machine = ["-netdev", "hubport,id=h0,hubid=0,netdev=n0", "-netdev", f"socket,id=s0,udp=127.0.0.1:{own},localaddr=127.0.0.1:{port}",
+                        "-netdev", "hubport,id=h1,hubid=0,netdev=s0", "-chardev", f"socket,id=c0,path={folder}/usb",
+                        "-device", "usb-redir,chardev=c0,port=1"]
+
+    def verdict(self):
+        out, _ = self.process.communicate(timeout=20)
+        return out.splitlines(), self.process.returncode
+
+
+@test(seconds=120)
+def the_network_chips_of_the_pi_3_carry_everything():
+    """The image with its own USB host and network drivers against the chips' register model, at high speed: the LAN9514 of the 3B, the LAN7515 of the 3B+."""
+    if "raspi3" not in BOARDS:
+        skip("no raspi3")
+    body = "".join(f"ads{i}.example\n" for i in range(20000))
+    for chip in ("lan9514", "lan7515"):
+        with Folder() as folder, Upstream() as up, ListServer() as lists:
+            nic = UsbNic(chip, folder)
+            url = lists.put("/l.txt", body)
+            saved, MACHINES["raspi3"] = MACHINES["raspi3"], ["-M", "raspi3b"]
+            try:
+                s = Unikernel(lists=[url], upstream=up, board="raspi3", machine=nic.machine)
+            finally:
+                MACHINES["raspi3"] = saved
+            with s:
+                s.wait_log(f"net: {chip.upper()}, ")
+                s.wait_blocked("ads19999.example")
+                eq(s.ask("www.example").addresses[0][:11], "198.51.100.")
+                up.answer("big.example", "TXT", *[[f"{i:03d}" * 60] for i in range(20)], truncate=True)
+                eq(len(s.ask("big.example", "TXT", tcp=True).answer), 20)
+                for length in range(1, 60):  # every length of a frame around one packet of the bus and two
+                    label = "y" * length
+                    up.answer(f"{label}.example", "TXT", ["z" * 255, "z" * (length * 4 % 250)])
+                    eq(len(s.ask(f"{label}.example", "TXT").answer), 1, f"{length}")
+                eq(s.api.get("/api/stats/summary").status, 200)
+                eq(s.api.get("/").status, 200, "the page")
+                m = s.metrics()
+                eq(m["sinkhole_machine_frames_received_bad_total"], 0)
+            lines, code = nic.verdict()
+            print(f"# {chip}: {lines}", flush=True)
+            eq((code, lines[-1]), (0, "nothing wrong"))
+
+
 @test
 def a_client_may_use_a_port_again_whose_connection_we_closed():
     """Less than two minutes after: a SYN from it is a new connection, not the end of the old one."""

@@ -17,6 +17,7 @@
 #include "base/span.h"
 #include "drivers/usb_lan78xx.h"
 #include "drivers/usb_lan95xx.h"
+#include "lan_model.h"
 
 usec_t fake_now;
 
@@ -43,8 +44,7 @@ static struct {
     bool with_hub;
     uint8_t hub_address, device_address; /* 0: not yet given */
     bool device_powered, device_reset, device_configured;
-    uint32_t registers[0x500 / 4];
-    uint16_t phy[32];
+    struct lan_model lan;
     int fail_after; /* control transfers until the cable is pulled; -1: never */
     uint8_t out[USB_BULK_MAX], in[USB_BULK_MAX];
     size_t out_len, in_len;
@@ -60,20 +60,8 @@ static const uint8_t hub_device[18] = {18,   1,    0,    2, 9, 0, 1, 64, 0x24,
 static const uint8_t hub_config[9] = {9, 2, 25, 0, 1, 1, 0, 0xe0, 1};
 static const uint8_t hub_desc[9] = {9, 0x29, PORTS, 0, 0, 50, 0, 0, 0xff};
 
-static void device_desc(uint8_t out[18])
-{
-    static const uint8_t base[18] = {18,   1, 0, 2, 0xff, 0, 1, 64, 0x24,
-                                     0x04, 0, 0, 0, 2,    0, 0, 0,  1};
-    memcpy(out, base, 18);
-    if (bus.chip == CHIP_ECM) {
-        out[4] = USB_CLASS_COMM;
-        out[8] = 0x25, out[9] = 0x05, out[10] = 0xa2, out[11] = 0xa4;
-    } else if (bus.chip == CHIP_LAN95) {
-        out[11] = 0xec;
-    } else {
-        out[11] = 0x78;
-    }
-}
+static const uint8_t ecm_device[18] = {
+    18, 1, 0, 2, USB_CLASS_COMM, 0, 1, 64, 0x25, 0x05, 0xa2, 0xa4, 0, 2, 0, 0, 0, 1};
 
 static void give(void *data, const void *from, size_t have, const struct usb_request *rq,
                  uint16_t *moved)
@@ -116,47 +104,27 @@ static enum err hub_request(const struct usb_request *rq, void *data, uint16_t *
     }
 }
 
-static void register_write(uint16_t reg, uint32_t v)
-{
-    uint16_t mii_address = bus.chip == CHIP_LAN95 ? 0x114 : 0x120,
-             mii_data = bus.chip == CHIP_LAN95 ? 0x118 : 0x124;
-    if (reg == mii_address) {
-        uint32_t r = v >> 6 & 31;
-        if (v & 2) {
-            bus.phy[r] = (uint16_t)(bus.registers[mii_data / 4] & ~(r == 0 ? 0x8000U : 0));
-        } else {
-            bus.registers[mii_data / 4] = bus.phy[r];
-        }
-        v &= ~1U;
-    }
-    if (bus.chip == CHIP_LAN95) {
-        v &= reg == 0x14 ? ~8U : reg == 0x20 ? ~0x10U : ~0U; /* resets are done at once */
-    } else {
-        v &= reg == 0x10 ? ~2U : reg == 0x14 ? ~0x10U : ~0U;
-    }
-    assert_true(reg / 4 < ARRAY_LEN(bus.registers));
-    bus.registers[reg / 4] = v;
-}
-
 static enum err device_request(const struct usb_request *rq, void *data, uint16_t *moved)
 {
-    uint8_t desc[18], word[4];
+    uint8_t desc[LAN_DESCRIPTOR_MAX], word[4];
     static const uint8_t mac_text[26] = {26,  3, '5', 0, '2', 0, '5', 0, '4', 0, '0', 0, '0', 0,
                                          'A', 0, 'b', 0, '3', 0, '4', 0, '5', 0, '7', 0};
     if (rq->type & USB_VENDOR) {
         if (rq->type & USB_IN) {
-            le32_write(word, bus.registers[rq->index / 4]);
+            le32_write(word, lan_model_read(&bus.lan, rq->index));
             give(data, word, 4, rq, moved);
         } else {
-            register_write(rq->index, le32_read(data));
+            lan_model_write(&bus.lan, rq->index, le32_read(data));
         }
         return ERR_OK;
     }
     switch (rq->request) {
     case USB_GET_DESCRIPTOR:
-        if (rq->value >> 8 == USB_DEVICE_DESC) {
-            device_desc(desc);
-            give(data, desc, sizeof desc, rq, moved);
+        if (bus.chip != CHIP_ECM) {
+            give(data, desc, lan_model_descriptor(&bus.lan, (uint8_t)(rq->value >> 8), desc), rq,
+                 moved);
+        } else if (rq->value >> 8 == USB_DEVICE_DESC) {
+            give(data, ecm_device, sizeof ecm_device, rq, moved);
         } else if (rq->value >> 8 == USB_CONFIG_DESC) {
             give(data, ecm_config, ecm_config_len, rq, moved);
         } else {
@@ -247,12 +215,7 @@ static void plug(enum chip chip, bool with_hub)
     bus.chip = chip;
     bus.with_hub = with_hub;
     bus.fail_after = -1;
-    bus.registers[0] = chip == CHIP_LAN95 ? 0xec000002 : 0x78000002;
-    bus.phy[1] = 0x782d;
-    bus.phy[5] = 0x41e1;
-    if (chip == CHIP_LAN78) {
-        bus.phy[10] = 0x0800;
-    }
+    lan_model_init(&bus.lan, chip == CHIP_LAN78 ? LAN_7515 : LAN_9514);
     /* QEMU's usb-net, its second configuration: control interface with the functional descriptors,
      * data interface with two settings. */
     static const uint8_t config[] = {
@@ -377,13 +340,17 @@ static void check_chip(enum chip chip, uint32_t tx_flags, uint32_t rx_header, bo
     assert_true(nic->send(nic, frame, sizeof frame));
     assert_int_equal(bus.out_len, 8 + sizeof frame);
     assert_int_equal(le32_read(bus.out), sizeof frame | tx_flags);
-    assert_memory_equal(bus.out + 8, frame, sizeof frame);
+    const uint8_t *sent;
+    assert_int_equal(lan_model_send(&bus.lan, bus.out, bus.out_len, &sent), sizeof frame);
+    assert_memory_equal(sent, frame, sizeof frame);
+    assert_null(bus.lan.violation);
 
-    memset(bus.in, 0, sizeof bus.in);
-    memcpy(bus.in + rx_header, frame, sizeof frame);
-    le32_write(bus.in, chip == CHIP_LAN95 ? (uint32_t)(sizeof frame + 4) << 16
-                                          : (uint32_t)(sizeof frame + 4));
-    bus.in_len = rx_header + sizeof frame + 4;
+    memcpy(frame, mac, sizeof mac);
+    bus.in_len = lan_model_receive(&bus.lan, frame, sizeof frame, bus.in);
+    assert_int_equal(bus.in_len, rx_header + sizeof frame + 4);
+    frame[5] ^= 1; /* somebody else's */
+    assert_int_equal(lan_model_receive(&bus.lan, frame, sizeof frame, bus.out), 0);
+    frame[5] ^= 1;
     bus.in_ready = true;
     size_t len;
     const uint8_t *got = nic->receive(nic, &len);
@@ -409,10 +376,10 @@ static void lan9514_carries_frames(void **state)
 {
     (void)state;
     check_chip(CHIP_LAN95, 0x3000, 4, false);
-    assert_int_equal(bus.registers[0x108 / 4], 0x12eb27b8);
-    assert_int_equal(bus.registers[0x104 / 4], 0x5634);
-    assert_int_equal(bus.registers[0x100 / 4] & 0xc, 0xc); /* transmitter and receiver on */
-    assert_int_equal(bus.registers[0x14 / 4] & 0x1622,
+    assert_int_equal(bus.lan.registers[0x108 / 4], 0x12eb27b8);
+    assert_int_equal(bus.lan.registers[0x104 / 4], 0x5634);
+    assert_int_equal(bus.lan.registers[0x100 / 4] & 0xc, 0xc); /* transmitter and receiver on */
+    assert_int_equal(bus.lan.registers[0x14 / 4] & 0x1622,
                      0x1000); /* one frame a transfer, NAK when empty */
 }
 
@@ -420,10 +387,10 @@ static void lan7515_carries_frames(void **state)
 {
     (void)state;
     check_chip(CHIP_LAN78, 0x400000, 10, true);
-    assert_int_equal(bus.registers[0x11c / 4], 0x12eb27b8);
-    assert_int_equal(bus.registers[0x400 / 4], 0x80005634);
-    assert_int_equal(bus.registers[0xc0 / 4] >> 31, 1);
-    assert_int_equal(bus.registers[0xc4 / 4] >> 31, 1);
+    assert_int_equal(bus.lan.registers[0x11c / 4], 0x12eb27b8);
+    assert_int_equal(bus.lan.registers[0x400 / 4], 0x80005634);
+    assert_int_equal(bus.lan.registers[0xc0 / 4] >> 31, 1);
+    assert_int_equal(bus.lan.registers[0xc4 / 4] >> 31, 1);
 }
 
 static void lan9514_follows_half_duplex(void **state)
@@ -436,12 +403,12 @@ static void lan9514_follows_half_duplex(void **state)
     assert_int_equal(usb_find(&bus.host, wanted, &d), ERR_OK);
     struct nic *nic = usb_lan95xx_start(&d, mac);
     assert_non_null(nic);
-    bus.phy[5] = 0x0080; /* the partner speaks 100 half only */
+    bus.lan.phy[5] = 0x0080; /* the partner speaks 100 half only */
     nic->link(nic, &link);
     assert_int_equal(link.mbit, 100);
     assert_false(link.full_duplex);
-    assert_int_equal(bus.registers[0x100 / 4] & (1U << 20), 0);
-    bus.phy[1] = 0x7809;
+    assert_int_equal(bus.lan.registers[0x100 / 4] & (1U << 20), 0);
+    bus.lan.phy[1] = 0x7809;
     nic->link(nic, &link);
     assert_false(link.up);
 }
