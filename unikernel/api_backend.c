@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/api.h"
 #include "api/backend.h"
@@ -273,29 +274,39 @@ static void policy_source(void *ctx, int64_t now_unix, struct policy_source *out
 static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,
                         int64_t at_unix, struct api_verdict *out)
 {
-    struct policy_plan plan;
-    struct policy_source from;
     struct explain_source src = {.snapshot = engine_snapshot(),
                                  .rules = control_rules(),
-                                 .plan = &plan,
                                  .client = client,
-                                 .now = clock_now(),
-                                 .now_unix = wallclock_unix_us() / (int64_t)USEC_PER_SEC,
                                  .list_id = id_of_slot};
-    if (at_unix != 0) {
-        src.now += (usec_t)(at_unix - src.now_unix) * USEC_PER_SEC;
-        src.now_unix = at_unix;
-    }
-    policy_source(ctx, src.now_unix, &from);
-    from.now = src.now;
-    size_t len = policy_plan_memory(&from);
-    void *mem = malloc(len);
-    enum err e = mem ? policy_plan_make(&plan, &from, mem, len) : ERR_MEMORY;
-    if (e == ERR_OK) {
-        explain_name(&src, name, out);
-    }
-    free(mem);
-    return e;
+    struct policy_source from;
+    (void)ctx;
+    control_policy_source(control_config(), control_rules(), &from);
+    return backend_explain(&src, &from, name, at_unix, out);
+}
+
+static bool is_allowed(void *ctx, const struct dns_name *name)
+{
+    static struct api_verdict verdict;
+    memset(&verdict, 0, sizeof verdict);
+    return explain(ctx, name, NULL, 0, &verdict) == ERR_OK && backend_is_allowed(&verdict);
+}
+
+static enum err start_preview(void *ctx, const char *url, const char **why)
+{
+    (void)ctx;
+    return lists_preview_start(url, is_allowed, why);
+}
+
+static bool get_preview(void *ctx, struct api_preview *out)
+{
+    (void)ctx;
+    return lists_preview_get(out);
+}
+
+static void end_preview(void *ctx)
+{
+    (void)ctx;
+    lists_preview_end();
 }
 
 static enum err check_regex(void *ctx, struct span pattern, char *why)
@@ -332,6 +343,9 @@ static const struct api_backend backend = {.clock = get_clock,
                                            .update_running = is_updating,
                                            .list_update = update_list,
                                            .list_confirm = confirm_list,
+                                           .preview_start = start_preview,
+                                           .preview_get = get_preview,
+                                           .preview_end = end_preview,
                                            .flush_cache = flush_cache,
                                            .log_lines = console_lines,
                                            .metrics = metrics_write};

@@ -19,6 +19,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "config/config.h"
+#include "shared/preview_tally.h"
 
 /* `pump` lets the network go on while an image is made. `built` is told of each new image, to keep
  * it; NULL: not wanted. */
@@ -36,6 +37,17 @@ void lists_refresh(void);
 MUST_CHECK enum err lists_refresh_one(uint32_t id); /* ERR_NOT_FOUND */
 MUST_CHECK enum err lists_confirm(uint32_t id); /* take the next copy even if it is much shorter */
 bool lists_running(void);                       /* downloads or a build are under way */
+
+/*
+ * What a block list would have blocked of the queries in the log; as struct api_backend says.
+ * is_allowed gets ctx NULL. To be called from the loop: lists_preview_run, which may take long
+ * (pump is called).
+ */
+MUST_CHECK enum err lists_preview_start(const char *url, preview_allowed *is_allowed,
+                                        const char **why);
+bool lists_preview_get(struct api_preview *out);
+void lists_preview_end(void);
+void lists_preview_run(void);
 
 uint32_t lists_count(void);
 void lists_at(uint32_t i, struct api_list *out);

@@ -309,6 +309,29 @@ static enum err take_over(struct build *b, uint64_t size)
     return ERR_OK;
 }
 
+enum err lists_compile_aside(struct list_entry *e, struct span *out)
+{
+    struct list_entry *const entry[] = {e};
+    struct build *b = calloc(1, sizeof *b);
+    uint64_t size = 0;
+    if (!b) {
+        return ERR_MEMORY;
+    }
+    b->entry = entry;
+    b->count = 1;
+    b->pumped = clock_now();
+    enum err err = compile(b, &size);
+    if (err == ERR_OK) {
+        *out = span_of(b->sink.mem, (size_t)size);
+    } else {
+        free(b->sink.mem);
+    }
+    free(b);
+    list_entry_drop_text(e);
+    lists.gauges.in_build = 0;
+    return err;
+}
+
 enum err lists_build(struct list_entry *const *entry, uint32_t count)
 {
     struct build *b = calloc(1, sizeof *b);

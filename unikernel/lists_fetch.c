@@ -63,8 +63,10 @@ static void fail(struct list_entry *e, const char *reason)
     e->failures++;
     list_copy_text(l->error, sizeof l->error, span_str(reason));
     l->status = have ? API_LIST_KEPT : API_LIST_UNAVAILABLE;
-    log_warning(LISTS, "%s: %s%s", l->url, reason,
-                have ? "; its last good copy stays in force" : "");
+    if (!e->aside) {
+        log_warning(LISTS, "%s: %s%s", l->url, reason,
+                    have ? "; its last good copy stays in force" : "");
+    }
     lists.gauges.failed_fetches++;
     list_entry_drop_text(e);
     e->stage = LIST_DUE;
@@ -123,7 +125,7 @@ static void on_done(void *ctx, const struct fetch_result *r)
     struct list_entry *e = ctx;
     char reason[64];
     struct strbuf text;
-    lists.fetching--;
+    lists.fetching -= !e->aside;
     e->shown.fetching = false;
     e->shown.checked_unix = wallclock_unix_us() / (int64_t)USEC_PER_SEC;
     lists.gauges.octets += r->octets;
@@ -184,9 +186,9 @@ void list_fetch(struct list_entry *e)
     e->refs++;
     e->stage = LIST_FETCHING;
     e->shown.fetching = true;
-    lists.fetching++;
+    lists.fetching += !e->aside;
     lists.gauges.fetches++;
-    if (lists.round_began == 0) {
+    if (lists.round_began == 0 && !e->aside) {
         lists.round_began = clock_now();
     }
     if (fetch_start(&rq, &what) != ERR_OK) {

@@ -25,7 +25,8 @@ struct list_entry {
     bool stand_in;  /* the list inside the image, while no other is there */
     bool fixed;     /* known from the image alone: it cannot be fetched from here */
     bool confirmed; /* the next copy is welcome whatever it is */
-    bool gone;      /* no longer configured: its download may stop */
+    bool gone;      /* no longer wanted: its download may stop */
+    bool aside;     /* of a preview: none of ours */
     enum list_stage stage;
     usec_t due_at;
     uint32_t failures;
@@ -59,6 +60,8 @@ extern struct lists_state {
 void list_copy_text(char *to, size_t cap, struct span from);
 void list_default_name(struct api_list *l);
 struct list_entry *list_current(uint32_t id); /* NULL: there is none */
+/* "[FORMAT+]URL" as in the configuration into an empty entry. What is wrong with it, or NULL. */
+const char *list_read_source(const char *text, struct list_entry *e);
 
 void list_entry_release(struct list_entry *e);
 void list_entry_drop_text(struct list_entry *e);
@@ -77,5 +80,8 @@ void list_guard_close(void);
  * of them. On ERR_OK the new image is in force. ERR_MEMORY, ERR_SPACE.
  */
 MUST_CHECK enum err lists_build(struct list_entry *const *entry, uint32_t count);
+
+/* Compile the fresh text of one that is aside; *out is from malloc. Errors as above. */
+MUST_CHECK enum err lists_compile_aside(struct list_entry *e, struct span *out);
 
 #endif

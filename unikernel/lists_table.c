@@ -61,30 +61,26 @@ void list_default_name(struct api_list *l)
     }
 }
 
-/* "[FORMAT+]URL" as in the configuration. */
-static bool read_source(const char *text, struct list_entry *e)
+const char *list_read_source(const char *text, struct list_entry *e)
 {
     size_t word = strspn(text, "abcdefghijklmnopqrstuvwxyz");
     struct fetch_url url;
     const char *what = "";
     if (text[word] == '+') {
         if (bl_format_parse(span_of(text, word), &e->format) != ERR_OK) {
-            log_error(LISTS, "list %s: unknown format", text);
-            return false;
+            return "unknown format";
         }
         text += word + 1;
     }
     e->builtin = strcmp(text, LIST_BUILTIN) == 0;
     if (!e->builtin && !e->fixed && fetch_url_parse(text, &url, &what) != ERR_OK) {
-        log_error(LISTS, "list %s: %s", text, what);
-        return false;
+        return what;
     }
     if (strlen(text) >= sizeof e->shown.url) {
-        log_error(LISTS, "list %s: the URL is too long", text);
-        return false;
+        return "the URL is too long";
     }
     list_copy_text(e->shown.url, sizeof e->shown.url, span_str(text));
-    return true;
+    return NULL;
 }
 
 struct table {
@@ -137,7 +133,9 @@ static enum err add(struct table *t, const char *text, bool allow, bool configur
     }
     e->refs = 1;
     e->fixed = fixed;
-    if (t->count == BL_LISTS_MAX || !read_source(text, e)) {
+    const char *what = t->count == BL_LISTS_MAX ? "there are too many" : list_read_source(text, e);
+    if (what) {
+        log_error(LISTS, "list %s: %s", text, what);
         list_entry_release(e);
         return ERR_OK;
     }

@@ -251,6 +251,7 @@ static void loop(void)
         usec_t deadline;
         bool busy = turn(&deadline);
         lists_run(clock_now());
+        lists_preview_run();
         usec_t now = clock_now(); /* others have seen later times while lists were compiled */
         if (now >= second_at) {
             second_at = now + USEC_PER_SEC;

@@ -36,7 +36,7 @@ UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            drivers/uart_pl011.c \
            lib/boot_args.c lib/fat.c lib/fdt.c lib/heap.c lib/lamp.c lib/slots.c lib/libc.c lib/wallclock.c \
            net/dhcp.c net/doh.c net/fetch.c net/httpd.c net/neighbours.c net/net.c net/no_brotli.c net/service.c net/service_doh.c net/service_line.c net/service_tcp.c net/service_upstream.c net/stream.c net/time_wait.c net/tls.c net/tls_session.c net/url.c \
-           api_backend.c console.c control.c engine.c lists.c lists_build.c lists_fetch.c lists_guard.c lists_table.c metrics.c passwords.c settings.c starter.c storage.c main.c
+           api_backend.c console.c control.c engine.c lists.c lists_build.c lists_fetch.c lists_guard.c lists_preview.c lists_table.c metrics.c passwords.c settings.c starter.c storage.c main.c
 UK_SRCS_virt := drivers/gicv2.c drivers/virtio_blk.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
 UK_SRCS_raspi := board/raspi/raspi.c board/raspi/service.c lib/sign.c drivers/bcm_gpio.c drivers/bcm_pwm.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/sdhci.c drivers/usb.c drivers/usb_ecm.c \
                  drivers/usb_lan.c drivers/usb_lan95xx.c drivers/usb_lan78xx.c

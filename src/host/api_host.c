@@ -19,10 +19,10 @@
 #include "host/logsink.h"
 #include "host/password.h"
 #include "host/preview.h"
-#include "shared/regex_pcre2.h"
 #include "host/sys.h"
 #include "host/sysinfo.h"
 #include "shared/backend.h"
+#include "shared/regex_pcre2.h"
 #include "version.h"
 
 #define FRESH_US                                                                                  \
@@ -443,31 +443,15 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
                         int64_t at_unix, struct api_verdict *out)
 {
     const struct daemon *d = daemon_of(ctx);
-    struct policy_plan plan;
     struct explain_source src = {.snapshot = publisher_current(d->publisher),
                                  .rules = &d->rules,
-                                 .plan = &plan,
                                  .client = client,
                                  .regex_user = d->workers,
-                                 .now = sys_now(),
-                                 .now_unix = sys_unix_us() / (int64_t)USEC_PER_SEC,
                                  .list_id = id_of_slot,
                                  .ctx = d->image};
     struct policy_source from;
-    if (at_unix != 0) {
-        src.now += (usec_t)(at_unix - src.now_unix) * USEC_PER_SEC; /* ends of rules and pauses */
-        src.now_unix = at_unix;
-    }
-    daemon_policy_source(d, src.now_unix, &from);
-    from.now = src.now;
-    size_t len = policy_plan_memory(&from);
-    void *mem = malloc(len);
-    enum err e = mem ? policy_plan_make(&plan, &from, mem, len) : ERR_MEMORY;
-    if (e == ERR_OK) {
-        explain_name(&src, name, out);
-    }
-    free(mem);
-    return e;
+    daemon_policy_source(d, sys_unix_us() / (int64_t)USEC_PER_SEC, &from);
+    return backend_explain(&src, &from, name, at_unix, out);
 }
 
 static void policy_source(void *ctx, int64_t now_unix, struct policy_source *out)
@@ -490,41 +474,21 @@ enum { LOG_PART = 1000 };
 static bool is_allowed(void *ctx, const struct dns_name *name)
 {
     struct api_host *h = ctx;
-    bool allowed = false;
     pthread_mutex_lock(&h->d->lock);
     memset(&h->verdict, 0, sizeof h->verdict);
-    if (explain(h, name, NULL, 0, &h->verdict) == ERR_OK) {
-        for (uint32_t i = 0; i < h->verdict.count; i++) {
-            allowed |= h->verdict.match[i].wins && h->verdict.match[i].allow;
-        }
-    }
+    bool allowed =
+        explain(h, name, NULL, 0, &h->verdict) == ERR_OK && backend_is_allowed(&h->verdict);
     pthread_mutex_unlock(&h->d->lock);
     return allowed;
 }
 
-static bool is_permitted(const struct stats_log_entry *e)
+static bool log_part(void *ctx, uint64_t *next, struct preview_tally *tally)
 {
-    enum query_outcome outcome = query_outcome_of(e->status);
-    return outcome != OUTCOME_BLOCKED && outcome != OUTCOME_IGNORED;
-}
-
-static bool log_part(void *ctx, uint64_t *next, int64_t from_unix, preview_visit *visit, void *arg)
-{
-    const struct daemon *d = daemon_of(ctx);
-    struct stats_log_entry e;
-    struct dns_name name;
-    pthread_mutex_lock(&((struct api_host *)ctx)->d->lock);
-    uint64_t first = stats_log_first(d->stats);
-    *next = *next < first ? first : *next;
-    uint64_t end = *next + LOG_PART;
-    for (; *next < end && stats_log_at(d->stats, *next, &e); (*next)++) {
-        if (is_permitted(&e) && e.unix_us / 1000000 >= from_unix && e.qname.len > 0 &&
-            dns_name_from_wire(e.qname.ptr, e.qname.len, &name) == ERR_OK) {
-            visit(arg, &name, &e.client);
-        }
-    }
-    pthread_mutex_unlock(&((struct api_host *)ctx)->d->lock);
-    return *next == end;
+    struct daemon *d = daemon_of(ctx);
+    pthread_mutex_lock(&d->lock);
+    bool more = preview_tally_log(tally, d->stats, next, LOG_PART);
+    pthread_mutex_unlock(&d->lock);
+    return more;
 }
 
 /* What is not written yet is handed over now, so that the history knows of it when the list is

@@ -15,14 +15,11 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
-#include "blocklist/match.h"
 #include "host/history_sqlite.h"
 #include "host/sys.h"
 
 enum {
     NICENESS = 10,
-    PLACES = 2 * PREVIEW_HITS_MAX,
-    CLIENTS_MAX = 1024, /* different ones that are told apart */
     LIST_ID = 1,
     RETRY_S = 3600 /* never: a failure is told at once */
 };
@@ -34,11 +31,7 @@ struct trial {
     struct fetch_limits limits;
     struct list_image *before; /* in force when it began; NULL: none */
     struct list_image *image;  /* the list's */
-    uint32_t *place;           /* hash table: number of a hit + 1 */
-    struct api_preview_name *hit;
-    uint32_t hits;
-    struct api_client_count *client;
-    uint32_t clients;
+    struct preview_tally tally;
     struct api_preview result;
 };
 
@@ -63,10 +56,8 @@ struct preview {
 
 uint64_t preview_memory(void)
 {
-    return sizeof(struct preview) + sizeof(struct trial) + PLACES * sizeof(uint32_t) +
-           PREVIEW_HITS_MAX * sizeof(struct api_preview_name) +
-           CLIENTS_MAX * sizeof(struct api_client_count) + history_db_memory(HISTORY_READ) +
-           history_scan_memory();
+    return sizeof(struct preview) + sizeof(struct trial) + preview_tally_memory() +
+           history_db_memory(HISTORY_READ) + history_scan_memory();
 }
 
 static void trial_free(struct trial *t)
@@ -74,9 +65,7 @@ static void trial_free(struct trial *t)
     if (t) {
         list_image_close(t->before);
         list_image_close(t->image);
-        free(t->place);
-        free(t->hit);
-        free(t->client);
+        preview_tally_close(&t->tally);
         free(t);
     }
 }
@@ -100,105 +89,6 @@ static void fail(struct preview *p, struct trial *t, const char *why)
     show(p, t);
 }
 
-/* --- counting what it hits ---------------------------------------------------------------------
- */
-
-static bool is_hit(const struct bl_image *image, const struct dns_name *name)
-{
-    struct dns_suffixes suffixes;
-    struct bl_verdict verdict;
-    dns_suffixes_make(name, &suffixes);
-    return bl_match(image, name, &suffixes, NULL, &verdict) == BL_BLOCK;
-}
-
-/* The most frequent ones of those that were told, in no order; a new one takes the place of the
- * least when all are taken, with its count, as counts may then be too high but never too low. */
-static void add_client(struct api_client_count *clients, uint32_t *count, uint32_t max,
-                       const struct ip_addr *client, uint64_t n)
-{
-    uint32_t least = 0;
-    for (uint32_t i = 0; i < *count; i++) {
-        if (ip_equal(&clients[i].client, client)) {
-            clients[i].count += n;
-            return;
-        }
-        least = clients[i].count < clients[least].count ? i : least;
-    }
-    if (*count < max) {
-        clients[(*count)++] = (struct api_client_count){.client = *client, .count = n};
-    } else if (n > clients[least].count) {
-        clients[least] = (struct api_client_count){.client = *client, .count = n};
-    }
-}
-
-static uint32_t hash_of(const struct dns_name *name)
-{
-    static const struct siphash_key key = {1, 2}; /* a table for one person's list, soon gone */
-    return (uint32_t)siphash13(key, name->wire, name->len);
-}
-
-/* NULL: no room for another one. */
-static struct api_preview_name *hit_of(struct trial *t, const struct dns_name *name)
-{
-    uint32_t i = hash_of(name) % PLACES;
-    while (t->place[i] != 0) {
-        struct api_preview_name *h = &t->hit[t->place[i] - 1];
-        if (dns_name_equal(&h->name, name)) {
-            return h;
-        }
-        i = (i + 1) % PLACES;
-    }
-    t->result.names_hit++;
-    if (t->hits == PREVIEW_HITS_MAX) {
-        t->result.partial = true;
-        return NULL;
-    }
-    t->place[i] = ++t->hits;
-    dns_name_copy(&t->hit[t->hits - 1].name, name);
-    return &t->hit[t->hits - 1];
-}
-
-static void add_hit(void *arg, const struct dns_name *name, const struct ip_addr *client,
-                    uint64_t count)
-{
-    struct trial *t = arg;
-    struct api_preview_name *h = hit_of(t, name);
-    t->result.hits += count;
-    add_client(t->client, &t->clients, CLIENTS_MAX, client, count);
-    if (h) {
-        h->count += count;
-        add_client(h->client, &h->clients, API_PREVIEW_CLIENTS, client, count);
-    }
-}
-
-static int client_by_count(const void *a, const void *b)
-{
-    const struct api_client_count *x = a, *y = b;
-    return (x->count < y->count) - (x->count > y->count);
-}
-
-static int name_by_count(const void *a, const void *b)
-{
-    const struct api_preview_name *x = a, *y = b;
-    return x->count != y->count ? (x->count < y->count ? 1 : -1)
-                                : dns_name_compare(&x->name, &y->name);
-}
-
-static void take_top(struct trial *t)
-{
-    struct api_preview *r = &t->result;
-    qsort(t->hit, t->hits, sizeof *t->hit, name_by_count);
-    qsort(t->client, t->clients, sizeof *t->client, client_by_count);
-    r->name_count = t->hits < API_PREVIEW_NAMES ? t->hits : API_PREVIEW_NAMES;
-    for (uint32_t i = 0; i < r->name_count; i++) {
-        r->name[i] = t->hit[i];
-        qsort(r->name[i].client, r->name[i].clients, sizeof r->name[i].client[0], client_by_count);
-    }
-    r->clients_hit = t->clients;
-    r->client_count = t->clients < API_PREVIEW_CLIENTS ? t->clients : API_PREVIEW_CLIENTS;
-    memcpy(r->client, t->client, r->client_count * sizeof *t->client);
-}
-
 /* --- looking up ------------------------------------------------------------------------------- */
 
 struct lookup {
@@ -209,14 +99,14 @@ struct lookup {
 static bool would_hit(void *arg, const struct dns_name *name)
 {
     const struct lookup *l = arg;
-    return is_hit(list_image_get(l->t->image), name) &&
+    return preview_hits(list_image_get(l->t->image), name) &&
            !l->p->config.is_allowed(l->p->config.ctx, name);
 }
 
 static void found(void *arg, const struct dns_name *name, const struct ip_addr *client,
                   uint64_t count)
 {
-    add_hit(((struct lookup *)arg)->t, name, client, count);
+    preview_tally_add(&((struct lookup *)arg)->t->tally, name, client, count);
 }
 
 /* true: the history answered. */
@@ -238,46 +128,14 @@ static bool look_up_history(struct preview *p, struct trial *t)
     return true;
 }
 
-static void visit_logged(void *arg, const struct dns_name *name, const struct ip_addr *client)
-{
-    struct lookup *l = arg;
-    l->t->result.queries++;
-    if (is_hit(list_image_get(l->t->image), name)) {
-        add_hit(l->t, name, client, 1);
-    }
-}
-
-/* What the person allows is found out after the count: here the lock of the daemon is held while a
- * part of the log is looked at. */
-static void drop_allowed(struct preview *p, struct trial *t)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < t->hits; i++) {
-        if (!p->config.is_allowed(p->config.ctx, &t->hit[i].name)) {
-            t->hit[kept++] = t->hit[i];
-            continue;
-        }
-        t->result.hits -= t->hit[i].count;
-        t->result.names_hit--;
-    }
-    t->hits = kept;
-    t->clients = 0;
-    for (uint32_t i = 0; i < kept; i++) {
-        for (uint32_t k = 0; k < t->hit[i].clients; k++) {
-            add_client(t->client, &t->clients, CLIENTS_MAX, &t->hit[i].client[k].client,
-                       t->hit[i].client[k].count);
-        }
-    }
-}
-
+/* What the person allows is found out after the count: the lock of the daemon is held while a part
+ * of the log is looked at. */
 static void look_up_log(struct preview *p, struct trial *t)
 {
-    struct lookup l = {.p = p, .t = t};
     uint64_t next = 0;
-    while (!atomic_load(&p->stop) &&
-           p->config.log_part(p->config.ctx, &next, t->result.from_unix, visit_logged, &l)) {
+    while (!atomic_load(&p->stop) && p->config.log_part(p->config.ctx, &next, &t->tally)) {
     }
-    drop_allowed(p, t);
+    preview_tally_drop(&t->tally, p->config.is_allowed, p->config.ctx);
 }
 
 /* --- the list itself -------------------------------------------------------------------------- */
@@ -291,7 +149,7 @@ struct walk {
 static bool count_new(void *ctx, const struct bl_image_rule *rule)
 {
     struct walk *w = ctx;
-    w->fresh += !w->before || !is_hit(w->before, &rule->name);
+    w->fresh += !w->before || !preview_hits(w->before, &rule->name);
     return !atomic_load_explicit(&w->p->stop, memory_order_relaxed);
 }
 
@@ -318,10 +176,8 @@ static void judge(struct preview *p, struct trial *t)
 {
     const struct bl_image *image = list_image_get(t->image);
     struct walk w = {.p = p, .before = t->before ? list_image_get(t->before) : NULL};
-    t->place = calloc(PLACES, sizeof *t->place);
-    t->hit = calloc(PREVIEW_HITS_MAX, sizeof *t->hit);
-    t->client = calloc(CLIENTS_MAX, sizeof *t->client);
-    if (!t->place || !t->hit || !t->client || bl_image_walk(image, count_new, &w) != ERR_OK) {
+    if (preview_tally_open(&t->tally, image, &t->result) != ERR_OK ||
+        bl_image_walk(image, count_new, &w) != ERR_OK) {
         fail(p, t, "no memory");
         return;
     }
@@ -333,7 +189,7 @@ static void judge(struct preview *p, struct trial *t)
     if (!look_up_history(p, t)) {
         look_up_log(p, t);
     }
-    take_top(t);
+    preview_tally_end(&t->tally);
     t->result.state = API_PREVIEW_DONE;
     show(p, t);
 }

@@ -13,21 +13,15 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "host/lists.h"
-
-#define PREVIEW_DAYS     7
-#define PREVIEW_HITS_MAX 8192 /* different names that are told apart; further ones are counted */
-
-/* A query of the log in memory that was answered and not blocked. */
-typedef void preview_visit(void *arg, const struct dns_name *name, const struct ip_addr *client);
+#include "shared/preview_tally.h"
 
 /* What the daemon supplies; called on the preview's thread, which holds nothing then. */
 struct preview_config {
     void *ctx;
     /* Would the list change nothing for this name, as the person allows it? */
-    bool (*is_allowed)(void *ctx, const struct dns_name *name);
-    /* Queries since from_unix of ids from *next on, some at a time; moves *next on. false: no more.
-     */
-    bool (*log_part)(void *ctx, uint64_t *next, int64_t from_unix, preview_visit *visit, void *arg);
+    preview_allowed *is_allowed;
+    /* Some of the log in memory, as preview_tally_log. */
+    bool (*log_part)(void *ctx, uint64_t *next, struct preview_tally *tally);
 };
 
 struct preview;

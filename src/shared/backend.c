@@ -29,6 +29,36 @@ size_t backend_name_client(const struct snapshot *s, const struct ip_addr *clien
     return s->local && local_name_of(s->local, client, &name) ? dns_name_format(&name, out) : 0;
 }
 
+enum err backend_explain(struct explain_source *src, struct policy_source *from,
+                         const struct dns_name *name, int64_t at_unix, struct api_verdict *out)
+{
+    struct policy_plan plan;
+    if (at_unix != 0) {
+        from->now += (usec_t)(at_unix - from->now_unix) * USEC_PER_SEC; /* ends of rules, pauses */
+        from->now_unix = at_unix;
+    }
+    size_t len = policy_plan_memory(from);
+    void *mem = malloc(len);
+    enum err e = mem ? policy_plan_make(&plan, from, mem, len) : ERR_MEMORY;
+    if (e == ERR_OK) {
+        src->plan = &plan;
+        src->now = from->now;
+        src->now_unix = from->now_unix;
+        explain_name(src, name, out);
+    }
+    free(mem);
+    return e;
+}
+
+bool backend_is_allowed(const struct api_verdict *v)
+{
+    bool allowed = false;
+    for (uint32_t i = 0; i < v->count; i++) {
+        allowed |= v->match[i].wins && v->match[i].allow;
+    }
+    return allowed;
+}
+
 void backend_tell_domain(struct api_system *out, const struct dns_name *domain)
 {
     char name[DNS_NAME_TEXT];

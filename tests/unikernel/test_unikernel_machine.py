@@ -362,6 +362,26 @@ def lists_in_gzip_are_read_and_broken_ones_refused():
                         eq(lists.asked("/l.gz")[0]["Accept-Encoding"], "gzip")
 
 
+@test(seconds=120)
+def questions_are_answered_while_a_long_list_is_tried():
+    with ListServer() as lists, Upstream() as up, Unikernel(lists=[lists.put("/have.txt", "ads.example\n")], upstream=up, board=BOARDS[0]) as s:
+        s.wait_blocked("ads.example")
+        s.ask("n7.example")
+        url = lists.put("/long.txt", "".join(f"n{i}.example\n" for i in range(300000))).replace("127.0.0.1", HOST)
+        eq(s.api.post("/api/sinkhole/lists/preview", {"url": url}).status, 202)
+        times, state = [], "fetching"
+        while state not in ("done", "failed"):
+            started = time.monotonic()
+            eq(s.ask("ads.example").addresses, ["0.0.0.0"])
+            times.append(time.monotonic() - started)
+            preview = s.api.get("/api/sinkhole/lists/preview").json["preview"]
+            state = preview["state"]
+        eq((state, preview["list"]["rules"], preview["list"]["new_rules"], preview["result"]["would_block"]), ("done", 300000, 300000, 1))
+        times.sort()
+        print(f"# {len(times)} questions meanwhile, median {times[len(times) // 2] * 1000:.1f} ms, slowest {times[-1] * 1000:.0f} ms", flush=True)
+        check(len(times) > 10 and times[-1] < 2, f"{len(times)} questions, the slowest took {times[-1]:.1f} s")
+
+
 @test
 def a_broken_list_leaves_the_last_good_one():
     with ListServer() as lists, Upstream() as up:
