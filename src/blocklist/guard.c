@@ -231,6 +231,20 @@ void bl_guard_mark(const struct bl_guard *g, uint8_t *marks, const struct bl_rul
     }
 }
 
+void bl_guard_mark_names(const struct bl_guard *g, uint8_t *marks,
+                         bool (*hits)(void *ctx, const struct dns_name *name), void *ctx)
+{
+    for (size_t i = 0; i <= g->mask; i++) {
+        const struct slot *s = &g->slot[i];
+        struct dns_name name;
+        if ((s->what & (POPULAR | USED)) != 0 &&
+            dns_name_parse(span_of(g->source[s->source].ptr + s->at, s->len), &name) == ERR_OK &&
+            hits(ctx, &name)) {
+            add_marks(g, marks, s, BL_EXACT);
+        }
+    }
+}
+
 bool bl_guard_any(const struct bl_guard *g, const uint8_t *marks)
 {
     size_t n = bl_guard_marks(g);

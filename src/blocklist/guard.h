@@ -56,6 +56,11 @@ size_t bl_guard_marks(const struct bl_guard *g);
 /* A rule of a text; cost: a hash of its name and a probe or two. */
 void bl_guard_mark(const struct bl_guard *g, uint8_t *marks, const struct bl_rule *rule);
 
+/* Rules that are no names, such as regular expressions: `hits` says of a most-used name, or one
+ * that was used here, whether the text blocks it. */
+void bl_guard_mark_names(const struct bl_guard *g, uint8_t *marks,
+                         bool (*hits)(void *ctx, const struct dns_name *name), void *ctx);
+
 /* Are there any marks at all? If not, the text in force need not be looked at. */
 bool bl_guard_any(const struct bl_guard *g, const uint8_t *marks);
 

@@ -29,7 +29,7 @@ void bl_judge_init(struct bl_judge *j, const struct bl_parse_config *cfg)
 {
     struct bl_parse_config own = *cfg;
     own.rule = cfg->rule != NULL ? cfg->rule : drop_rule;
-    own.regex = take_pattern;
+    own.regex = cfg->regex != NULL ? cfg->regex : take_pattern;
     j->octets = 0;
     j->hopeless = false;
     bl_parse_init(&j->parser, &own);

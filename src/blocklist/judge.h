@@ -19,7 +19,8 @@ struct bl_judge {
     bool hopeless; /* no use in reading on */
 };
 
-/* Of `cfg` counts format, as_allow, idna, and rule (NULL: rules are of no interest) with ctx. */
+/* Of `cfg` counts format, as_allow, idna, and rule and regex (NULL: they are of no interest; all
+ * expressions count as taken) with ctx. */
 void bl_judge_init(struct bl_judge *j, const struct bl_parse_config *cfg);
 
 /* False: it is no list, or nothing in its first megabytes is a rule; reading on is of no use. */

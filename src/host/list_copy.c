@@ -21,8 +21,9 @@
 #define HEADER_OCTETS 4096
 #define FACTS_OFFSET  20
 #define EXTRA_OCTETS  (HEADER_OCTETS - 12)
-#define HELD_MAX      ((size_t)2 << 20) /* compressed octets in memory before a temporary file is used \
-                                         */
+#define HELD_MAX                                                                     \
+    ((size_t)2 << 20) /* compressed octets in memory before a temporary file is used \
+                       */
 #define TEXT_MAX (UINT64_C(4) << 30) /* octets of one text that are read back at all */
 #define CHUNK    65536
 

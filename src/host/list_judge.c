@@ -6,11 +6,27 @@
 
 #include "host/idna.h"
 
-void judge_init(struct list_judge *j, enum bl_format format, bool as_allow,
-                void (*rule)(void *ctx, const struct bl_rule *rule), void *ctx)
+static void mark_rule(void *ctx, const struct bl_rule *rule)
 {
-    struct bl_parse_config cfg = {
-        .format = format, .as_allow = as_allow, .rule = rule, .ctx = ctx, .idna = idna_to_ascii};
+    list_marks_rule(ctx, rule);
+}
+
+static bool mark_pattern(void *ctx, struct span pattern, uint8_t rank, uint32_t line)
+{
+    (void)line;
+    list_marks_pattern(ctx, pattern, rank);
+    return true;
+}
+
+void judge_init(struct list_judge *j, enum bl_format format, bool as_allow,
+                struct list_marks *marks)
+{
+    struct bl_parse_config cfg = {.format = format,
+                                  .as_allow = as_allow,
+                                  .rule = marks ? mark_rule : NULL,
+                                  .regex = marks ? mark_pattern : NULL,
+                                  .ctx = marks,
+                                  .idna = idna_to_ascii};
     bl_judge_init(&j->judge, &cfg);
 }
 

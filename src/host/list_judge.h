@@ -11,15 +11,16 @@
 #include "base/span.h"
 #include "blocklist/judge.h"
 #include "host/list_copy.h"
+#include "host/list_marks.h"
 #include "host/lists.h"
 
 struct list_judge {
     struct bl_judge judge;
 };
 
-/* `rule` gets each rule; NULL: nobody wants them. */
+/* `marks` gets all rules and expressions; NULL: nobody wants them. */
 void judge_init(struct list_judge *j, enum bl_format format, bool as_allow,
-                void (*rule)(void *ctx, const struct bl_rule *rule), void *ctx);
+                struct list_marks *marks);
 
 /* False: it is no list, or nothing in its first megabytes is a rule; reading on is of no use. */
 bool judge_feed(struct list_judge *j, struct span text);

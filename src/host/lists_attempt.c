@@ -25,8 +25,7 @@
 struct intake {
     struct list_judge judge;
     struct copy_writer *writer;
-    const struct bl_guard *guard; /* NULL: nobody looks at its rules */
-    uint8_t *marks;
+    struct list_marks *marks; /* NULL: nobody looks at its rules */
 };
 
 struct attempt {
@@ -36,12 +35,6 @@ struct attempt {
     struct intake *intake; /* NULL: no text yet */
     enum err error;        /* of keeping the text */
 };
-
-static void mark_rule(void *ctx, const struct bl_rule *rule)
-{
-    const struct intake *in = ctx;
-    bl_guard_mark(in->guard, in->marks, rule);
-}
 
 static enum err intake_open(struct attempt *a)
 {
@@ -55,11 +48,9 @@ static enum err intake_open(struct attempt *a)
         return e;
     }
     if (a->l->guard && guard_watches(a->l, a->e)) {
-        in->guard = a->l->guard;
-        in->marks = calloc(1, bl_guard_marks(in->guard));
+        in->marks = list_marks_new(a->l->guard);
     }
-    judge_init(&in->judge, a->e->spec.format, a->e->spec.kind == LIST_ALLOW,
-               in->marks ? mark_rule : NULL, in);
+    judge_init(&in->judge, a->e->spec.format, a->e->spec.kind == LIST_ALLOW, in->marks);
     a->intake = in;
     return ERR_OK;
 }
@@ -68,7 +59,7 @@ static void intake_close(struct attempt *a)
 {
     if (a->intake) {
         copy_writer_abort(a->intake->writer);
-        free(a->intake->marks);
+        list_marks_free(a->intake->marks);
         free(a->intake);
         a->intake = NULL;
     }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/idna.h"
+#include "host/list_judge.h"
 #include "host/lists_int.h"
 #include "host/sys.h"
 
@@ -66,62 +66,49 @@ void guard_close(struct lists *l)
 
 /* ---- the text in force ---- */
 
-struct marking {
-    const struct bl_guard *guard;
-    uint8_t *marks;
-    struct bl_parser parser;
-};
-
-static void mark_rule(void *ctx, const struct bl_rule *rule)
+static bool judge_text(void *arg, struct span text)
 {
-    struct marking *m = ctx;
-    bl_guard_mark(m->guard, m->marks, rule);
+    return judge_feed(arg, text);
 }
 
-static bool mark_text(void *arg, struct span text)
+/* Marks of the copy in force; NULL: it cannot be read, so all counts as new. */
+static struct list_marks *marks_in_force(const struct lists *l, const struct entry *e)
 {
-    struct marking *m = arg;
-    return bl_parse_feed(&m->parser, text.ptr, text.len) == ERR_OK;
-}
-
-/* Marks of the copy in force, with malloc; NULL: it cannot be read, so all counts as new. */
-static uint8_t *marks_in_force(const struct lists *l, const struct entry *e)
-{
-    struct marking *m = calloc(1, sizeof *m);
-    uint8_t *marks = m ? calloc(1, bl_guard_marks(l->guard)) : NULL;
-    enum err err = marks ? ERR_OK : ERR_MEMORY;
-    if (err == ERR_OK) {
-        struct bl_parse_config cfg = {.format = e->spec.format,
-                                      .as_allow = e->spec.kind == LIST_ALLOW,
-                                      .ctx = m,
-                                      .rule = mark_rule,
-                                      .idna = idna_to_ascii};
-        m->guard = l->guard;
-        m->marks = marks;
-        bl_parse_init(&m->parser, &cfg);
-        err = copy_read(l->config.store, e->copy, &e->blob, mark_text, m);
-        err = err == ERR_OK ? bl_parse_end(&m->parser) : err;
+    char reason[FETCH_ERROR_MAX];
+    struct list_judge *j = calloc(1, sizeof *j);
+    struct list_marks *m = j ? list_marks_new(l->guard) : NULL;
+    bool good = false;
+    if (m) {
+        judge_init(j, e->spec.format, e->spec.kind == LIST_ALLOW, m);
+        good = copy_read(l->config.store, e->copy, &e->blob, judge_text, j) == ERR_OK &&
+               judge_end(j, reason) == NULL;
     }
-    free(m);
-    if (err != ERR_OK) {
-        free(marks);
+    free(j);
+    if (!good) {
+        list_marks_free(m);
         return NULL;
     }
-    return marks;
+    list_marks_end(m);
+    return m;
 }
 
 /* ---- the verdict ---- */
 
 /* What is new of the names that matter; false: nothing. */
-static bool finds_names(const struct lists *l, const struct entry *e, const uint8_t *marks,
+static bool finds_names(const struct lists *l, const struct entry *e, struct list_marks *marks,
                         struct bl_guard_names *out)
 {
-    if (!marks || !bl_guard_any(l->guard, marks)) {
+    if (!marks) {
         return false;
     }
-    uint8_t *before = e->have_copy ? marks_in_force(l, e) : NULL;
-    bool any = bl_guard_compare(l->guard, before, marks, out);
-    free(before);
+    list_marks_end(marks);
+    if (!bl_guard_any(l->guard, list_marks_get(marks))) {
+        return false;
+    }
+    struct list_marks *before = e->have_copy ? marks_in_force(l, e) : NULL;
+    bool any = bl_guard_compare(l->guard, before ? list_marks_get(before) : NULL,
+                                list_marks_get(marks), out);
+    list_marks_free(before);
     return any;
 }
 
@@ -134,7 +121,7 @@ static bool is_confirmed(struct lists *l, const struct entry *e)
 }
 
 enum guard_verdict guard_decide(struct lists *l, struct entry *e, uint64_t digest, uint32_t rules,
-                                const uint8_t *marks, char *reason, char *notice)
+                                struct list_marks *marks, char *reason, char *notice)
 {
     struct bl_guard_names names;
     struct strbuf text;

@@ -219,7 +219,7 @@ void held_answers(struct lists *l)
 struct reading {
     struct lists *l;
     struct bl_diff *diff;
-    uint8_t *marks; /* NULL: not of interest */
+    struct list_marks *marks;
     struct bl_parser parser;
 };
 
@@ -227,9 +227,15 @@ static void read_rule(void *ctx, const struct bl_rule *rule)
 {
     struct reading *r = ctx;
     bl_diff_rule(r->diff, rule);
-    if (r->marks) {
-        bl_guard_mark(r->l->guard, r->marks, rule);
-    }
+    list_marks_rule(r->marks, rule);
+}
+
+static bool read_pattern(void *ctx, struct span pattern, uint8_t rank, uint32_t line)
+{
+    const struct reading *r = ctx;
+    (void)line;
+    list_marks_pattern(r->marks, pattern, rank);
+    return true;
 }
 
 static bool read_text(void *arg, struct span text)
@@ -247,15 +253,20 @@ static bool read_side(struct reading *r, const struct entry *e, enum bl_diff_tex
                                   .as_allow = e->spec.kind == LIST_ALLOW,
                                   .ctx = r,
                                   .rule = read_rule,
+                                  .regex = read_pattern,
                                   .idna = idna_to_ascii};
     bl_parse_init(&r->parser, &cfg);
-    return copy_read(r->l->config.store, before ? e->copy : e->held,
-                     before ? &e->blob : &e->held_blob, read_text, r) == ERR_OK &&
-           bl_parse_end(&r->parser) == ERR_OK;
+    if (copy_read(r->l->config.store, before ? e->copy : e->held, before ? &e->blob : &e->held_blob,
+                  read_text, r) != ERR_OK ||
+        bl_parse_end(&r->parser) != ERR_OK) {
+        return false;
+    }
+    list_marks_end(r->marks);
+    return true;
 }
 
 /* All passes; marks of both sides are made on the way. */
-static bool read_both(struct reading *r, const struct entry *e, uint8_t *marks[2])
+static bool read_both(struct reading *r, const struct entry *e, struct list_marks *const marks[2])
 {
     bool good = true;
     do {
@@ -269,14 +280,15 @@ static bool read_both(struct reading *r, const struct entry *e, uint8_t *marks[2
 }
 
 static void publish(struct lists *l, struct entry *e, const struct bl_diff *d,
-                    uint8_t *const marks[2])
+                    struct list_marks *const marks[2])
 {
     pthread_mutex_lock(&l->lock);
     struct list_held *h = e->review;
     if (h) {
         h->added = d->added;
         h->removed = d->removed;
-        (void)bl_guard_compare(l->guard, marks[BL_DIFF_BEFORE], marks[BL_DIFF_AFTER], &h->names);
+        (void)bl_guard_compare(l->guard, list_marks_get(marks[BL_DIFF_BEFORE]),
+                               list_marks_get(marks[BL_DIFF_AFTER]), &h->names);
         h->compared = true;
     }
     pthread_mutex_unlock(&l->lock);
@@ -285,8 +297,8 @@ static void publish(struct lists *l, struct entry *e, const struct bl_diff *d,
 static void compare(struct lists *l, struct entry *e)
 {
     uint32_t rules = e->meta.rules / 2 + e->held_meta.rules / 2;
-    size_t len = bl_diff_memory(rules), marks_len = bl_guard_marks(l->guard);
-    uint8_t *marks[2] = {calloc(1, marks_len), calloc(1, marks_len)};
+    size_t len = bl_diff_memory(rules);
+    struct list_marks *marks[2] = {list_marks_new(l->guard), list_marks_new(l->guard)};
     struct reading *r = calloc(1, sizeof *r);
     void *mem = sys_map(len);
     struct siphash_key key = {rng_u64(&l->rng), rng_u64(&l->rng)};
@@ -298,8 +310,8 @@ static void compare(struct lists *l, struct entry *e)
     }
     sys_unmap(mem, len);
     free(r);
-    free(marks[0]);
-    free(marks[1]);
+    list_marks_free(marks[0]);
+    list_marks_free(marks[1]);
 }
 
 static bool is_to_compare(struct lists *l, const struct entry *e)

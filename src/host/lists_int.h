@@ -15,6 +15,7 @@
 #include "host/fetch_curl.h"
 #include "host/list_build.h"
 #include "host/list_copy.h"
+#include "host/list_marks.h"
 #include "host/lists.h"
 
 #define LIST_URL_BUILTIN "builtin"
@@ -145,10 +146,11 @@ enum guard_verdict {
     GUARD_WAITS,  /* it is held back already */
     GUARD_REFUSED /* a person did not want it */
 };
-/* What of a text that was judged to be a list? marks: of its rules, NULL: none were made. *notice
+/* What of a text that was judged to be a list? marks: of its rules, which come to their end here;
+ * NULL: none were made. *notice
  * gets what a person should know of a text that is taken. Both have FETCH_ERROR_MAX octets. */
 enum guard_verdict guard_decide(struct lists *l, struct entry *e, uint64_t digest, uint32_t rules,
-                                const uint8_t *marks, char *reason, char *notice);
+                                struct list_marks *marks, char *reason, char *notice);
 
 /* lists_held.c: texts that wait for a person. */
 

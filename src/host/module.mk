@@ -29,6 +29,7 @@ host_SRCS := \
     list_copy.c \
     list_image.c \
     list_judge.c \
+    list_marks.c \
     list_sink.c \
     list_spec.c \
     listen.c \

@@ -134,6 +134,27 @@ def an_update_that_lost_more_than_a_third_waits():
 
 
 @test
+def an_expression_that_fits_a_most_used_name_waits():
+    lists, up = ListServer(), Upstream()
+    first = FIRST + "/^track[0-9]+\\./\n"
+    url = lists.put("/list", first)
+    with Sinkhole(lists=[url], upstream=up) as s:
+        s.wait_blocked("ads1.example")
+        lists.put("/list", first + "/^beacons?[0-9]*\\./\n")  # fits none
+        wait_until(lambda: s.cli("update").returncode == 0 and blocked(s, "beacon.shop.example"), text="a harmless expression is not taken")
+        lists.put("/list", first + "/(^|\\.)goog/\n")
+        update_until(s, "held back")
+        h = wait_held(s)
+        eq(bool(h["counts"]["popular"] > 0), True)
+        eq(all("goog" in n["name"] and not n["below"] for n in h["names"]), True)
+        contains(h["reason"], "of the most-used names")
+        eq(bool(not blocked(s, "google.com")), True)
+        eq(s.cli("update", "--accept", url).returncode, 0)
+        wait_until(lambda: blocked(s, "google.com"), text="what was accepted is not in force")
+        eq(bool(not s.cli("update").stdout.count("held back")), True)  # the copy in force has it now
+
+
+@test
 def a_list_that_a_person_adds_is_taken_with_a_word():
     lists, up = ListServer(), Upstream()
     url = lists.put("/no-google", "||google.com^\n||youtube.com^\n")

@@ -143,7 +143,7 @@ static char *repeat(const char *format, unsigned count)
 static const char *judge(struct span text, char reason[FETCH_ERROR_MAX])
 {
     static struct list_judge j;
-    judge_init(&j, BL_FORMAT_AUTO, false, NULL, NULL);
+    judge_init(&j, BL_FORMAT_AUTO, false, NULL);
     for (size_t at = 0;
          at < text.len &&
          judge_feed(&j, span_of(text.ptr + at, text.len - at < 777 ? text.len - at : 777));
@@ -199,7 +199,7 @@ static void gives_up_on_megabytes_without_a_rule(void **state)
     static struct list_judge j;
     static uint8_t line[65536];
     memset(line, 'x', sizeof line);
-    judge_init(&j, BL_FORMAT_AUTO, false, NULL, NULL);
+    judge_init(&j, BL_FORMAT_AUTO, false, NULL);
     unsigned fed = 0;
     while (fed < 1000 && judge_feed(&j, span_of(line, sizeof line))) {
         fed++;
@@ -214,7 +214,7 @@ static void shows_rejected_lines(void **state)
     struct copy_meta facts = {.rules = 0};
     static const char text[] =
         "good.example\n192.0.2.1\nok1.example\nok2.example\nbad..example\n\x1b[31mred.example\n";
-    judge_init(&j, BL_FORMAT_AUTO, false, NULL, NULL);
+    judge_init(&j, BL_FORMAT_AUTO, false, NULL);
     assert_true(judge_feed(&j, span_of(text, sizeof text - 1)));
     char reason[FETCH_ERROR_MAX];
     if (judge_end(&j, reason)) {
