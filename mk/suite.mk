@@ -45,7 +45,8 @@ TEST_SPECS  = $(CHECK_SPECS) $(SANITIZER_ENV) --env SINKHOLE_SLOW=1 --time 600 $
 QEMU_SPECS := --jobs 2 --time 600 --env SINKHOLE_SLOW= --env SINKHOLE_BIN=$(PROGRAM) --env SINKHOLE_USB_NIC=$(USB_NIC) 'qemu/machine=python3 tests/unikernel/test_unikernel_machine.py' \
               --env SINKHOLE_SLOW=1 \
               --env SINKHOLE_TARGET=virt $(foreach c,basic api tcp upstreams policy rules preview,'qemu/virt/$(c)=python3 tests/e2e/test_e2e_$(c).py') \
-              --env SINKHOLE_TARGET=raspi3 $(foreach c,basic api upstreams,'qemu/raspi3/$(c)=python3 tests/e2e/test_e2e_$(c).py')
+              --env SINKHOLE_TARGET=raspi3 $(foreach c,basic api upstreams,'qemu/raspi3/$(c)=python3 tests/e2e/test_e2e_$(c).py') \
+              --jobs 1 --env SINKHOLE_TARGET=virt --env SINKHOLE_SLOW= 'qemu/browser/program=python3 tests/e2e/browser/run_page.py' 'qemu/browser/manage=python3 tests/e2e/browser/run_page.py manage.mjs'
 
 .PHONY: check test check-programs deps-test qemu-programs
 qemu-programs:
@@ -56,7 +57,7 @@ qemu-programs:
 
 # make qemu : builds the images of virt and raspi3 and tests them
 .PHONY: qemu
-qemu: $(PROGRAM) qemu-programs
+qemu: $(PROGRAM) qemu-programs $(BROWSER_MODULES)
 	@$(RUN_TESTS) $(if $(ONLY),--only '$(ONLY)') $(QEMU_SPECS)
 
 check-programs: $(TEST_BINS) $(if $(filter release,$(CONFIG)),$(HOT_BIN)) $(PROGRAM)

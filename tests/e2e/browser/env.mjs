@@ -9,6 +9,7 @@
 //   MORE_LIST      part of that list's address
 //   ANOTHER        an upstream that gives other addresses, as an option has it
 //   LISTS          a server, at an address that lists may come from, that gives what was PUT to it
+//   BARE_METAL     it is the bare-metal image
 //   SCREENSHOTS    folder for pictures, default build/screenshots
 //   CHROMIUM       browser, default the one in the PATH
 //   ONLY           run tests whose name has this in it
@@ -51,6 +52,7 @@ function daemon() {
     moreName: process.env.MORE_NAME ?? "metrics.example",
     moreList: process.env.MORE_LIST ?? "more.txt",
     mock: null,
+    bareMetal: Boolean(process.env.BARE_METAL),
     putList: async (path, text) => {
       const r = await fetch(process.env.LISTS + path, { method: "PUT", body: text });
       if (!r.ok) throw new Error(`${path}: ${r.status}`);

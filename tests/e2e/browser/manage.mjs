@@ -168,6 +168,7 @@ test("a list is tried before it is added: what it says is what was asked", async
 });
 
 test("an update that looks wrong is looked at, and refused or taken", async ({ page }) => {
+  if (env.bareMetal) skip("bare metal keeps nothing of an update that is held back: a yes fetches it again");
   if (!process.env.LISTS) skip("this machine has no address but loopback");
   const path = `/guard${Date.now()}.txt`;
   const names = Array.from({ length: 30 }, (_, i) => `n${i}.guard.example\n`).join("");
@@ -612,6 +613,7 @@ test("one-time codes: switched on by the picture, asked for at the door, switche
   await page.fill("#totp-code", "000000");
   await page.getByRole("button", { name: "Switch on" }).click();
   await said(page, "Not switched on");
+  await until(() => Date.now() % 30_000 < 10_000, "codes hold for a while yet", 30_000);
   await page.fill("#totp-code", codeOf(secret, -1));
   await page.getByRole("button", { name: "Switch on" }).click();
   await page.getByRole("button", { name: "Switch off" }).waitFor();

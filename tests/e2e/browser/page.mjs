@@ -62,10 +62,11 @@ test("no window in words is longer than the program runs, and totals say how lon
       totals: document.querySelector("#totals .note").textContent,
     }));
   await until(async () => (await read()).windows.length >= 8, "notes of all panels");
+  const set = env.bareMetal ? 1 : 0; // its clock is set while it runs, and seconds are whole
   for (let i = 0; i < 3; i++) {
     const { running, windows, totals } = await read();
     const ran = secondsOf(running);
-    for (const w of windows.filter((w) => !/24 hours/.test(w))) assert.ok(secondsOf(w) <= ran, `${w}, running ${running}`);
+    for (const w of windows.filter((w) => !/24 hours/.test(w))) assert.ok(secondsOf(w) <= ran + set, `${w}, running ${running}`);
     if (ran < 600) assert.ok(secondsOf(totals) >= ran - 2, `${totals}, running ${running}`);
     await page.waitForTimeout(1100);
   }

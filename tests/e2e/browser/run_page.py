@@ -1,4 +1,4 @@
-"""Runs browser tests of the dashboard against the real program: its output is ours.
+"""Runs browser tests of the dashboard against the real program, or with SINKHOLE_TARGET against the bare-metal image: its output is ours.
 
     run_page.py [--keep] [SPEC]      --keep: leave the daemon running afterwards, to look at the page by hand; SPEC: page.mjs if not given
 """
@@ -29,7 +29,7 @@ def main():
         with Sinkhole(lists=urls, upstream=upstream, config=CONFIG) as s:
             s.wait_blocked(BLOCKED)
             environment = {**os.environ, "BASE_URL": s.url, "PASSWORD": s.password, "DNS": f"127.0.0.1:{s.port}", "BLOCKED_NAME": BLOCKED,
-                           "ALLOWED_NAME": ALLOWED, "MORE_NAME": MORE, "MORE_LIST": "more.txt", "ANOTHER": another.address, "LISTS": others.base if own_address() else ""}
+                           "ALLOWED_NAME": ALLOWED, "MORE_NAME": MORE, "MORE_LIST": "more.txt", "ANOTHER": another.address.replace("127.0.0.1", s.me), "BARE_METAL": "1" if s.bare_metal else "", "LISTS": others.base if own_address() else ""}
             status = subprocess.run(["node", str(HERE / spec)], env=environment).returncode
             if "--keep" in sys.argv:
                 print(f"# {s.url} password {s.password}; Enter ends", flush=True)
