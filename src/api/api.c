@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/auth.h"
+#include "api/device_rows.h"
 #include "api/feed.h"
 #include "api/page.h"
 #include "api/routes.h"
@@ -30,7 +31,8 @@ size_t api_memory(const struct api_config *cfg)
 {
     return sizeof(struct api) + FEEDS_MAX * sizeof(struct feed) + sizeof(struct topk) +
            topk_memory(SCRATCH_NAMES, API_SCRATCH_KEY) + TOP_NAMES_MAX * sizeof(struct stats_name) +
-           API_GROUPS_ROOM + response_octets(cfg) + 8 * CACHE_LINE;
+           API_GROUPS_ROOM + sizeof(struct device_rows) + client_map_memory(RULES_CLIENTS_MAX) +
+           response_octets(cfg) + 8 * CACHE_LINE;
 }
 
 enum err api_init(struct api **out, void *mem, size_t len, const struct api_config *cfg,
@@ -47,8 +49,10 @@ enum err api_init(struct api **out, void *mem, size_t len, const struct api_conf
     struct topk *scratch = ARENA_NEW(&arena, struct topk);
     struct stats_name *names = ARENA_ARRAY(&arena, struct stats_name, TOP_NAMES_MAX);
     void *groups_room = arena_alloc(&arena, API_GROUPS_ROOM, _Alignof(max_align_t));
+    struct device_rows *devices = ARENA_NEW(&arena, struct device_rows);
+    void *people = arena_alloc(&arena, client_map_memory(RULES_CLIENTS_MAX), CACHE_LINE);
     char *response = arena_alloc(&arena, response_octets(cfg), 1);
-    if (!a || !feeds || !scratch || !names || !groups_room || !response ||
+    if (!a || !feeds || !scratch || !names || !groups_room || !devices || !people || !response ||
         !topk_init(scratch, &arena, SCRATCH_NAMES, API_SCRATCH_KEY)) {
         return ERR_SPACE;
     }
@@ -64,6 +68,8 @@ enum err api_init(struct api **out, void *mem, size_t len, const struct api_conf
         .scratch = scratch,
         .names = names,
         .groups_room = groups_room,
+        .devices = devices,
+        .people_room = people,
         .response = response,
         .response_cap = response_octets(cfg),
     };
@@ -71,6 +77,7 @@ enum err api_init(struct api **out, void *mem, size_t len, const struct api_conf
     rng_bytes(&a->rng, a->mac_key, sizeof a->mac_key);
     int64_t now_unix = backend->unix_us(backend->ctx) / 1000000;
     a->pause_until = rules_pause_until(rules, now, now_unix);
+    people_load(a);
     api_plan(a, now, now_unix);
     *out = a;
     return ERR_OK;
@@ -240,6 +247,7 @@ static enum err apply(struct api *a, usec_t now, int64_t now_unix, struct rules 
         RULES_PAUSE) { /* else it goes on by the monotonic clock, whatever the wall clock does */
         a->pause_until = rules_pause_until(a->rules, now, now_unix);
     }
+    people_load(a);
     api_plan(a, now, now_unix);
     api_changed(a, parts);
     return ERR_OK;

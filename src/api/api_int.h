@@ -84,9 +84,12 @@ struct api {
         char name[128];
     } list_names[RULES_LISTS_MAX * 2];
     uint32_t list_names_count;
-    struct api_verdict verdict; /* of the explanation under way */
-    struct api_preview preview; /* as of the last look */
-    char *response;             /* response_cap octets */
+    struct client_map people; /* places in the document of clients that a person described */
+    void *people_room;
+    struct device_rows *devices; /* device_rows.h, as of the last look */
+    struct api_verdict verdict;  /* of the explanation under way */
+    struct api_preview preview;  /* as of the last look */
+    char *response;              /* response_cap octets */
     size_t response_cap;
     usec_t pause_until;    /* as in struct snapshot */
     usec_t next_end;       /* when a timed rule ends next; USEC_NEVER */
@@ -188,8 +191,22 @@ void reply_rules_error(struct call *c, enum err e, const char *why, const char *
 /* When the next timed rule ends. */
 void api_plan(struct api *a, usec_t now, int64_t now_unix);
 
-void client_name_of(const struct api *a, const struct ip_addr *addr,
-                    char out[DNS_NAME_TEXT]); /* "" if none */
+enum api_name_source client_name_of(const struct api *a, const struct ip_addr *addr,
+                                    char out[DNS_NAME_TEXT]); /* "" if none */
+/* The same, whatever a person calls it. */
+enum api_name_source device_name_of(const struct api *a, const struct ip_addr *addr,
+                                    char out[DNS_NAME_TEXT]);
+const char *name_source_text(enum api_name_source source);
+
+/* What stands for the device that has an address, the same for each address of it: the hardware
+ * address or, if a client is described so, the name; else the address itself. */
+struct ip_addr device_key_of(const struct api *a, const struct ip_addr *addr);
+
+/* After a change of the rules document. */
+void people_load(struct api *a);
+/* An address of a device by its hardware address or name, as the platform knows it. */
+bool device_by_text(const struct call *c, const char *text, struct ip_addr *out);
+
 /* Who is meant by an address, or by the hardware address or name of a device. false: nobody of that
  * name is known. */
 bool client_by_text(const struct call *c, const char *text, struct ip_addr *out);

@@ -23,10 +23,11 @@
 #include "resolver/resolver.h"
 #include "resolver/snapshot.h"
 
-struct config;        /* config/config.h */
-struct policy_source; /* policy_groups.h */
-struct rules;         /* rules.h */
-struct strbuf;        /* base/strbuf.h */
+struct config;         /* config/config.h */
+struct policy_address; /* policy_groups.h */
+struct policy_source;
+struct rules;  /* rules.h */
+struct strbuf; /* base/strbuf.h */
 
 /* What a password opens. */
 enum api_credential {
@@ -84,6 +85,16 @@ struct api_gauges {
     uint64_t image_octets;
     int64_t image_built_unix; /* 0: no image yet */
     bool ready;               /* queries are answered */
+};
+
+/* Who named a device, the most trusted first. */
+enum api_name_source {
+    API_NAME_NONE,
+    API_NAME_PERSON, /* on the page */
+    API_NAME_RECORD, /* a local record or hosts file */
+    API_NAME_LEASE,  /* a DHCP server's file */
+    API_NAME_ROUTER, /* a reverse look-up */
+    API_NAME_MDNS    /* the device itself */
 };
 
 #define API_LIST_URL_MAX 1024
@@ -268,8 +279,13 @@ struct api_backend {
     void (*list_at)(void *ctx, uint32_t i,
                     struct api_list *out); /* i < list_count; out is zeroed before */
 
-    /* The client's name, NUL-terminated; returns its length, 0 if none is known. May be NULL. */
+    /* The client's name by a local record, NUL-terminated; returns its length, 0 if none is known.
+     * May be NULL. */
     size_t (*client_name)(void *ctx, const struct ip_addr *client, char out[DNS_NAME_TEXT]);
+
+    /* What else is known of an address: hardware address, name and who gave it; borrowed until the
+     * call into the API returns. NULL: nothing. May be NULL. */
+    const struct policy_address *(*device)(void *ctx, const struct ip_addr *client);
 
     /*
      * A changed rules document: make it durable, then in force (pause: before returning, as clients

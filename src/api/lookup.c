@@ -4,17 +4,118 @@
 #include "api/api_int.h"
 #include "api/policy_groups.h"
 #include "base/device.h"
+#include "config/config.h"
 
-void client_name_of(const struct api *a, const struct ip_addr *addr, char out[DNS_NAME_TEXT])
+/* ---- Names of devices. ---- */
+
+void people_load(struct api *a)
 {
-    out[0] = '\0';
-    if (a->be->client_name && a->be->client_name(a->be->ctx, addr, out) == 0) {
-        out[0] = '\0';
+    struct client_view v;
+    struct ip_prefix prefix;
+    uint16_t other;
+    client_map_init(&a->people, a->people_room, RULES_CLIENTS_MAX);
+    for (uint32_t i = 0; rules_client_at(a->rules, i, &v); i++) {
+        if (ip_prefix_parse(span_str(v.client), &prefix) != ERR_OK) {
+            prefix = (struct ip_prefix){.addr = device_of_text(span_str(v.client)), .bits = 128};
+        }
+        if (client_map_has_room(&a->people)) {
+            enum err e = client_map_add(&a->people, &prefix, (uint16_t)i, &other);
+            (void)e; /* described twice: the first counts */
+        }
     }
+    client_map_done(&a->people);
+}
+
+static const struct policy_address *device_of(const struct api *a, const struct ip_addr *addr)
+{
+    return a->be->device ? a->be->device(a->be->ctx, addr) : NULL;
+}
+
+/* What a person calls whoever is described by just this address, as comment. */
+static bool name_by_person(const struct api *a, const struct ip_addr *key, char out[DNS_NAME_TEXT])
+{
+    struct client_view v;
+    struct strbuf s;
+    uint16_t place;
+    if (!client_map_at(&a->people, key, 128, &place) || !rules_client_at(a->rules, place, &v) ||
+        !v.comment || v.comment[0] == '\0') {
+        return false;
+    }
+    strbuf_init(&s, out, DNS_NAME_TEXT);
+    strbuf_str(&s, v.comment);
+    return true;
+}
+
+static struct ip_addr mac_key(const struct policy_address *device, const struct ip_addr *addr)
+{
+    return device && device->has_mac ? device_of_mac(device->mac) : *addr;
+}
+
+enum api_name_source client_name_of(const struct api *a, const struct ip_addr *addr,
+                                    char out[DNS_NAME_TEXT])
+{
+    const struct policy_address *device = device_of(a, addr);
+    struct ip_addr mac = mac_key(device, addr);
+    if (name_by_person(a, addr, out) || name_by_person(a, &mac, out)) {
+        return API_NAME_PERSON;
+    }
+    if (device && device->name) {
+        struct ip_addr name = device_of_name(span_str(device->name));
+        if (name_by_person(a, &name, out)) {
+            return API_NAME_PERSON;
+        }
+    }
+    return device_name_of(a, addr, out);
+}
+
+enum api_name_source device_name_of(const struct api *a, const struct ip_addr *addr,
+                                    char out[DNS_NAME_TEXT])
+{
+    const struct policy_address *device = device_of(a, addr);
+    struct strbuf s;
+    if (a->be->client_name && a->be->client_name(a->be->ctx, addr, out) > 0) {
+        return API_NAME_RECORD;
+    }
+    strbuf_init(&s, out, DNS_NAME_TEXT);
+    strbuf_str(&s, device && device->name ? device->name : "");
+    return device && device->name ? (enum api_name_source)device->source : API_NAME_NONE;
+}
+
+const char *name_source_text(enum api_name_source source)
+{
+    static const char *const text[] = {"none", "page", "record", "lease", "router", "mdns"};
+    return text[source];
+}
+
+static bool is_configured(const struct api *a, const char *client)
+{
+    const struct config *c = a->be->config ? a->be->config(a->be->ctx) : NULL;
+    struct ip_addr key = device_of_name(span_str(client));
+    for (uint32_t i = 0; c && i < c->groups.value_count; i++) {
+        const struct cfg_group_value *v = &c->groups.value[i];
+        struct ip_addr other = device_of_text(span_str(v->key == CFG_GROUP_CLIENT ? v->text : ""));
+        if (v->key == CFG_GROUP_CLIENT && ip_equal(&key, &other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct ip_addr device_key_of(const struct api *a, const struct ip_addr *addr)
+{
+    const struct policy_address *device = device_of(a, addr);
+    uint16_t place;
+    if (device && !device->has_mac && device->name) {
+        struct ip_addr name = device_of_name(span_str(device->name));
+        if (client_map_at(&a->people, &name, 128, &place) || is_configured(a, device->name)) {
+            return name;
+        }
+    }
+    return mac_key(device, addr);
 }
 
 /* The address of a device by its hardware address or name, as the platform knows it. */
-static bool device_by_text(const struct call *c, const char *text, struct ip_addr *out)
+bool device_by_text(const struct call *c, const char *text, struct ip_addr *out)
 {
     struct ip_addr key = device_of_text(span_str(text));
     struct policy_source src;

@@ -3,6 +3,7 @@ api_SRCS := \
     api.c \
     assets.c \
     auth.c \
+    device_rows.c \
     explain.c \
     feed.c \
     history_feed.c \

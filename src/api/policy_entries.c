@@ -152,11 +152,16 @@ void policy_find_keys(const struct ip_addr *addr, const struct policy_address *d
 {
     *out = (struct policy_keys){.count = 0};
     add_key(out, *addr);
-    if (device && device->has_mac) {
+    if (device && device->has_mac && !device->past) {
         add_key(out, device_of_mac(device->mac));
     }
-    if (device && device->name) {
-        add_key(out, device_of_name(span_str(device->name)));
+    if (device && device->name && !device->past) {
+        struct span name = span_str(device->name);
+        const uint8_t *dot = memchr(name.ptr, '.', name.len);
+        add_key(out, device_of_name(name));
+        if (dot) {
+            add_key(out, device_of_name(span_of(name.ptr, (size_t)(dot - name.ptr))));
+        }
     }
 }
 
@@ -185,7 +190,7 @@ static const struct policy_address *device_of(const struct policy_plan *plan,
     for (uint32_t i = 0; i < plan->address_count; i++) {
         const struct policy_address *a = &plan->address[i];
         if (ip_equal(&a->addr, addr) ||
-            (by_mac && a->has_mac && memcmp(a->mac, mac, MAC_OCTETS) == 0)) {
+            (by_mac && a->has_mac && !a->past && memcmp(a->mac, mac, MAC_OCTETS) == 0)) {
             return a;
         }
     }

@@ -36,9 +36,11 @@ struct policy_source {
 };
 
 struct policy_address {
-    struct ip_addr addr;
+    struct ip_addr addr; /* first */
     bool has_mac;
+    bool past; /* the hardware address was seen behind it within a day, but is not now: for pages */
     uint8_t mac[6];
+    uint8_t source;   /* of the name, enum api_name_source */
     const char *name; /* lower case; NULL: none */
 };
 

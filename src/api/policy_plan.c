@@ -200,7 +200,7 @@ static void add_device(struct adding *a, const struct policy_address *device)
         return;
     }
     add_row(a, &(struct ip_prefix){.addr = device->addr, .bits = 128}, device);
-    if (device->has_mac) {
+    if (device->has_mac && !device->past) {
         add_row(a, &(struct ip_prefix){.addr = device_of_mac(device->mac), .bits = 128}, device);
     }
 }

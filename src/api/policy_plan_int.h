@@ -24,9 +24,10 @@ enum policy_kind { POLICY_PREFIX, POLICY_MAC, POLICY_NAME, POLICY_KINDS };
 enum policy_kind policy_prefix_of(const char *client, struct ip_prefix *out);
 
 /* What a single address is found under, the most telling first: itself, the hardware address and
- * the name of the device that has it. `device` may be NULL: nothing is known of it. */
+ * the name of the device that has it, whole and without a domain. `device` may be NULL: nothing is
+ * known of it. */
 struct policy_keys {
-    struct ip_addr item[3];
+    struct ip_addr item[4];
     unsigned count;
 };
 void policy_find_keys(const struct ip_addr *addr, const struct policy_address *device,

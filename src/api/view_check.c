@@ -67,9 +67,9 @@ static json_t *client_object(const struct call *c, const struct ip_addr *client,
 {
     char addr[IP_TEXT_MAX], name[DNS_NAME_TEXT];
     ip_format(client, addr);
-    client_name_of(c->api, client, name);
-    return json_pack("{s:s, s:o, s:s}", "ip", addr, "name", json_text_or_null(name), "group",
-                     v->groups);
+    enum api_name_source source = client_name_of(c->api, client, name);
+    return json_pack("{s:s, s:o, s:s, s:s}", "ip", addr, "name", json_text_or_null(name),
+                     "name_source", name_source_text(source), "group", v->groups);
 }
 
 /* The rule that decides, out of the matches; null if nothing speaks of the name. */
@@ -149,13 +149,38 @@ static void add_match_step(const struct call *c, json_t *steps, const struct api
     add_step(steps, lists ? "lists" : "own rules", s.text, "", "");
 }
 
+/* "192.0.2.20 (laptop, by a DHCP lease)" */
+static void write_client(const struct call *c, const struct ip_addr *client, struct strbuf *out)
+{
+    static const char *const by[] = {"",
+                                     "by a person",
+                                     "by a local record",
+                                     "by a DHCP lease",
+                                     "by the router",
+                                     "by itself, over mDNS"};
+    char addr[IP_TEXT_MAX], name[DNS_NAME_TEXT];
+    enum api_name_source source = client_name_of(c->api, client, name);
+    ip_format(client, addr);
+    strbuf_str(out, addr);
+    if (source != API_NAME_NONE) {
+        strbuf_printf(out, " (%s, named %s)", name, by[source]);
+    }
+}
+
 static json_t *steps_array(const struct call *c, const struct dns_name *name,
-                           const struct api_verdict *v, const char *client)
+                           const struct api_verdict *v, const struct ip_addr *client)
 {
     json_t *steps = json_array();
-    char text[DNS_NAME_TEXT];
+    char text[DNS_NAME_TEXT], who[DNS_NAME_TEXT + 128] = "anybody";
+    struct strbuf s;
     dns_name_format(name, text);
-    add_step(steps, "client", client ? client : "anybody",
+    strbuf_init(&s, who, sizeof who);
+    if (client) {
+        write_client(c, client, &s);
+    } else {
+        strbuf_str(&s, "anybody");
+    }
+    add_step(steps, "client", who,
              v->entry[0] ? " is described by " : " is not described: in the group of everybody",
              v->entry);
     add_step(steps, "groups", v->groups[0] ? v->groups : "none: nothing is blocked", "", "");
@@ -269,7 +294,7 @@ void view_check(struct call *c)
                          "paused", (int)(v->pause[0] != '\0'), "answer",
                          blocked ? json_string(answer) : json_null(), "decided_by", decided,
                          "others", others, "left_off", (json_int_t)v->left_off, "steps",
-                         steps_array(c, &name, v, named ? client_text : NULL), "without",
+                         steps_array(c, &name, v, named ? &client : NULL), "without",
                          without_array(c, v, local)));
 }
 

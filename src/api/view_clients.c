@@ -1,20 +1,55 @@
 /* Clients that a person has described, and those that were seen and might be. */
 #include <string.h>
 
+#include "api/device_rows.h"
 #include "api/items.h"
+#include "api/policy_groups.h"
 #include "api/routes.h"
+#include "base/device.h"
+
+enum { ADDRESSES_TOLD = 16 };
+
+/* Those that the device is known to have; of a network none. */
+static json_t *known_addresses(const struct call *c, const char *client)
+{
+    struct policy_source src = {.address_count = 0};
+    struct ip_addr key = device_of_text(span_str(client));
+    struct ip_prefix prefix;
+    json_t *array = json_array();
+    if (ip_prefix_parse(span_str(client), &prefix) == ERR_OK) {
+        key = device_key_of(c->api, &prefix.addr);
+        if (prefix.bits < 128) {
+            return array;
+        }
+    }
+    c->api->be->policy_source(c->api->be->ctx, c->unix_us / 1000000, &src);
+    for (uint32_t i = 0; i < src.address_count && json_array_size(array) < ADDRESSES_TOLD; i++) {
+        const struct policy_address *a = &src.address[i];
+        struct ip_addr mac = a->has_mac ? device_of_mac(a->mac) : a->addr;
+        struct ip_addr name = a->name ? device_of_name(span_str(a->name)) : a->addr;
+        if (ip_equal(&mac, &key) || ip_equal(&name, &key)) {
+            char addr[IP_TEXT_MAX];
+            ip_format(&a->addr, addr);
+            json_array_append_new(array, json_string(addr));
+        }
+    }
+    return array;
+}
 
 static json_t *client_object(const struct call *c, const struct client_view *v)
 {
     struct ip_addr addr;
     char name[DNS_NAME_TEXT] = "";
-    if (ip_parse(span_str(v->client), &addr) == ERR_OK) {
-        client_name_of(c->api, &addr, name);
+    enum api_name_source source = API_NAME_NONE;
+    if (ip_parse(span_str(v->client), &addr) == ERR_OK || device_by_text(c, v->client, &addr)) {
+        source = device_name_of(c->api, &addr, name);
     }
-    return json_pack("{s:o, s:o, s:o, s:O, s:I, s:I, s:I}", "client", json_text(v->client), "name",
-                     json_text_or_null(name), "comment", json_text_or_null(v->comment), "groups",
-                     v->groups, "id", (json_int_t)v->id, "date_added", (json_int_t)v->added_unix,
-                     "date_modified", (json_int_t)v->modified_unix);
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:O, s:I, s:I, s:I}", "client",
+                     json_text(v->client), "name", json_text_or_null(name), "name_source",
+                     name_source_text(source), "addresses", known_addresses(c, v->client),
+                     "comment", json_text_or_null(v->comment), "groups", v->groups, "id",
+                     (json_int_t)v->id, "date_added", (json_int_t)v->added_unix, "date_modified",
+                     (json_int_t)v->modified_unix);
 }
 
 static json_t *clients_array(const struct call *c, const char *client)
@@ -34,22 +69,54 @@ void view_clients_get(struct call *c)
     reply_json(c, 200, json_pack("{s:o}", "clients", clients_array(c, c->param[0])));
 }
 
+/* Does the document describe any address of the device, or itself? */
+static bool is_described(const struct call *c, const struct device_rows *d,
+                         const struct device_row *row, const struct ip_addr *key)
+{
+    uint16_t place;
+    bool found = client_map_at(&c->api->people, key, 128, &place);
+    for (uint32_t k = row->first; !found && k != DEVICE_ROWS_NONE; k = d->next[k]) {
+        found = client_map_at(&c->api->people, &d->client[k].addr, 128, &place);
+    }
+    return found;
+}
+
+/* "192.0.2.20,2001:db8::20" */
+static json_t *addresses_text(const struct device_rows *d, const struct device_row *row)
+{
+    char text[16 * IP_TEXT_MAX], addr[IP_TEXT_MAX];
+    struct strbuf s;
+    strbuf_init(&s, text, sizeof text);
+    for (uint32_t k = row->first; k != DEVICE_ROWS_NONE && s.len + IP_TEXT_MAX < sizeof text;
+         k = d->next[k]) {
+        ip_format(&d->client[k].addr, addr);
+        strbuf_str(&s, s.len > 0 ? "," : "");
+        strbuf_str(&s, addr);
+    }
+    return json_text(text);
+}
+
 void view_clients_suggestions(struct call *c)
 {
     enum { SHOWN = 100 };
-    struct stats_client seen[SHOWN];
-    uint32_t n = stats_top_clients(c->api->stats, false, seen, SHOWN);
+    const struct device_rows *d = device_rows_load(c->api, false);
     json_t *array = json_array();
-    for (uint32_t i = 0; i < n; i++) {
-        char addr[IP_TEXT_MAX], name[DNS_NAME_TEXT];
-        uint32_t index;
-        ip_format(&seen[i].addr, addr);
-        client_name_of(c->api, &seen[i].addr, name);
-        if (rules_client_find(c->api->rules, addr, &index) != ERR_OK) {
-            json_array_append_new(array,
-                                  json_pack("{s:n, s:n, s:I, s:s, s:o}", "hwaddr", "macVendor",
-                                            "lastQuery", (json_int_t)seen[i].last_seen_unix,
-                                            "addresses", addr, "names", json_text_or_null(name)));
+    for (uint32_t i = 0; i < d->count && i < SHOWN; i++) {
+        const struct device_row *row = &d->row[i];
+        char name[DNS_NAME_TEXT], hwaddr[MAC_TEXT] = "";
+        uint8_t mac[MAC_OCTETS];
+        struct ip_addr key = device_key_of(c->api, &row->addr);
+        enum api_name_source source = client_name_of(c->api, &row->addr, name);
+        if (device_mac(&key, mac)) {
+            mac_format(mac, hwaddr);
+        }
+        if (!is_described(c, d, row, &key)) {
+            json_array_append_new(array, json_pack("{s:o, s:n, s:I, s:o, s:o, s:s}", "hwaddr",
+                                                   json_text_or_null(hwaddr), "macVendor",
+                                                   "lastQuery", (json_int_t)row->last_seen_unix,
+                                                   "addresses", addresses_text(d, row), "names",
+                                                   json_text_or_null(name), "name_source",
+                                                   name_source_text(source)));
         }
     }
     reply_json(c, 200, json_pack("{s:o}", "clients", array));

@@ -1,6 +1,7 @@
 /* Timelines: 24 hours in slots of ten minutes, by client too, and the spans that the page draws. */
 #include <string.h>
 
+#include "api/device_rows.h"
 #include "api/routes.h"
 #include "api/summary.h"
 
@@ -29,30 +30,33 @@ void view_history(struct call *c)
 
 enum { CLIENTS_SHOWN = 20, CLIENTS_SHOWN_MAX = 100 };
 
-static json_t *clients_object(const struct call *c, const struct stats_client *clients, uint32_t n)
+static json_t *clients_object(const struct call *c, const struct device_rows *d, uint32_t n)
 {
     json_t *object = json_object();
     for (uint32_t i = 0; i < n; i++) {
         char addr[IP_TEXT_MAX], name[DNS_NAME_TEXT];
-        ip_format(&clients[i].addr, addr);
-        client_name_of(c->api, &clients[i].addr, name);
+        ip_format(&d->row[i].addr, addr);
+        client_name_of(c->api, &d->row[i].addr, name);
         json_object_set_new(object, addr,
                             json_pack("{s:o, s:I}", "name", json_text_or_null(name), "total",
-                                      (json_int_t)clients[i].total));
+                                      (json_int_t)d->row[i].total));
     }
     return object;
 }
 
-static json_t *data_object(const struct stats *s, const struct stats_client *clients, uint32_t n,
+static json_t *data_object(const struct stats *s, const struct device_rows *d, uint32_t n,
                            uint32_t ago)
 {
     json_t *data = json_object();
     for (uint32_t i = 0; i < n; i++) {
         char addr[IP_TEXT_MAX];
-        uint32_t count = stats_client_slot(s, clients[i].row, ago, NULL);
+        uint64_t count = 0;
+        for (uint32_t k = d->row[i].first; k != DEVICE_ROWS_NONE; k = d->next[k]) {
+            count += stats_client_slot(s, d->client[k].row, ago, NULL);
+        }
         if (count > 0) {
-            ip_format(&clients[i].addr, addr);
-            json_object_set_new(data, addr, json_integer(count));
+            ip_format(&d->row[i].addr, addr);
+            json_object_set_new(data, addr, json_integer((json_int_t)count));
         }
     }
     return data;
@@ -61,21 +65,21 @@ static json_t *data_object(const struct stats *s, const struct stats_client *cli
 void view_history_clients(struct call *c)
 {
     const struct stats *s = c->api->stats;
-    struct stats_client clients[CLIENTS_SHOWN_MAX];
+    const struct device_rows *d = device_rows_load(c->api, false);
     uint32_t want = (uint32_t)param_number(c, "N", 0, CLIENTS_SHOWN_MAX, CLIENTS_SHOWN);
-    uint32_t n = stats_top_clients(s, false, clients, want ? want : CLIENTS_SHOWN_MAX);
+    uint32_t n = want ? want : CLIENTS_SHOWN_MAX;
+    n = n < d->count ? n : d->count;
     json_t *history = json_array();
     struct stats_slot slot;
     for (uint32_t ago = stats_timeline_slots(s, TIMELINE_10MIN); ago-- > 0;) {
         if (stats_timeline_at(s, TIMELINE_10MIN, ago, &slot)) {
             json_array_append_new(history,
                                   json_pack("{s:I, s:o}", "timestamp", (json_int_t)slot.start_unix,
-                                            "data", data_object(s, clients, n, ago)));
+                                            "data", data_object(s, d, n, ago)));
         }
     }
-    reply_json(
-        c, 200,
-        json_pack("{s:o, s:o}", "clients", clients_object(c, clients, n), "history", history));
+    reply_json(c, 200,
+               json_pack("{s:o, s:o}", "clients", clients_object(c, d, n), "history", history));
 }
 
 /* --- the page's spans ------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "api/device_rows.h"
 #include "api/routes.h"
 #include "api/tally.h"
 
@@ -89,11 +90,15 @@ static void top_clients_of_span(struct call *c, struct span_of_time span, bool b
     struct tally t;
     json_t *array = json_array();
     tally_log(c->api, span, TALLY_CLIENTS, blocked ? TALLY_BLOCKED : TALLY_ALL, &t);
-    n = topk_read(c->api->scratch, rows, n);
-    for (uint32_t i = 0; i < n; i++) {
-        struct ip_addr client;
-        memcpy(client.b, rows[i].key, sizeof client.b);
-        add_client(c, array, &client, rows[i].count);
+    uint32_t read = topk_read(c->api->scratch, rows, TOP_NAMES_MAX);
+    struct address_count of[TOP_NAMES_MAX];
+    for (uint32_t i = 0; i < read; i++) {
+        memcpy(of[i].addr.b, rows[i].key, sizeof of[i].addr.b);
+        of[i].count = rows[i].count;
+    }
+    uint32_t count = device_rows_join(c->api, of, read);
+    for (uint32_t i = 0; i < count && i < n; i++) {
+        add_client(c, array, &of[i].addr, of[i].count);
     }
     reply_top(c, "clients", array, t.total, t.blocked);
 }
@@ -111,11 +116,11 @@ void view_top_clients(struct call *c)
         top_clients_of_span(c, span, blocked, n);
         return;
     }
-    struct stats_client clients[TOP_NAMES_MAX];
+    const struct device_rows *devices = device_rows_load(c->api, blocked);
     json_t *array = json_array();
-    n = stats_top_clients(c->api->stats, blocked, clients, n);
-    for (uint32_t i = 0; i < n; i++) {
-        add_client(c, array, &clients[i].addr, blocked ? clients[i].blocked : clients[i].total);
+    for (uint32_t i = 0; i < devices->count && i < n; i++) {
+        const struct device_row *r = &devices->row[i];
+        add_client(c, array, &r->addr, blocked ? r->blocked : r->total);
     }
     reply_top_of_day(c, "clients", array);
 }

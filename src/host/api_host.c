@@ -381,6 +381,11 @@ static size_t name_client(void *ctx, const struct ip_addr *client, char out[DNS_
     return backend_name_client(get_snapshot(ctx), client, out);
 }
 
+static const struct policy_address *find_device(void *ctx, const struct ip_addr *client)
+{
+    return house_find(daemon_of(ctx)->house, client);
+}
+
 /* Clients ask again the moment they hear that it is done: so it should be, as far as a short wait
  * can bring it about. */
 static void wait_in_force(struct daemon *d)
@@ -550,6 +555,7 @@ static void fill_backend(struct api_host *h)
                                       .list_count = count_lists,
                                       .list_at = get_list,
                                       .client_name = name_client,
+                                      .device = find_device,
                                       .rules_apply = apply_rules,
                                       .config = get_config,
                                       .setting_check = backend_check_setting,

@@ -161,6 +161,7 @@ static void on_settled(void *arg)
     struct daemon *d = arg;
     pthread_mutex_lock(&d->lock);
     daemon_take_image(d);
+    daemon_read_leases(d);
     if (daemon_publish(d, &d->rules, SNAPSHOT_LOCAL) != ERR_OK) {
         loop_timer_set(&d->settle_timer, sys_now() + RETRY_US);
     }
@@ -203,7 +204,7 @@ static void on_neighbours_settled(void *arg)
 /* The table changes often: it is listened to only if that can matter. */
 static void watch_neighbours(struct daemon *d)
 {
-    if (!d->devices.wanted || d->neighbours >= 0) {
+    if (!d->wants_neighbours || d->neighbours >= 0) {
         return;
     }
     d->neighbours = neighbours_monitor();
@@ -228,6 +229,7 @@ static void on_housekeeping(void *arg)
     pthread_mutex_lock(&d->lock);
     publisher_reap(d->publisher);
     daemon_collect(d);
+    daemon_mind_neighbours(d);
     api_host_tick(d->api);
     pthread_mutex_unlock(&d->lock);
     loop_timer_set(&d->housekeep_timer, sys_now() + HOUSEKEEP_US);
@@ -550,7 +552,7 @@ static void free_all(struct daemon *d)
     free(d->worker);
     free(d->mailboxes);
     free(d->spare);
-    devices_free(&d->devices);
+    house_free(d->house);
     int fds[] = {d->signals, d->monitor, d->neighbours, d->control.event};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0) {

@@ -97,6 +97,9 @@ static void add_configured(struct paths *p, const struct config *c, struct list_
     for (uint32_t i = 0; i < c->hosts_file.count; i++) {
         add_folder(p, c->hosts_file.item[i]);
     }
+    for (uint32_t i = 0; i < c->lease_file.count; i++) {
+        add_folder(p, c->lease_file.item[i]);
+    }
     for (uint32_t i = 0; i < c->list.count; i++) {
         add_list(p, c->list.item[i], spec);
     }
@@ -119,9 +122,9 @@ static void add_configured(struct paths *p, const struct config *c, struct list_
 
 static enum err restrict_to(const struct config *c, enum confine_state *out)
 {
-    size_t room =
-        ARRAY_LEN(readable) + 2 * ((size_t)c->hosts_file.count + c->list.count +
-                                   c->allow_list.count + c->groups.value_count + MORE_MAX);
+    size_t room = ARRAY_LEN(readable) +
+                  2 * ((size_t)c->hosts_file.count + c->lease_file.count + c->list.count +
+                       c->allow_list.count + c->groups.value_count + MORE_MAX);
     struct paths p = {.item = calloc(room, sizeof(struct confine_path)),
                       .made = calloc(room, sizeof(char *)),
                       .room = room};

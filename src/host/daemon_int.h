@@ -30,7 +30,7 @@
 #include "host/worker.h"
 #include "host/xdp.h"
 #include "resolver/cache.h"
-#include "shared/devices.h"
+#include "shared/house.h"
 #include "stats/stats.h"
 
 #define COLLECT_US    (250 * USEC_PER_MSEC) /* between two collections while there is traffic */
@@ -101,7 +101,8 @@ struct daemon {
     pthread_mutex_t lock;
     struct config *config; /* in force */
     struct tz tz;          /* of its local time */
-    struct devices devices;
+    struct house *house;   /* addresses and names of its devices */
+    bool wants_neighbours; /* somebody is described as a device */
     struct rules rules;
     struct snapshots *snapshots;
     struct publisher *publisher;
@@ -126,8 +127,12 @@ void daemon_take_image(struct daemon *d);
 /* What is decided from at a moment; borrowed while the lock is held. */
 void daemon_policy_source(const struct daemon *d, int64_t now_unix, struct policy_source *out);
 
-/* Read the neighbours again, if anybody is described by a hardware address; publish if that changes
- * anything. */
+/* daemon_devices.c. Read the neighbours again, and put the table of devices together; true if it is
+ * another one and somebody is described as a device. */
+MUST_CHECK bool daemon_read_neighbours(struct daemon *d, const struct rules *rules);
+void daemon_read_leases(struct daemon *d);
+
+/* The same, and publish if that changes anything. */
 void daemon_mind_neighbours(struct daemon *d);
 
 /* Publish anew if a schedule has begun or ended, or the clock was set; returns when to look again.

@@ -12,7 +12,6 @@
 #include "host/catalog_files.h"
 #include "host/daemon_int.h"
 #include "host/logsink.h"
-#include "host/neighbours.h"
 #include "host/netconf.h"
 #include "host/progress.h"
 #include "host/sys.h"
@@ -33,14 +32,16 @@ static void describe_source(struct daemon *d, const struct rules *rules, char ap
     if (d->first->http.count > 0) {
         strbuf_printf(&url, "http://pi.hole:%u/api/", d->first->http.item[0].port);
     }
+    uint32_t addresses;
+    const struct policy_address *address = house_table(d->house, &addresses);
     *out = (struct snapshot_source){.config = d->config,
                                     .rules = rules,
                                     .image = d->image,
                                     .own = d->own,
                                     .own_count = d->listeners.count,
                                     .tz = &d->tz,
-                                    .address = d->devices.item,
-                                    .address_count = d->devices.count,
+                                    .address = address,
+                                    .address_count = addresses,
                                     .version = "",
                                     .api_url = api_url,
                                     .regex_users = d->workers + 1,
@@ -126,11 +127,13 @@ static bool same_upstreams(const struct snapshot *a, const struct snapshot *b)
 
 void daemon_policy_source(const struct daemon *d, int64_t now_unix, struct policy_source *out)
 {
+    uint32_t addresses;
+    const struct policy_address *address = house_table(d->house, &addresses);
     const struct snapshot_source source = {.config = d->config,
                                            .rules = &d->rules,
                                            .tz = &d->tz,
-                                           .address = d->devices.item,
-                                           .address_count = d->devices.count,
+                                           .address = address,
+                                           .address_count = addresses,
                                            .now = sys_now(),
                                            .now_unix = now_unix};
     snapshots_policy_source(&source, out);
@@ -156,20 +159,12 @@ usec_t daemon_mind_schedules(struct daemon *d)
            (usec_t)(sys_unix_us() % (int64_t)USEC_PER_SEC) + 1;
 }
 
-void daemon_mind_neighbours(struct daemon *d)
-{
-    if (devices_update(&d->devices, d->config, &d->rules, neighbours_read)) {
-        enum err e = daemon_publish(d, &d->rules, 0);
-        (void)e; /* logged; the next change tries again */
-    }
-}
-
 static enum err make(struct daemon *d, const struct rules *rules, unsigned parts,
                      const struct snapshot **out)
 {
     d->clock_ahead = sys_unix_us() - (int64_t)sys_now();
     if (parts & SNAPSHOT_OWN_RULES) {
-        (void)devices_update(&d->devices, d->config, rules, neighbours_read);
+        (void)!daemon_read_neighbours(d, rules);
     }
     char api_url[API_URL_MAX];
     struct snapshot_source source;
@@ -187,6 +182,10 @@ enum err daemon_first_snapshot(struct daemon *d)
     const struct snapshot *s = NULL;
     enum err e = sys_entropy(cookie_key, sizeof cookie_key);
     timezone_read(d->config->timezone, &d->tz);
+    e = e == ERR_OK ? house_new(&d->house) : e;
+    if (e == ERR_OK) {
+        daemon_read_leases(d);
+    }
     e = e == ERR_OK ? snapshots_new(&d->snapshots, cookie_key) : e;
     e = e == ERR_OK ? make(d, &d->rules, SNAPSHOT_ALL, &s) : e;
     if (e != ERR_OK) {
@@ -479,8 +478,11 @@ void daemon_watch_files(struct daemon *d)
     for (uint32_t i = 0; i < d->config->hosts_file.count && e == ERR_OK; i++) {
         e = filewatch_add(d->files, d->config->hosts_file.item[i]);
     }
+    for (uint32_t i = 0; i < d->config->lease_file.count && e == ERR_OK; i++) {
+        e = filewatch_add(d->files, d->config->lease_file.item[i]);
+    }
     if (e != ERR_OK) {
-        log_warning(NET, "changes of " NETCONF_RESOLV " and hosts files are not noticed: %s",
+        log_warning(NET, "changes of " NETCONF_RESOLV ", hosts and lease files are not noticed: %s",
                     e == ERR_IO ? strerror(errno) : err_text(e));
     }
 }
@@ -541,6 +543,7 @@ static void warn_of_start_options(const struct daemon *d, const struct config *c
 
 static enum err put_in_force(struct daemon *d, const struct rules *rules, bool refresh)
 {
+    daemon_read_leases(d);
     enum err e = daemon_set_lists(d, rules);
     if (e == ERR_OK) {
         struct fetch_limits limits = daemon_list_limits(d);

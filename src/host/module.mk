@@ -7,6 +7,7 @@ host_SRCS := \
     crew.c \
     daemon.c \
     daemon_confine.c \
+    daemon_devices.c \
     daemon_policy.c \
     daemon_state.c \
     decode_brotli.c \
@@ -59,6 +60,7 @@ host_SRCS := \
     sys.c \
     sysinfo.c \
     tcp.c \
+    textfile.c \
     ticketmap.c \
     neighbours.c timezone.c tls.c \
     token.c \

@@ -3,12 +3,8 @@
  */
 #include "host/snapshots.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "api/policy_plan.h"
 #include "api/rules_snapshot.h"
@@ -20,6 +16,7 @@
 #include "host/netconf.h"
 #include "host/snapshot_regex.h"
 #include "host/sys.h"
+#include "host/textfile.h"
 #include "resolver/local.h"
 
 #define HOSTS_FILE_MAX (16u << 20) /* octets */
@@ -203,34 +200,9 @@ static enum err make_addresses(struct snapshots *s, const struct snapshot_source
 
 /* ---- Local records. ---- */
 
-struct hosts_text {
-    char *data;
-    size_t len;
-};
-
-static void read_hosts(const char *path, struct hosts_text *out)
-{
-    struct stat st;
-    *out = (struct hosts_text){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        log_warning(RESOLVER, "hosts file %s cannot be read: %s", path,
-                    fd < 0 ? strerror(errno) : "not a plain file");
-    } else if (st.st_size > HOSTS_FILE_MAX) {
-        log_warning(RESOLVER, "hosts file %s has more than %u MiB: left out", path,
-                    HOSTS_FILE_MAX >> 20);
-    } else if (st.st_size > 0 && (out->data = malloc((size_t)st.st_size)) != NULL) {
-        ssize_t n = read(fd, out->data, (size_t)st.st_size);
-        out->len = n > 0 ? (size_t)n : 0;
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-}
-
 /* Words of a text bound its names; a hosts line gives each of them an address record, perhaps one
  * in the domain, and one PTR. */
-static uint32_t count_words(const struct hosts_text *t)
+static uint32_t count_words(const struct textfile *t)
 {
     uint32_t count = 0;
     bool inside = false;
@@ -270,7 +242,7 @@ static void add_record(struct local_builder *b, const struct config *cfg, const 
 }
 
 static void add_all_local(struct local_builder *b, const struct snapshot_source *src,
-                          const struct hosts_text *files)
+                          const struct textfile *files)
 {
     const struct config *cfg = src->config;
     for (uint32_t i = 0; i < cfg->record.count; i++) {
@@ -283,7 +255,7 @@ static void add_all_local(struct local_builder *b, const struct snapshot_source 
     }
 }
 
-static uint32_t count_local(const struct snapshot_source *src, const struct hosts_text *files)
+static uint32_t count_local(const struct snapshot_source *src, const struct textfile *files)
 {
     uint64_t count = src->config->record.count * UINT64_C(2);
     count += rules_local_bound(src->rules);
@@ -294,7 +266,7 @@ static uint32_t count_local(const struct snapshot_source *src, const struct host
 }
 
 static enum err build_local(struct snapshots *s, const struct snapshot_source *src,
-                            const struct hosts_text *files)
+                            const struct textfile *files)
 {
     uint32_t count = count_local(src, files);
     if (count == 0) {
@@ -325,16 +297,16 @@ static enum err build_local(struct snapshots *s, const struct snapshot_source *s
 static enum err make_local(struct snapshots *s, const struct snapshot_source *src)
 {
     uint32_t count = src->config->hosts_file.count;
-    struct hosts_text *files = calloc(count + 1, sizeof *files);
+    struct textfile *files = calloc(count + 1, sizeof *files);
     if (!files) {
         return ERR_MEMORY;
     }
     for (uint32_t i = 0; i < count; i++) {
-        read_hosts(src->config->hosts_file.item[i], &files[i]);
+        textfile_read("hosts file", src->config->hosts_file.item[i], HOSTS_FILE_MAX, &files[i]);
     }
     enum err e = build_local(s, src, files);
     for (uint32_t i = 0; i < count; i++) {
-        free(files[i].data);
+        textfile_free(&files[i]);
     }
     free(files);
     return e;

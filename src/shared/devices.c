@@ -13,8 +13,7 @@ static bool is_device(const char *client)
     return client && ip_prefix_parse(span_str(client), &prefix) != ERR_OK;
 }
 
-/* Is any client, owner of a rule or paused one described as a device? */
-static bool is_wanted(const struct config *cfg, const struct rules *rules)
+bool devices_are_wanted(const struct config *cfg, const struct rules *rules)
 {
     struct client_view v;
     struct rule_view own;
@@ -62,7 +61,7 @@ static bool is_same(const struct devices *d, const struct policy_address *other,
 bool devices_update(struct devices *d, const struct config *cfg, const struct rules *rules,
                     devices_read *read)
 {
-    d->wanted = is_wanted(cfg, rules);
+    d->wanted = devices_are_wanted(cfg, rules);
     if (!d->wanted) {
         bool had = d->count != 0;
         devices_free(d);

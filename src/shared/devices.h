@@ -18,6 +18,9 @@ struct devices {
     bool wanted; /* a client, owner of a rule or paused one is described as a device */
 };
 
+/* Is any client, owner of a rule or paused one described as a device? */
+bool devices_are_wanted(const struct config *cfg, const struct rules *rules);
+
 /* The platform's table: writes at most `max`, in any order, and returns how many. */
 typedef uint32_t devices_read(struct policy_address *out, uint32_t max);
 

@@ -3,6 +3,7 @@ shared_SRCS := \
     backend.c \
     decode.c \
     devices.c \
+    house.c \
     preview_tally.c \
     regex_pcre2.c \
     regex_rules.c \

@@ -177,6 +177,17 @@ static size_t client_name(void *ctx, const struct ip_addr *client, char out[DNS_
     return strlen(out);
 }
 
+static const struct policy_address *find_device(void *ctx, const struct ip_addr *client)
+{
+    const struct api_fixture *f = ctx;
+    for (uint32_t i = 0; i < f->devices; i++) {
+        if (ip_equal(&f->device[i].addr, client)) {
+            return &f->device[i];
+        }
+    }
+    return NULL;
+}
+
 static int keep_text(const char *text, size_t len, void *arg)
 {
     struct api_fixture *f = arg;
@@ -238,7 +249,9 @@ static void policy_source(void *ctx, int64_t now_unix, struct policy_source *out
                                   .rules = &f->rules,
                                   .now = 1000 * USEC_PER_SEC,
                                   .now_unix = now_unix,
-                                  .list_id = id_of_list};
+                                  .list_id = id_of_list,
+                                  .address = f->device,
+                                  .address_count = f->devices};
 }
 
 static enum err explain(void *ctx, const struct dns_name *name, const struct ip_addr *client,
@@ -324,6 +337,7 @@ static const struct api_backend platform = {
     .list_count = list_count,
     .list_at = list_at,
     .client_name = client_name,
+    .device = find_device,
     .rules_apply = rules_apply,
     .explain = explain,
     .policy_source = policy_source,

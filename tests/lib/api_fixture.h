@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "api/backend.h"
+#include "api/policy_groups.h"
 #include "api/rules.h"
 #include "stats_fixture.h"
 
@@ -38,6 +39,8 @@ struct api_fixture {
     uint32_t list_count;
     struct api_gauges gauges;
     struct api_system system;
+    struct policy_address device[8];
+    uint32_t devices;
     char client_name[300];    /* of every client; "" none */
     enum err apply_result;    /* of rules_apply */
     uint32_t applied;         /* how often it was called */

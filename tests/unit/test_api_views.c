@@ -397,6 +397,96 @@ static void a_span_is_counted_from_the_log(void **state)
     answer_free(&a);
 }
 
+static void one_device_is_one_row(void **state)
+{
+    struct api_fixture *f = *state;
+    static const char *const addrs[] = {"192.0.2.1", "2001:db8::1", "192.0.2.2"};
+    for (unsigned i = 0; i < 3; i++) {
+        f->device[i] = (struct policy_address){
+            .has_mac = true, .mac = {2, 0, 0, 0, 0, i == 2}, .source = API_NAME_LEASE};
+        f->device[i].name = i == 2 ? NULL : "tv";
+        assert_int_equal(ip_parse(span_str(addrs[i]), &f->device[i].addr), ERR_OK);
+        stats_fixture_query(&f->stats, "a.example", addrs[i], QUERY_CACHED);
+        stats_fixture_query(&f->stats, "a.example", addrs[i], QUERY_CACHED);
+    }
+    stats_fixture_query(&f->stats, "a.example", "192.0.2.2", QUERY_CACHED);
+    f->devices = 3;
+    stats_fixture_wait(&f->stats, 1);
+    char target[64];
+    for (int span = 0; span < 2; span++) {
+        snprintf(target, sizeof target, "/api/stats/top_clients%s", span ? "?from=1" : "");
+        struct answer a = api_get(f, target);
+        check_schema("GET", "/api/stats/top_clients", &a);
+        assert_int_equal(json_array_size(json_at_path(a.json, "clients")), 2);
+        assert_string_equal(text(&a, "clients.0.name"), "tv");
+        assert_int_equal(number(&a, "clients.0.count"), 4);
+        assert_string_equal(text(&a, "clients.1.ip"), "192.0.2.2");
+        assert_int_equal(number(&a, "clients.1.count"), 3);
+        answer_free(&a);
+    }
+    struct answer a = api_get(f, "/api/network/devices");
+    check_schema("GET", "/api/network/devices", &a);
+    assert_int_equal(json_array_size(json_at_path(a.json, "devices")), 2);
+    assert_string_equal(text(&a, "devices.0.hwaddr"), "02:00:00:00:00:00");
+    assert_int_equal(json_array_size(json_at_path(a.json, "devices.0.ips")), 2);
+    assert_int_equal(number(&a, "devices.0.numQueries"), 4);
+    assert_string_equal(text(&a, "devices.0.name_source"), "lease");
+    answer_free(&a);
+    a = api_get(f, "/api/clients/_suggestions");
+    check_schema("GET", "/api/clients/_suggestions", &a);
+    assert_string_equal(text(&a, "clients.0.addresses"), "192.0.2.1,2001:db8::1");
+    assert_string_equal(text(&a, "clients.0.hwaddr"), "02:00:00:00:00:00");
+    answer_free(&a);
+    a = api_get(f, "/api/history/clients");
+    check_schema("GET", "/api/history/clients", &a);
+    json_t *tv = json_object_get(json_at_path(a.json, "clients"), "192.0.2.1");
+    assert_int_equal(json_integer_value(json_object_get(tv, "total")), 4);
+    assert_null(json_object_get(json_at_path(a.json, "clients"), "2001:db8::1"));
+    answer_free(&a);
+    a = api_get(f, "/api/sinkhole/check?domain=a.example&client=TV");
+    check_schema("GET", "/api/sinkhole/check", &a);
+    assert_string_equal(text(&a, "client.ip"), "192.0.2.1");
+    assert_string_equal(text(&a, "client.name_source"), "lease");
+    answer_free(&a);
+    a = api_get(f, "/api/sinkhole/check?domain=a.example&client=nobody");
+    assert_int_equal(a.status, 400);
+    answer_free(&a);
+}
+
+/* Page, local record, lease: what stands above names it. */
+static void a_person_names_first(void **state)
+{
+    struct api_fixture *f = *state;
+    f->device[0] = (struct policy_address){
+        .has_mac = true, .mac = {2, 0, 0, 0, 0, 1}, .name = "tv", .source = API_NAME_LEASE};
+    assert_int_equal(ip_parse(span_str("192.0.2.1"), &f->device[0].addr), ERR_OK);
+    f->devices = 1;
+    static const char *const check = "/api/sinkhole/check?domain=a.example&client=192.0.2.1";
+    struct answer a = api_get(f, check);
+    assert_string_equal(text(&a, "client.name"), "tv");
+    answer_free(&a);
+    snprintf(f->client_name, sizeof f->client_name, "tv.home.arpa");
+    a = api_get(f, check);
+    assert_string_equal(text(&a, "client.name"), "tv.home.arpa");
+    assert_string_equal(text(&a, "client.name_source"), "record");
+    answer_free(&a);
+    static const char *const clients[] = {"tv", "02-00-00-00-00-01", "192.0.2.1"};
+    for (unsigned i = 0; i < 3; i++) {
+        char body[128], comment[32];
+        snprintf(comment, sizeof comment, "comment %u", i);
+        snprintf(body, sizeof body, "{\"client\":\"%s\",\"comment\":\"%s\"}", clients[i], comment);
+        a = api_send(f, "POST", "/api/clients", body);
+        check_schema("POST", "/api/clients", &a);
+        assert_int_equal(a.status, 201);
+        assert_string_equal(text(&a, "clients.0.name"), "tv.home.arpa");
+        answer_free(&a);
+        a = api_get(f, check);
+        assert_string_equal(text(&a, "client.name"), comment);
+        assert_string_equal(text(&a, "client.name_source"), "page");
+        answer_free(&a);
+    }
+}
+
 static void upstreams_have_the_two_rows_that_are_none(void **state)
 {
     struct api_fixture *f = *state;
@@ -757,6 +847,8 @@ int main(void)
         TEST(empty_house_gives_zeroes_not_gaps),
         TEST(top_lists_are_in_order),
         TEST(a_span_is_counted_from_the_log),
+        TEST(one_device_is_one_row),
+        TEST(a_person_names_first),
         TEST(upstreams_have_the_two_rows_that_are_none),
         TEST(history_is_a_day_of_ten_minutes),
         TEST(page_spans_start_with_the_records),

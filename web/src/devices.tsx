@@ -64,14 +64,14 @@ function Add() {
   const text = useSignal("");
   const add = (e: Event) => {
     e.preventDefault();
-    editDevice({ client: text.value.trim(), name: "", known: null, seen: 0 });
+    editDevice({ client: text.value.trim(), addresses: [], name: "", source: "none", known: null, seen: 0 });
     text.value = "";
   };
   return (
     <form class="add" aria-label="Add a device" onSubmit={add}>
       <Field
         id="device-address"
-        label="Address or network"
+        label="Address, network or hardware address"
         of={text}
         required
         maxLength={100}
@@ -82,6 +82,36 @@ function Add() {
   );
 }
 
+/** Who gave a device its name; nothing for what a person wrote here. */
+const namedBy: Record<string, string> = {
+  record: "named by a local record",
+  lease: "named by DHCP",
+  router: "named by the router",
+  mdns: "names itself",
+};
+
+/** What else it is known by: addresses, and where its name is from. */
+function Also({ d }: { d: Device }) {
+  const others = d.addresses.filter((a) => a !== d.client);
+  return (
+    <small class="muted">
+      {d.name && (
+        <>
+          {" "}
+          <Name text={d.client} />
+        </>
+      )}
+      {others.map((a) => (
+        <span key={a}>
+          {" "}
+          <Name text={a} />
+        </span>
+      ))}
+      {d.name && namedBy[d.source] && ` · ${namedBy[d.source]}`}
+    </small>
+  );
+}
+
 function Row({ d }: { d: Device }) {
   return (
     <tr role="row">
@@ -89,15 +119,10 @@ function Row({ d }: { d: Device }) {
         <span class={"tag" + (d.known ? " forwarded" : "")}>{d.known ? "known" : "seen"}</span>
       </td>
       <td role="cell" class="what">
-        <button type="button" class="link" title="Show its queries" onClick={() => setFilter({ client: d.client }, true)}>
+        <button type="button" class="link" title="Show its queries" onClick={() => setFilter({ client: d.addresses[0] ?? d.client }, true)}>
           <Name text={d.name || d.client} />
         </button>
-        {d.name && (
-          <small class="muted">
-            {" "}
-            <Name text={d.client} />
-          </small>
-        )}
+        <Also d={d} />
         {d.known?.comment && (
           <small class="muted block">
             <Name text={d.known.comment} />

@@ -21,7 +21,9 @@ export function groupWords(ids: number[]): string {
 }
 
 export interface Device {
-  client: string; // address, network or hardware address
+  client: string; // address, network, hardware address or name
+  addresses: string[]; // that are known of it
+  source: string; // who named it
   name: string; // "" unknown
   known: Client | null; // described by somebody
   seen: number; // unix seconds, 0: not lately
@@ -29,10 +31,15 @@ export interface Device {
 
 /** Devices that somebody described, then those that were seen. */
 export const devices = computed((): Device[] => {
-  const known = (clients.data.value ?? []).map((c): Device => ({ client: c.client, name: c.name ?? "", known: c, seen: 0 }));
+  const known = (clients.data.value ?? []).map(
+    (c): Device => ({ client: c.client, addresses: c.addresses, name: c.name ?? "", source: c.name_source, known: c, seen: 0 }),
+  );
   const there = new Set(known.map((d) => d.client));
   const seen = (suggestions.data.value ?? [])
-    .map((s): Device => ({ client: s.addresses, name: s.names ?? "", known: null, seen: s.lastQuery }))
+    .map((s): Device => {
+      const addresses = s.addresses.split(",");
+      return { client: s.hwaddr ?? addresses[0]!, addresses, name: s.names ?? "", source: s.name_source, known: null, seen: s.lastQuery };
+    })
     .filter((d) => !there.has(d.client));
   return [...known, ...seen.sort((a, b) => b.seen - a.seen)];
 });
@@ -42,7 +49,7 @@ export const deviceWords = (d: Device): string => d.name || (d.known?.comment ? 
 
 /** The same by its address, for choices and texts. */
 export function deviceName(client: string): string {
-  const d = devices.value.find((x) => x.client === client);
+  const d = devices.value.find((x) => x.client === client || x.addresses.includes(client));
   return d ? deviceWords(d) : client;
 }
 

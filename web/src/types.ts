@@ -270,14 +270,18 @@ export interface Client {
   id: number;
   client: string; // address, network …
   name: string | null; // what the network calls it
+  name_source: string;
+  addresses: string[];
   comment: string | null;
   groups: number[];
 }
 
 /** A device that asked and is not described. */
 export interface Suggestion {
-  addresses: string;
+  hwaddr: string | null;
+  addresses: string; // several: with commas
   names: string | null;
+  name_source: string;
   lastQuery: number;
 }
 

@@ -246,7 +246,7 @@ function Go({ words, filter }: { words: string; filter: Filter }) {
 async function describe(client: string): Promise<void> {
   await loadPolicy();
   close();
-  editDevice(devices.value.find((d) => d.client === client) ?? { client, name: "", known: null, seen: 0 });
+  editDevice(devices.value.find((d) => d.client === client || d.addresses.includes(client)) ?? { client, name: "", addresses: [], source: "none", known: null, seen: 0 });
 }
 
 function Story({ a }: { a: Asked }) {
