@@ -322,8 +322,12 @@ static const struct local_records *build_local(struct world *w)
     if (w->local_text == NULL && w->hosts_text == NULL) {
         return NULL;
     }
-    size_t len = 65536 + (w->local_text != NULL ? 32 * strlen(w->local_text) : 0) +
-                 (w->hosts_text != NULL ? 32 * strlen(w->hosts_text) : 0);
+    size_t octets = (w->local_text != NULL ? strlen(w->local_text) : 0) +
+                    (w->hosts_text != NULL ? strlen(w->hosts_text) : 0);
+    size_t len = 65536 + 32 * octets;
+    if (w->local != NULL && w->local_octets == octets) {
+        return w->local;
+    }
     struct arena arena;
     arena_init(&arena, keep(w, get_memory(len)), len);
     struct local_builder *b = local_builder_new(&arena, (uint32_t)(len / 256));
@@ -348,6 +352,8 @@ static const struct local_records *build_local(struct world *w)
     if (local_build(b, &out) != ERR_OK) {
         die("local_build");
     }
+    w->local = out;
+    w->local_octets = octets;
     return out;
 }
 
@@ -421,6 +427,10 @@ void world_apply(struct world *w)
     s->rebind_allow = rebind;
     w->snap = s;
     if (w->cache == NULL) {
+        w->first_snap = s;
+        w->first_draft = w->draft;
+        w->first_garbage = w->garbage_count;
+        w->first_local_octets = w->local_octets;
         start(w);
         return;
     }
@@ -647,11 +657,9 @@ uint64_t world_count(const struct world *w, enum stats_counter counter)
     return n;
 }
 
-void world_close(struct world *w)
+/* What is on its way to the test, and the workers. */
+static void stop(struct world *w)
 {
-    while (w->regexes_count > 0) {
-        regex_set_free(w->regexes[--w->regexes_count]);
-    }
     struct world_answer *a;
     struct world_sent *s;
     while ((a = world_take_answer(w)) != NULL) {
@@ -665,6 +673,30 @@ void world_close(struct world *w)
         put_block(w->resolver_mem[i], resolver_memory(&w->rc));
         put_block(w->stats_mem[i], stats_worker_memory(&sc));
     }
+    put_block(w->cache_mem, cache_memory(&w->cc));
+}
+
+void world_rewind(struct world *w)
+{
+    stop(w);
+    w->ticket_count = 0;
+    while (w->garbage_count > w->first_garbage) {
+        free(w->garbage[--w->garbage_count]);
+    }
+    w->snap = w->first_snap;
+    w->local = w->snap->local;
+    w->local_octets = w->first_local_octets;
+    w->draft = w->first_draft;
+    w->now = WORLD_START;
+    start(w);
+}
+
+void world_close(struct world *w)
+{
+    while (w->regexes_count > 0) {
+        regex_set_free(w->regexes[--w->regexes_count]);
+    }
+    stop(w);
     for (size_t i = 0; i < w->garbage_count; i++) {
         free(w->garbage[i]);
     }
@@ -677,5 +709,4 @@ void world_close(struct world *w)
     free(w->hosts_text);
     free(w->garbage);
     free(w->tickets);
-    put_block(w->cache_mem, cache_memory(&w->cc));
 }

@@ -86,6 +86,10 @@ struct world {
 
     /* Private. */
     struct snapshot *snap, *old_snaps;
+    struct snapshot *first_snap, first_draft; /* of the first world_apply */
+    size_t first_garbage, first_local_octets;
+    const struct local_records *local; /* of so many octets of text */
+    size_t local_octets;
     void *cache_mem;
     struct cache *cache;
     struct resolver *resolver[WORLD_WORKERS];
@@ -111,6 +115,10 @@ void world_apply(struct world *w);
 /* Sends everything home: false if something is left in flight, with *why telling what. */
 bool world_is_idle(struct world *w, const char **why);
 void world_close(struct world *w);
+
+/* Back to after the first world_apply: an empty cache, no client known, nothing in flight. Much
+ * cheaper than a new world. */
+void world_rewind(struct world *w);
 
 void world_add_list_line(struct world *w, unsigned list, const char *line);
 void world_add_own(struct world *w, const char *rule, uint8_t action);
