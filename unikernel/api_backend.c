@@ -286,9 +286,10 @@ static enum err explain(void *ctx, const struct dns_name *name, const struct ip_
 
 static bool is_allowed(void *ctx, const struct dns_name *name)
 {
-    static struct api_verdict verdict;
-    memset(&verdict, 0, sizeof verdict);
-    return explain(ctx, name, NULL, 0, &verdict) == ERR_OK && backend_is_allowed(&verdict);
+    struct policy_source from;
+    (void)ctx;
+    control_policy_source(control_config(), control_rules(), &from);
+    return explain_allowed(engine_snapshot(), name, 0, from.now);
 }
 
 static enum err start_preview(void *ctx, const char *url, const char **why)

@@ -237,6 +237,33 @@ static void tell_client(const struct explain_source *src, struct api_verdict *ou
     out->block_v6 = p->block_v6;
 }
 
+bool explain_allowed(const struct snapshot *s, const struct dns_name *name, unsigned regex_user,
+                     usec_t now)
+{
+    const struct profile *who = &s->everybody;
+    const struct bl_regex_asker asker = {
+        .whose = &who->asker, .filter = who->filter, .now = now, .user = regex_user};
+    struct bl_overlay_verdict own;
+    struct bl_verdict listed;
+    struct bl_regex_verdict matched = {.rule = BL_RULE_NONE};
+    struct dns_suffixes suffixes;
+    int rank = -1;
+    dns_suffixes_make(name, &suffixes);
+    enum bl_action action = bl_overlay_match(s->rules, name, &suffixes, &who->asker, now, &own);
+    if (action != BL_NONE) {
+        rank = action == BL_ALLOW ? BL_RANK_OWN_ALLOW : BL_RANK_OWN_DENY;
+    } else if (s->image && bl_match(s->image, name, &suffixes, who->filter, &listed) != BL_NONE) {
+        rank = listed.rank;
+    }
+    if (s->regexes) {
+        bl_regex_match(s->regexes, name, &asker, &matched);
+    }
+    if (matched.rule != BL_RULE_NONE && (int)matched.rank > rank) {
+        rank = matched.rank;
+    }
+    return rank >= 0 && bl_regex_action((unsigned)rank) == BL_ALLOW;
+}
+
 void explain_name(const struct explain_source *src, const struct dns_name *name,
                   struct api_verdict *out)
 {

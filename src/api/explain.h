@@ -19,6 +19,11 @@ struct explain_source {
     const void *ctx;
 };
 
+/* Does a rule, a list or an expression decide that somebody who is not known gets the name? In the
+ * snapshot as it is, without a plan: for many names in a row. */
+bool explain_allowed(const struct snapshot *s, const struct dns_name *name, unsigned regex_user,
+                     usec_t now);
+
 /* As struct api_backend's explain; out is zeroed before. */
 void explain_name(const struct explain_source *src, const struct dns_name *name,
                   struct api_verdict *out);

@@ -319,6 +319,25 @@ enum err rules_group_add(struct rules *r, const char *name, const char *comment,
                             (json_int_t)now_unix, "modified", (json_int_t)now_unix));
 }
 
+/* A pause is of a group by its name: it goes with it, or away (to NULL). */
+static bool move_pauses(struct rules *r, const char *from, const char *to)
+{
+    json_t *pauses = rules_section(r, "pauses");
+    struct pause_view p;
+    bool ok = true;
+    for (uint32_t i = (uint32_t)json_array_size(pauses); i-- > 0;) {
+        if (!rules_pause_at(r, i, &p) || !p.group || strcmp(p.group, from) != 0) {
+            continue;
+        }
+        if (to) {
+            ok &= set(json_array_get(pauses, i), "group", json_string(to));
+        } else {
+            (void)json_array_remove(pauses, i);
+        }
+    }
+    return ok;
+}
+
 enum err rules_group_set(struct rules *r, uint32_t index, const char *name, const char *comment,
                          bool enabled, int64_t now_unix, const char **why)
 {
@@ -332,7 +351,9 @@ enum err rules_group_set(struct rules *r, uint32_t index, const char *name, cons
         (rules_group_find(r, name, &other) == ERR_OK && other != index)) {
         return ERR_EXISTS;
     }
-    bool ok = set(item, "name", json_string(name)) && set(item, "comment", text_or_null(comment)) &&
+    const char *before = json_string_value(json_object_get(item, "name"));
+    bool ok = (strcmp(before, name) == 0 || move_pauses(r, before, name)) &&
+              set(item, "name", json_string(name)) && set(item, "comment", text_or_null(comment)) &&
               set(item, "enabled", json_boolean(enabled)) &&
               set(item, "modified", json_integer((json_int_t)now_unix));
     return ok ? ERR_OK : ERR_MEMORY;
@@ -340,6 +361,10 @@ enum err rules_group_set(struct rules *r, uint32_t index, const char *name, cons
 
 void rules_group_remove(struct rules *r, uint32_t index)
 {
+    struct group_view v;
+    if (rules_group_at(r, index, &v)) {
+        (void)move_pauses(r, v.name, NULL);
+    }
     (void)json_array_remove(rules_section(r, "groups"), index);
 }
 

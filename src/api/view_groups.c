@@ -104,6 +104,19 @@ void view_groups_post(struct call *c)
     }
 }
 
+/* A group of the configuration has its members and lists there, by its name. */
+static const char *problem_of_rename(const struct call *c, const char *from, const char *to)
+{
+    struct policy_source src;
+    c->api->be->policy_source(c->api->be->ctx, c->unix_us / 1000000, &src);
+    for (uint32_t i = 0; strcmp(from, to) != 0 && i < src.config->groups.count; i++) {
+        if (strcmp(src.config->groups.item[i].name, from) == 0) {
+            return "the configuration has this group by its name: rename it there";
+        }
+    }
+    return NULL;
+}
+
 void view_groups_put(struct call *c)
 {
     struct rules next;
@@ -114,6 +127,10 @@ void view_groups_put(struct call *c)
         return;
     }
     enum err e = rules_group_find(&next, c->param[0], &index);
+    if (e == ERR_OK) {
+        why = problem_of_rename(c, c->param[0], name);
+        e = why ? ERR_FORMAT : ERR_OK;
+    }
     if (e == ERR_OK) {
         e = rules_group_set(&next, index, name, body_text(c, "comment"),
                             body_bool(c, "enabled", true), c->unix_us / 1000000, &why);

@@ -480,9 +480,8 @@ static bool is_allowed(void *ctx, const struct dns_name *name)
 {
     struct api_host *h = ctx;
     pthread_mutex_lock(&h->d->lock);
-    memset(&h->verdict, 0, sizeof h->verdict);
     bool allowed =
-        explain(h, name, NULL, 0, &h->verdict) == ERR_OK && backend_is_allowed(&h->verdict);
+        explain_allowed(publisher_current(h->d->publisher), name, h->d->workers, sys_now());
     pthread_mutex_unlock(&h->d->lock);
     return allowed;
 }

@@ -50,15 +50,6 @@ enum err backend_explain(struct explain_source *src, struct policy_source *from,
     return e;
 }
 
-bool backend_is_allowed(const struct api_verdict *v)
-{
-    bool allowed = false;
-    for (uint32_t i = 0; i < v->count; i++) {
-        allowed |= v->match[i].wins && v->match[i].allow;
-    }
-    return allowed;
-}
-
 void backend_tell_domain(struct api_system *out, const struct dns_name *domain)
 {
     char name[DNS_NAME_TEXT];

@@ -26,9 +26,6 @@ MUST_CHECK enum err backend_explain(struct explain_source *src, struct policy_so
                                     const struct dns_name *name, int64_t at_unix,
                                     struct api_verdict *out);
 
-/* Is what decides a rule that allows? */
-bool backend_is_allowed(const struct api_verdict *v);
-
 /* The local domain and what the image holds; `domain` NULL, `image` NULL: none. */
 void backend_tell_domain(struct api_system *out, const struct dns_name *domain);
 void backend_tell_image(struct api_gauges *out, const struct bl_image *image);

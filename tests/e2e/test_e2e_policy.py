@@ -87,6 +87,31 @@ def a_group_and_a_client_are_paused_over_a_restart():
 
 
 @test
+def a_group_that_is_renamed_keeps_its_pause():
+    with ListServer() as lists, Upstream() as up:
+        config = f"[group night]\nclient = {NIGHT}\n"
+        with Sinkhole(lists=[lists.put("/ads.txt", "ads.example\n")], upstream=up, config=config) as s:
+            s.wait_blocked("ads.example")
+            eq(s.api.post("/api/groups", {"name": "kids"}).status, 201)
+            kids = s.api.get("/api/groups/kids").json["groups"][0]["id"]
+            eq(s.api.post("/api/clients", {"client": KIDS, "groups": [0, kids]}).status, 201)
+            eq(s.cli("pause", "1h", "--group", "kids").returncode, 0)
+            wait_until(lambda: not is_blocked(s, "ads.example", KIDS), 15, "the group is paused")
+            eq(s.api.put("/api/groups/kids", {"name": "children"}).status, 200)
+            check(not is_blocked(s, "ads.example", KIDS), "and so it is by its new name")
+            check(is_blocked(s, "ads.example", OTHER), "and nobody else")
+            eq(s.api.delete("/api/groups/children").status, 204)
+            eq(s.api.post("/api/groups", {"name": "children"}).status, 201)
+            children = s.api.get("/api/groups/children").json["groups"][0]["id"]
+            eq(s.api.put(f"/api/clients/{KIDS}", {"groups": [0, children]}).status, 200)
+            check(is_blocked(s, "ads.example", KIDS), "a new group of that name is not paused")
+            eq(s.api.put("/api/sinkhole/groups/night", {"block_mode": "nxdomain"}).status, 200)
+            r = s.api.put("/api/groups/night", {"name": "evening"})
+            eq(r.status, 400)
+            contains(r.body.decode(), "the configuration has this group")
+
+
+@test
 def groups_of_the_page_are_in_force_at_once():
     with ListServer() as lists, Upstream() as up:
         url = lists.put("/ads.txt", "ads.example\n")
