@@ -1,7 +1,7 @@
 /*
  * sinkhole check NAME...: what would happen to a question, and every rule that has a say. The
- * running resolver is asked, as it alone knows all; without one the compiled lists and the own
- * rules of the state directory are read.
+ * running resolver is asked, as it alone knows all; without one the compiled lists and the rules
+ * document of the state directory are read, and groups of the configuration.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,19 +196,19 @@ int cmd_check(struct cli *cli)
                          "found --at \"%s\", expected \"YYYY-MM-DD HH:MM\", HH:MM or unix seconds",
                          cli->at);
     }
-    if (absent && (cli->client || cli->at)) {
-        return cli_usage(cli, "--client and --at ask a running resolver, so not with --offline");
-    }
     if (!absent) {
         status = cli->flags & FLAG_SERVER ? remote_open(cli, &remote)
                                           : remote_try(cli, &remote, &absent);
     }
-    if (absent && status == EXIT_FINE && (cli->client || cli->at)) {
-        cli_error(cli, "no running resolver to ask; --client and --at need one");
-        return EXIT_FAILED;
+    struct ip_addr client;
+    if (absent && cli->client && ip_parse(span_str(cli->client), &client) != ERR_OK) {
+        return cli_usage(cli,
+                         "found --client \"%s\", expected an address: devices by name or "
+                         "hardware address are known to a running resolver",
+                         cli->client);
     }
     if (absent) {
-        status = offline_open(cli, &offline);
+        status = offline_open(cli, cli->client ? &client : NULL, at, &offline);
     }
     if (status != EXIT_FINE) {
         return status;

@@ -13,22 +13,41 @@
 #include "api/rules.h"
 #include "cli/remote.h"
 #include "host/catalog_files.h"
+#include "host/list_build.h"
 #include "host/lists.h"
 #include "host/snapshot_regex.h"
 #include "host/store.h"
+#include "host/timezone.h"
 
 enum { OTHERS_MAX = 20 };
 
 struct offline {
     struct cli *cli;
     struct config *config;
+    const struct ip_addr *client; /* NULL: somebody who is not described */
+    int64_t now_unix;
+    usec_t now; /* of pauses and ends of rules: they are told in unix time */
+    struct tz tz;
     struct list_image *image; /* NULL: none */
     struct snapshot_regex *regexes;
     struct policy_plan plan;
     void *plan_memory;
     struct rules rules; /* doc NULL: none */
-    struct cfg_block_mode block_mode;
 };
+
+/* Lists go by their id, as in the daemon; those that no index knows by their place. */
+enum { NO_ID = 0x7fffff00 };
+
+static uint32_t id_of_slot(const void *image, unsigned slot)
+{
+    uint32_t id = list_image_id(image, slot);
+    return id != 0 ? id : NO_ID + slot;
+}
+
+static unsigned slot_of_id(const struct list_image *image, uint32_t id)
+{
+    return id >= NO_ID ? id - NO_ID : (unsigned)list_image_slot(image, id);
+}
 
 /* The rules document; a missing one is fine. */
 static bool rules_open(struct offline *o, struct store *store)
@@ -56,9 +75,15 @@ static bool rules_open(struct offline *o, struct store *store)
 /* Whose rules they are, and the regular expressions among them. */
 static enum err make_rules(struct offline *o, const struct config *c)
 {
-    const struct policy_source from = {.config = c, .rules = &o->rules, .now_unix = time(NULL)};
-    const struct snapshot_source source = {
-        .rules = &o->rules, .image = o->image, .regex_users = 1, .now_unix = from.now_unix};
+    const struct snapshot_source source = {.config = c,
+                                           .rules = &o->rules,
+                                           .image = o->image,
+                                           .tz = &o->tz,
+                                           .regex_users = 1,
+                                           .now = o->now,
+                                           .now_unix = o->now_unix};
+    struct policy_source from;
+    snapshots_policy_source(&source, &from);
     size_t len = policy_plan_memory(&from);
     o->plan_memory = malloc(len);
     enum err e =
@@ -68,8 +93,8 @@ static enum err make_rules(struct offline *o, const struct config *c)
 
 static int open_all(struct offline *o, struct config *c)
 {
-    char path[2048];
     struct store *store;
+    uint64_t fingerprint;
     struct cfg_error error;
     if (catalog_files_load(c, &error) != ERR_OK) {
         cli_error(o->cli, "%s", error.text);
@@ -83,22 +108,22 @@ static int open_all(struct offline *o, struct config *c)
         return EXIT_FAILED;
     }
     bool fine = rules_open(o, store);
+    e = fine ? list_image_open_saved(store, &o->image, &fingerprint) : ERR_OK;
     store_close(store);
     if (!fine) {
         return EXIT_FAILED;
     }
-    snprintf(path, sizeof path, "%s/blocklist.img", c->state_dir);
-    e = list_image_open(path, &o->image);
     if (e != ERR_OK) {
-        cli_error(o->cli, "no resolver is running here, and %s cannot be used: %s", path,
-                  err_text(e));
+        cli_error(o->cli, "no resolver is running here, and %s/blocklist.img cannot be used: %s",
+                  c->state_dir, err_text(e));
         return EXIT_FAILED;
     }
-    o->block_mode = c->block_mode;
+    timezone_read(c->timezone, &o->tz);
     return make_rules(o, c) == ERR_OK ? EXIT_FINE : EXIT_FAILED;
 }
 
-int offline_open(struct cli *cli, struct offline **out)
+int offline_open(struct cli *cli, const struct ip_addr *client, int64_t at_unix,
+                 struct offline **out)
 {
     struct config *c = cli_config(cli);
     struct offline *o = calloc(1, sizeof *o);
@@ -106,6 +131,9 @@ int offline_open(struct cli *cli, struct offline **out)
     if (c != NULL && o != NULL) {
         o->cli = cli;
         o->config = c;
+        o->client = client;
+        o->now_unix = at_unix != 0 ? at_unix : time(NULL);
+        o->now = (usec_t)o->now_unix * USEC_PER_SEC;
         status = open_all(o, c);
     } else {
         settings_unload(NULL, c);
@@ -137,19 +165,13 @@ static json_t *text_of(const struct dns_name *name)
     return json_string(text);
 }
 
-/* Lists go by their place in the image here; 0 stands for own rules. */
-static uint32_t number_of_slot(const void *ctx, unsigned slot)
-{
-    (void)ctx;
-    return slot + 1;
-}
-
 static json_t *rule_of(const struct offline *o, const struct api_match *m)
 {
     struct bl_list_info list = {0};
     bool own = m->list == 0, service = m->service.len > 0;
+    unsigned slot = own ? 0 : slot_of_id(o->image, m->list);
     if (!own) {
-        bl_image_list(list_image_get(o->image), m->list - 1, &list);
+        bl_image_list(list_image_get(o->image), slot, &list);
     }
     json_t *rule = m->regex.len > 0 ? json_stringn((const char *)m->regex.ptr, m->regex.len)
                                     : text_of(&m->rule);
@@ -157,13 +179,34 @@ static json_t *rule_of(const struct offline *o, const struct api_match *m)
                      service ? "service"
                      : own   ? "rule"
                              : "list",
-                     "list_id", own ? json_null() : json_integer(m->list - 1), "list",
+                     "list_id", own ? json_null() : json_integer((json_int_t)m->list), "list",
                      service ? json_stringn((const char *)m->service.ptr, m->service.len)
                      : own   ? json_null()
                              : json_stringn((const char *)list.name.ptr, list.name.len),
                      "rule", rule ? rule : json_string("?"), "subtree", (int)m->subtree, "regex",
                      m->regex.len > 0, "line", own ? json_null() : json_integer(m->line), "action",
                      m->allow ? "allow" : "block");
+}
+
+static void add_step(json_t *steps, const char *step, const char *text)
+{
+    if (text[0] != '\0') {
+        json_array_append_new(steps, json_pack("{s:s, s:s}", "step", step, "text", text));
+    }
+}
+
+/* Who is treated how, as far as it was asked for. */
+static json_t *steps_of(const struct api_verdict *v)
+{
+    json_t *steps = json_array();
+    add_step(steps, "client", v->entry[0] ? v->entry : "not described: in the group of everybody");
+    add_step(steps, "groups", v->groups[0] ? v->groups : "none: nothing is blocked");
+    add_step(steps, "schedule", v->no_clock ? "no clock is known: the stricter side holds" : "");
+    add_step(steps, "schedule", v->schedule);
+    add_step(steps, "schedule",
+             v->at_times ? "blocked at this time, as no own rule allows it" : "");
+    add_step(steps, "pause", v->pause);
+    return steps;
 }
 
 json_t *offline_check(const struct offline *o, const char *text)
@@ -180,8 +223,11 @@ json_t *offline_check(const struct offline *o, const char *text)
     const struct explain_source src = {.snapshot = &snapshot,
                                        .rules = &o->rules,
                                        .plan = &o->plan,
-                                       .now_unix = time(NULL),
-                                       .list_id = number_of_slot};
+                                       .client = o->client,
+                                       .now = o->now,
+                                       .now_unix = o->now_unix,
+                                       .list_id = id_of_slot,
+                                       .ctx = o->image};
     v = (struct api_verdict){.count = 0};
     explain_name(&src, &name, &v);
     json_t *decided = NULL, *others = json_array();
@@ -193,9 +239,10 @@ json_t *offline_check(const struct offline *o, const char *text)
         }
     }
     strbuf_init(&s, answer, sizeof answer);
-    cfg_block_mode_format(&o->block_mode, &s);
-    return json_pack("{s:o, s:n, s:s, s:b, s:o, s:o, s:o}", "domain", text_of(&name), "client",
-                     "verdict", v.blocked ? "blocked" : "allowed", "paused", 0, "answer",
-                     v.blocked ? json_string(answer) : json_null(), "decided_by",
-                     decided ? decided : json_null(), "others", others);
+    const struct cfg_block_mode mode = {.mode = v.block_mode, .v4 = v.block_v4, .v6 = v.block_v6};
+    cfg_block_mode_format(&mode, &s);
+    return json_pack("{s:o, s:n, s:s, s:b, s:o, s:o, s:o, s:o}", "domain", text_of(&name), "client",
+                     "verdict", v.blocked ? "blocked" : "allowed", "paused", v.pause[0] != '\0',
+                     "answer", v.blocked ? json_string(answer) : json_null(), "decided_by",
+                     decided ? decided : json_null(), "others", others, "steps", steps_of(&v));
 }

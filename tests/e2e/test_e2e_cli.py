@@ -241,6 +241,45 @@ def check_works_without_a_running_resolver():
 
 
 @test
+def check_without_a_running_resolver_knows_groups():
+    state = state_dir()
+    try:
+        with ListServer() as lists, Upstream() as up:
+            urls = [lists.put("/ads.txt", "ads.example\n")]
+            games = lists.put("/games.txt", "games.example\n")
+            text = f"[group kids]\nclient = 192.0.2.9\nlist = {games}\nschedule = mon-fri 21:00-06:30 block\nblock-mode = nxdomain\n"
+            config = os.path.join(state, "groups.conf")
+            with Sinkhole(lists=urls, upstream=up, state=state, config=text) as s:
+                s.wait_blocked("ads.example")
+                wait_until(lambda: s.api.get("/api/sinkhole/check?domain=games.example&client=192.0.2.9").json["verdict"] == "blocked", text="the group's list")
+                eq(s.api.post("/api/groups", {"name": "office"}).status, 201)
+                office = s.api.get("/api/groups/office").json["groups"][0]["id"]
+                eq(s.api.post("/api/clients", {"client": "192.0.2.64/28", "groups": [0, office]}).status, 201)
+                eq(s.api.post("/api/domains/deny/exact", {"domain": "news.example", "groups": [office]}).status, 201)
+            with open(config, "w") as f:
+                f.write("timezone = UTC0\n" + "".join(f"list = {u}\n" for u in urls) + text)
+        args = ("--offline", "--state-dir", state, "--config", config, "--json")
+
+        def verdicts(client, at, *names):
+            r = cli("check", *args, "--client", client, "--at", at, *names)
+            eq((r.returncode, r.stderr), (0, ""))
+            return [x["verdict"] for x in json.loads(r.stdout)]
+
+        noon, night = "2026-01-05 12:00", "2026-01-05 22:00"
+        names = ("ads.example", "games.example", "news.example", "www.example")
+        eq(verdicts("192.0.2.1", noon, *names), ["blocked", "allowed", "allowed", "allowed"])
+        eq(verdicts("192.0.2.9", noon, *names), ["blocked", "blocked", "allowed", "allowed"])
+        eq(verdicts("192.0.2.9", night, *names), ["blocked"] * 4)
+        eq(verdicts("192.0.2.70", night, *names), ["blocked", "allowed", "blocked", "allowed"])
+        r = cli("check", *args[:-1], "--client", "192.0.2.9", "--at", night, "www.example")
+        contains(r.stdout, "groups    kids, Default")
+        contains(r.stdout, "answer  nxdomain")
+        complains(cli("check", *args, "--client", "kids-tablet", "www.example"), 2, "expected an address")
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+@test
 def query_asks_a_server():
     with Upstream() as up:
         up.answer("www.example", "A", "198.51.100.9", ttl=77)
