@@ -2,12 +2,13 @@
 """
 All measurements as Markdown tables, each figure beside a baseline taken in the same run.
 
-    bench/bench.py [--quick] [--parts micro,packets,tail,memory,history] [--seconds S] [--rounds N]
+    bench/bench.py [--quick] [--parts micro,packets,tail,memory,history,page] [--seconds S] [--rounds N]
 
 micro      the bench programs: parse, build, look-ups, cache, engine in memory
 packets    the whole program under load: processor seconds a million queries, queries a second, latency
 tail       latency at half load, and while the lists are swapped
 history    latency at half load while questions go over 30 days of history, 5 million rows; only when asked for
+page       processor time with ten open pages at 1000 questions a second, wants Chromium; only when asked for
 memory     resident memory, start to the first blocked answer, peak during a refresh
 
 Rounds of all servers alternate; the median of the rounds counts. Peers from Debian (dnsmasq, unbound) take part when they are installed. The list
@@ -250,6 +251,43 @@ def history(opt, names):
     table(["question, without load", "seconds"], [[path, f"{statistics.median(s):.2f}"] for path, s in idle.items()])
 
 
+PAGES, PAGE_RATE = 10, 1000
+
+
+@contextlib.contextmanager
+def open_pages(server):
+    """In Chromium, on the generator's core: what they show costs others, not the server."""
+    env = {**os.environ, "BASE_URL": server.url, "PASSWORD": server.password, "PAGES": str(PAGES)}
+    with servers.load_core():
+        browser = subprocess.Popen(["node", str(ROOT / "tests/e2e/browser/open.mjs")], env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        if browser.stdout.readline().strip() != "open":
+            raise RuntimeError("the pages did not open")
+        yield
+    finally:
+        browser.stdin.close()
+        browser.wait(60)
+
+
+def page(opt, names):
+    claim_share()
+    seconds = 10 if opt.quick else 35 # the page reads its panels anew each half minute
+    with running(names, peers=False) as (_, ours):
+        ask = lambda: blast(ours, "--names", names.mixed, "--rate", PAGE_RATE, seconds=seconds)
+        ask()
+        samples = {"no page": [], f"{PAGES} pages": []}
+        for _ in range(min(opt.rounds, 3)):
+            samples["no page"].append(ask())
+            with open_pages(ours):
+                samples[f"{PAGES} pages"].append(ask())
+    say("", "## Open pages", "", f"{PAGE_RATE} questions a second, {PAGES} pages in one browser; median of {min(opt.rounds, 3)} rounds of {seconds} s, alternating; all threads of the "
+        f"program; load average {load_average()}.")
+    base = median(samples["no page"], "cpu_s_per_million")
+    table(["", "CPU, % of a core", "× no page", "p50 µs", "p99 µs", "lost"],
+          [[what, f"{median(s, 'cpu_s_per_million') * median(s, 'qps') / 1e4:.2f}", times(median(s, "cpu_s_per_million"), base), *(f"{median(s, p):.0f}" for p in ("p50_us", "p99_us")),
+            sum(x["lost"] for x in s)] for what, s in samples.items()])
+
+
 def first_blocked(make):
     """Seconds from the start to the first blocked answer, and the server."""
     started = time.monotonic()
@@ -316,7 +354,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sinkhole-bench-") as folder:
         names = Names(folder)
         for part in opt.parts.split(","):
-            {"micro": lambda: micro(opt), "packets": lambda: packets(opt, names), "tail": lambda: tail(opt, names), "memory": lambda: memory(opt, names), "history": lambda: history(opt, names)}[part]()
+            {"micro": lambda: micro(opt), "packets": lambda: packets(opt, names), "tail": lambda: tail(opt, names), "memory": lambda: memory(opt, names), "history": lambda: history(opt, names), "page": lambda: page(opt, names)}[part]()
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ $(LOAD_BINS): $(BUILD)/%: %.c
 .PHONY: load-programs
 load-programs: $(LOAD_BINS)
 
-# Everything, as Markdown tables of ratios (bench/bench.py). PARTS= chooses among micro, packets, tail, memory.
+# Everything, as Markdown tables of ratios (bench/bench.py). PARTS= chooses among micro, packets, tail, memory, history and page
+# (Chromium; `make browser-modules`).
 .PHONY: bench bench-quick
 bench bench-quick: $(BENCH_BINS) $(LOAD_BINS) $(PROGRAM)
 	$(Q)SINKHOLE_BIN=$(PROGRAM) python3 bench/bench.py $(if $(filter bench-quick,$@),--quick) $(if $(PARTS),--parts $(PARTS))

@@ -52,7 +52,8 @@ $(BROWSER_MODULES): tests/e2e/browser/package-lock.json tests/e2e/browser/.npmrc
 	$(Q)cd tests/e2e/browser && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	$(Q)touch $@
 
-.PHONY: web-test browser-test
+.PHONY: web-test browser-test browser-modules
+browser-modules: $(BROWSER_MODULES)
 web-test: $(WEB_MODULES)
 	$(Q)node web/test/run.mjs
 

@@ -181,6 +181,11 @@ function Card({ l, shown, edit }: { l: List; shown: typeof columns; edit: boolea
         <small class="muted block">
           <Name text={l.address} />
         </small>
+        {l.comment && (
+          <small class="muted block">
+            <Name text={l.comment} />
+          </small>
+        )}
         {l.error && (
           <small class="bad block">
             <Name text={l.error} />

@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import jsQR from "jsqr";
 import { launch, login, startEnvironment, visits } from "./env.mjs";
-import { api, overflow, picture, rows, tab } from "./look.mjs";
+import { api, number, overflow, picture, rows, tab, total } from "./look.mjs";
 import { assert, runAll, skip, test, until } from "./tap.mjs";
 
 const env = await startEnvironment();
@@ -99,9 +99,9 @@ test("allowing from the panel for one device and ten minutes, which end", async 
   const { expires } = await rule();
   assert.ok(Math.abs(expires - Date.now() / 1000 - 600) < 15, "ten minutes");
   assert.equal((await api(page, path, "PUT", { enabled: true, groups: [0], timer: 2 })).status, 200); // soon, for the test
-  await until(async () => (await env.ask(env.blockedName, "A", one)).blocked, "it has ended", 9000);
+  await until(async () => (await env.ask(env.blockedName, "A", one)).blocked, "it has ended");
   await until(async () => (await rule()) === undefined, "and is gone");
-  await until(async () => !/You allow this name/.test(await panel.innerText()), "from the panel, too", 12_000);
+  await until(async () => !/You allow this name/.test(await panel.innerText()), "from the panel, too");
 });
 
 test("the report card tells what each list did, and what it alone did", async ({ page }) => {
@@ -129,6 +129,60 @@ test("the report card tells what each list did, and what it alone did", async ({
   await until(async () => (await cells(want[0]))[1] === "0", "no hits in it");
 });
 
+test("each widget has the number that the API has, and that was sent", async ({ page }) => {
+  const from = "127.0.1.95";
+  const [bad, good] = [`n${Date.now()}.${env.blockedName}`, `n${Date.now()}.${env.allowedName}`];
+  const summary = async () => (await api(page, "stats/summary")).json.queries;
+  const before = await summary();
+  const clock = async () => (await api(page, "sinkhole/status")).json.time;
+  const began = Math.floor(await clock());
+  for (let i = 0; i < 60; i++) assert.equal((await env.ask(bad, "A", from)).blocked, true);
+  for (let i = 0; i < 50; i++) assert.equal((await env.ask(good, "A", from)).blocked, false);
+  await until(async () => (await summary()).total === before.total + 110, "all are counted");
+  const after = await summary();
+  assert.deepEqual(
+    [after.blocked - before.blocked, after.forwarded - before.forwarded, after.cached - before.cached],
+    [60, 1, 49],
+    "the answer was asked for once",
+  );
+  await until(
+    async () => (await total(page, 0)) === before.total + 110 && (await total(page, 1)) === before.blocked + 60,
+    "both totals, by themselves",
+  );
+  const share = ((100 * after.blocked) / after.total).toFixed(1);
+  assert.equal(await total(page, 2), Number(share), "the share");
+  await page.reload();
+  const top = (id, name) => page.locator(`#${id} li`).filter({ hasText: name }).locator(".top-value");
+  await until(async () => number(await top("top-blocked", bad).innerText()) === 60, "most blocked");
+  assert.equal(number(await top("top-allowed", good).innerText()), 50, "most allowed");
+  assert.equal(number(await top("top-clients", from).innerText()), 110, "devices");
+  const real = (await api(page, "stats/upstreams")).json.upstreams.filter((u) => u.port >= 0);
+  for (const u of real)
+    assert.equal(number(await top("upstreams", `port ${u.port}`).evaluate((e) => e.firstChild.textContent)), u.count, "upstreams");
+  assert.equal(real.reduce((n, u) => n + u.count, 0), after.forwarded, "and they are what was passed on");
+  await until(async () => number(await page.locator(".readout b").first().innerText()) === after.total, "the timeline");
+  const one = (await api(page, `queries?client_ip=${from}&from=${began}&length=200`)).json;
+  assert.equal(one.queries.length, 110, "the log");
+  assert.equal(one.queries.filter((q) => q.status === "GRAVITY").length, 60);
+});
+
+test("a list's comment and its lines that are no rule are text, whatever they are", async ({ page }) => {
+  if (!process.env.LISTS) skip("this machine has no address but loopback");
+  const mark = `t${Date.now()}`;
+  const hostile = `<img src=x onerror=alert(1)> "${mark}" \u202egnp`;
+  const url = await env.putList(`/${mark}.txt`, `||${mark}.example^\n${hostile}\u0007 <b>\n`);
+  assert.equal((await api(page, "lists?type=block", "POST", { address: url, comment: hostile, groups: [0], enabled: true })).status, 201);
+  const shown = row(page, "lists", url);
+  await shown.getByText("1 line not used").click();
+  assert.match(await shown.locator("code").innerText(), /^line 2: <img src=x onerror=alert\(1\)> "t\d+" \\xe2\\x80\\xaegnp\\x07 <b>:/);
+  const text = await shown.innerText();
+  assert.equal(text.split(`<img src=x onerror=alert(1)> "${mark}"`).length, 3, "in the comment and in the line");
+  assert.doesNotMatch(text, /[\u0007\u202e]/);
+  assert.equal(await shown.locator("img, b").count(), 0);
+  await api(page, `lists/${encodeURIComponent(url)}?type=block`, "DELETE");
+  await gone(shown, "removed");
+});
+
 test("a list is tried before it is added: what it says is what was asked", async ({ page }) => {
   if (!process.env.LISTS) skip("this machine has no address but loopback");
   const base = `tried${Date.now()}.example`;
@@ -143,7 +197,7 @@ test("a list is tried before it is added: what it says is what was asked", async
   await page.fill("#list-address", url);
   await page.getByRole("button", { name: "Try it first" }).click();
   const dialog = page.getByRole("dialog");
-  await until(async () => (await dialog.innerText()).includes("would have blocked"), "result", 20_000);
+  await until(async () => (await dialog.innerText()).includes("would have blocked"), "result");
   const text = await dialog.innerText();
   assert.match(text, /4 rules[^]*3 of them/, "rules, and those that no list has");
   assert.match(text, /would have blocked 4 queries more, for 2 names and from 2 devices/);
@@ -156,12 +210,12 @@ test("a list is tried before it is added: what it says is what was asked", async
   await dialog.getByRole("button", { name: "Add this list" }).click();
   const r = row(page, "lists", url);
   await r.waitFor();
-  await until(async () => (await env.ask(`a.${base}`)).blocked, "it blocks", 15_000);
+  await until(async () => (await env.ask(`a.${base}`)).blocked, "it blocks");
   await r.getByRole("button", { name: "Remove" }).click();
   await gone(r, "removed");
   await page.fill("#list-address", `${url}.not-there`);
   await page.getByRole("button", { name: "Try it first" }).click();
-  await until(async () => (await dialog.innerText()).includes("Could not be read"), "says what failed", 20_000);
+  await until(async () => (await dialog.innerText()).includes("Could not be read"), "says what failed");
   assert.equal(await dialog.getByRole("button", { name: "Add this list" }).isEnabled(), false);
   await page.keyboard.press("Escape");
   await gone(page.locator("dialog[open]"), "closed");
@@ -174,13 +228,13 @@ test("an update that looks wrong is looked at, and refused or taken", async ({ p
   const names = Array.from({ length: 30 }, (_, i) => `n${i}.guard.example\n`).join("");
   const url = await env.putList(path, names);
   assert.equal((await api(page, "lists?type=block", "POST", { address: url, groups: [0], enabled: true })).status, 201);
-  await until(async () => (await env.ask("n1.guard.example")).blocked, "in force", 15_000);
+  await until(async () => (await env.ask("n1.guard.example")).blocked, "in force");
   const list = async () => (await api(page, "lists")).json.lists.find((l) => l.address === url);
   const { id } = await list();
   const update = async (text) => {
     await env.putList(path, text);
     await api(page, `sinkhole/lists/${id}/update`, "POST");
-    await until(async () => (await list()).needs_confirm, "held back", 15_000);
+    await until(async () => (await list()).needs_confirm, "held back");
     await page.reload();
     await row(page, "lists", url).getByRole("button", { name: "Look at it" }).click();
   };
@@ -195,7 +249,7 @@ test("an update that looks wrong is looked at, and refused or taken", async ({ p
   await update("n1.guard.example\n");
   await until(async () => /Rules that go: 29/.test(await dialog.innerText()), "what goes");
   await dialog.getByRole("button", { name: "Take it" }).click();
-  await until(async () => !(await env.ask("n2.guard.example")).blocked, "taken", 15_000);
+  await until(async () => !(await env.ask("n2.guard.example")).blocked, "taken");
   await api(page, `lists/${encodeURIComponent(url)}?type=block`, "DELETE");
 });
 

@@ -24,7 +24,7 @@ test("without an events stream the page polls", async (visit) => {
   assert.equal(await page.locator(".live").innerText(), "Every 5 s");
   const name = `polled${Date.now()}.example`;
   await env.ask(name);
-  await until(async () => (await rows(page).filter({ hasText: name }).count()) === 1, "row", 12_000);
+  await until(async () => (await rows(page).filter({ hasText: name }).count()) === 1, "row");
 });
 
 test("a server that has nothing beyond the contract gets a page without the rest", async (visit) => {
@@ -42,7 +42,7 @@ test("a server that goes away and comes back", async (visit) => {
   const { page, world } = await at(visit);
   world.down = true;
   for (const s of world.streams) s.destroy();
-  await until(async () => (await word(page)) === "No answer", "says so", 15_000);
+  await until(async () => (await word(page)) === "No answer", "says so");
   assert.match(await page.locator(".strip p").first().innerText(), /last that were known/);
   assert.equal(await page.locator("#pause").count(), 0);
   assert.equal(await page.title(), "No answer · sinkhole");

@@ -47,8 +47,8 @@ export async function runAll(before, after) {
   return failed;
 }
 
-/** Waits until f gives something true, and gives that. */
-export async function until(f, what, ms = 8000) {
+/** Waits until f gives something true, and gives that. The bound is for a machine with much else to do: what waits for a state is no slower for it. */
+export async function until(f, what, ms = 30_000) {
   const end = Date.now() + ms;
   let last;
   while (Date.now() < end) {
