@@ -44,7 +44,7 @@ TEST_SPECS  = $(CHECK_SPECS) $(SANITIZER_ENV) --env SINKHOLE_SLOW=1 --time 600 $
 # daemon has says so itself. Only the first ones on both boards: nothing in the others knows the board.
 QEMU_SPECS := --jobs 2 --time 600 --env SINKHOLE_SLOW= --env SINKHOLE_BIN=$(PROGRAM) --env SINKHOLE_USB_NIC=$(USB_NIC) 'qemu/machine=python3 tests/unikernel/test_unikernel_machine.py' \
               --env SINKHOLE_SLOW=1 \
-              --env SINKHOLE_TARGET=virt $(foreach c,basic api tcp upstreams policy rules preview,'qemu/virt/$(c)=python3 tests/e2e/test_e2e_$(c).py') \
+              --env SINKHOLE_TARGET=virt $(foreach c,basic api tcp upstreams policy rules guard preview,'qemu/virt/$(c)=python3 tests/e2e/test_e2e_$(c).py') \
               --env SINKHOLE_TARGET=raspi3 $(foreach c,basic api upstreams,'qemu/raspi3/$(c)=python3 tests/e2e/test_e2e_$(c).py') \
               --jobs 1 --env SINKHOLE_TARGET=virt --env SINKHOLE_SLOW= 'qemu/browser/program=python3 tests/e2e/browser/run_page.py' 'qemu/browser/manage=python3 tests/e2e/browser/run_page.py manage.mjs'
 
