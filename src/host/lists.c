@@ -1,7 +1,7 @@
 /*
  * The lists manager: a thread that sleeps until something is due, brings it up to date, and builds.
- * It runs at the lowest ordinary priority, so that a build on a small machine takes time from
- * nobody who answers queries.
+ * Once lists are in force it gives way to everybody who answers queries; until then nothing is
+ * blocked, and it has no reason to.
  */
 #include "host/lists.h"
 
@@ -18,7 +18,7 @@
 #include "host/lists_int.h"
 #include "host/sys.h"
 
-#define NICENESS          19
+#define NICENESS          10
 #define FILE_POLL_US      (30 * USEC_PER_SEC) /* local lists are looked at so often */
 #define PROGRESS_EVERY_US (200 * USEC_PER_MSEC)
 #define ONCE_ATTEMPTS     3
@@ -255,11 +255,18 @@ static bool take_requests(struct lists *l, bool *all)
     return !stopping;
 }
 
+/* For good: a priority that was given up cannot be had again. */
+static void give_way(const struct lists *l)
+{
+    if (l->image && !lists_starter_in_force(l)) {
+        (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
+    }
+}
+
 static void *thread_main(void *arg)
 {
     struct lists *l = arg;
     bool all = !l->config.offline;
-    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
     (void)pthread_setname_np(pthread_self(), "lists");
     if (l->config.store) {
         store_each(l->config.store, "lists", sweep_copy, l);
@@ -268,6 +275,7 @@ static void *thread_main(void *arg)
         lists_force(l); /* what is there already, before anything is fetched */
     }
     while (take_requests(l, &all)) {
+        give_way(l);
         work(l, all);
         all = false;
         wait_until(l, next_deadline(l));

@@ -25,7 +25,7 @@ class House:
     def __enter__(self):
         s = self.daemon
         try:
-            wait_until(lambda: s.api.get("/api/stats/summary").json["gravity"]["domains_being_blocked"] == 2, 15 * SLOW, "two rules are in force")
+            wait_until(lambda: s.api.get("/api/stats/summary").json["gravity"]["domains_being_blocked"] == 2, 45 * SLOW, "two rules are in force")
             if self.traffic:
                 for name in ("ads.example", "ads.example", "x.tracker.example", "ads.example"):
                     eq(s.ask(name).addresses, ["0.0.0.0"])

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Several workers are one resolver: equal questions are asked once, an answer known to one is known to all, whoever received the question."""
 
+import os
+import random
 import socket
 import threading
 import time
@@ -122,6 +124,66 @@ def a_burst_of_a_thousand_is_answered():
             except socket.timeout:
                 pass
         eq(len(got), 1000)
+
+
+def queues(s):
+    """Octets that wait in each socket on which questions arrive, and what the workers do: for who reads of a failure."""
+    with open("/proc/net/udp") as f:
+        rows = [line.split() for line in f if line.split()[1].endswith(f":{s.port:04X}")]
+    waiting = [(r[4], f"{r[-1]} dropped") for r in rows]
+    threads = []
+    for tid in os.listdir(f"/proc/{s.pid}/task"):
+        with open(f"/proc/{s.pid}/task/{tid}/stat") as f:
+            name, rest = f.read().rsplit(")", 1)
+            threads.append(f"{name.split('(')[1]} {rest.split()[0]}")
+    return f"tx:rx of the sockets: {waiting}; {threads}"
+
+
+def burst(s, clients, turn, r):
+    """A few questions from each of some clients at the same moment: listed, cached, and new ones. True for each that is answered."""
+    waits = {}
+    for c in r.sample(clients, r.randint(1, len(clients))):
+        for i in range(r.choice((1, 1, 2, 8, 24))):
+            name = r.choice(("listed.example", "known.example", f"b{turn}-{c.fileno()}-{i}.example"))
+            q = make_query(name, "A")
+            q.id = i + 1
+            c.send(q.pack())
+            waits.setdefault(c, set()).add(q.id)
+    for c, ids in waits.items():
+        deadline = time.monotonic() + 4 * SLOW
+        while ids:
+            try:
+                c.settimeout(max(deadline - time.monotonic(), 0.01))
+                ids.discard(int.from_bytes(c.recv(4096)[:2], "big"))
+            except TimeoutError:
+                raise AssertionError(f"turn {turn}: {len(ids)} questions of one client without an answer; {queues(s)}")
+
+
+@test(seconds=240)
+def no_worker_sleeps_over_a_burst():
+    """Short bursts with pauses, so that workers fall asleep and are woken again and again, while lists, rules and configuration change."""
+    r = random.Random(int(os.environ.get("SINKHOLE_SEED", "4")))
+    turns = int(os.environ.get("SINKHOLE_BURSTS", "1500")) // SLOW
+    with ListServer() as lists, Upstream() as up:
+        url = lists.put("/l.txt", "listed.example\n")
+        with Sinkhole(lists=[url], upstream=up, args=["--workers", str(WORKERS), "--rate-limit", "off"]) as s:
+            s.wait_blocked("listed.example")
+            s.api.login()
+            clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(16)]
+            try:
+                for c in clients:
+                    c.connect(("127.0.0.1", s.port))
+                for turn in range(turns):
+                    if turn % 50 == 10:
+                        lists.put("/l.txt", "listed.example\n" + "".join(f"n{turn}-{i}.example\n" for i in range(500)))
+                        s.reload()
+                    if turn % 50 == 35:
+                        eq(s.api.post("/api/domains/deny/exact", {"domain": f"r{turn}.rule.example"}).status, 201)
+                    burst(s, clients, turn, r)
+                    time.sleep(r.choice((0, 0, 0.0005, 0.002, 0.01, 0.03)))
+            finally:
+                for c in clients:
+                    c.close()
 
 
 run()

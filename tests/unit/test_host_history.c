@@ -533,6 +533,15 @@ static const struct history_result *wait_job(void *job, enum history_state *stat
     return NULL;
 }
 
+/* The call comes after the state has changed: who looks at that may be a moment earlier. */
+static void wait_woken(void)
+{
+    for (int i = 0; i < 20000 && atomic_load(&woken) == 0; i++) {
+        usleep(1000);
+    }
+    assert_true(atomic_load(&woken) > 0);
+}
+
 static void what_is_handed_over_can_be_asked(void **state)
 {
     struct running *r = *state;
@@ -557,7 +566,7 @@ static void what_is_handed_over_can_be_asked(void **state)
     } while (now != HISTORY_DONE);
     history_job_close(job);
     assert_int_equal(total, 200);
-    assert_true(atomic_load(&woken) > 0);
+    wait_woken();
     /* After a restart ids go on where they were. */
     history_close(r->h);
     start(r);

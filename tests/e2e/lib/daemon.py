@@ -161,7 +161,7 @@ class Sinkhole:
         kw.setdefault("timeout", 8.0 * SLOW)
         return (client.ask_tcp if tcp else client.ask_udp)(host, self.port, name, rtype, **kw)
 
-    def wait_blocked(self, name, seconds=15.0, rtype="A"):
+    def wait_blocked(self, name, seconds=45.0, rtype="A"):
         """Lists arrive after `ready`: asks until the name is blocked (EDE 15)."""
         deadline = time.monotonic() + seconds * SLOW
         while True:
@@ -185,7 +185,7 @@ class Sinkhole:
     def reload(self):
         self.signal(signal.SIGHUP)
 
-    def stop(self, seconds=10.0):
+    def stop(self, seconds=30.0):
         """SIGTERM; gives the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
