@@ -258,6 +258,9 @@ bool rules_commit(struct call *c, struct rules *next, unsigned parts)
     enum err e = apply(c->api, c->now, c->unix_us / 1000000, next, parts);
     if (e == ERR_FORMAT || e == ERR_RANGE) {
         reply_error(c, 400, "bad_request", "The value is not accepted", err_text(e));
+    } else if (e == ERR_LIMIT) {
+        reply_error(c, 400, "bad_request", "All rules together would be larger than they may be",
+                    err_text(e));
     } else if (e != ERR_OK) {
         log_error(HTTP, "a change could not be stored: %s", err_text(e));
         reply_error(c, 500, "database_error", "The change could not be stored", err_text(e));

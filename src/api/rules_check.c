@@ -390,8 +390,8 @@ static bool is_known(const char *name)
             return true;
         }
     }
-    return is_among(name,
-                    "version|pause|settings|took"); /* took: the API adds it to what it answers */
+    /* took: the API adds it to what it answers; checksum: the file that is kept ends in it */
+    return is_among(name, "version|pause|settings|took|checksum");
 }
 
 static enum err check_version(const json_t *doc, struct strbuf *what)
@@ -423,6 +423,7 @@ enum err rules_check(json_t *doc, struct strbuf *what)
         }
     }
     (void)json_object_del(doc, "took");
+    (void)json_object_del(doc, "checksum");
     for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
         e = check_section(doc, &sections[i], what);
         if (e != ERR_OK) {

@@ -15,6 +15,7 @@
 #include "host/catalog_files.h"
 #include "host/list_build.h"
 #include "host/lists.h"
+#include "host/rules_file.h"
 #include "host/snapshot_regex.h"
 #include "host/store.h"
 #include "host/timezone.h"
@@ -54,7 +55,7 @@ static bool rules_open(struct offline *o, struct store *store)
 {
     struct store_blob blob;
     char what[256];
-    enum err e = store_read(store, "rules.json", RULES_TEXT_MAX, &blob);
+    enum err e = store_read(store, RULES_FILE, RULES_TEXT_MAX, &blob);
     if (e == ERR_NOT_FOUND) {
         return rules_clear(&o->rules) == ERR_OK;
     }
@@ -63,11 +64,11 @@ static bool rules_open(struct offline *o, struct store *store)
         e = rules_parse(&o->rules, span_of(blob.data, blob.len), what, sizeof what);
         store_blob_free(&blob);
         if (e != ERR_OK) {
-            cli_error(o->cli, "%s/rules.json: %s", store_dir(store),
+            cli_error(o->cli, "%s/" RULES_FILE ": %s", store_dir(store),
                       what[0] != '\0' ? what : err_text(e));
         }
     } else {
-        cli_error(o->cli, "%s/rules.json: %s", store_dir(store), err_text(e));
+        cli_error(o->cli, "%s/" RULES_FILE ": %s", store_dir(store), err_text(e));
     }
     return e == ERR_OK;
 }

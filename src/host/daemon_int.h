@@ -49,7 +49,6 @@
 #define PENDING_MAX   16000
 #define REGEX_MEMO    4096       /* names of each worker */
 #define RING_OCTETS   (1u << 20) /* of a worker's events */
-#define RULES_FILE    "rules.json"
 #define STATS_FILE    "stats.bin"
 
 struct daemon {

@@ -14,6 +14,7 @@
 #include "host/logsink.h"
 #include "host/netconf.h"
 #include "host/progress.h"
+#include "host/rules_file.h"
 #include "host/sys.h"
 #include "host/timezone.h"
 

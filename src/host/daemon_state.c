@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "host/daemon_int.h"
+#include "host/rules_file.h"
 #include "host/sys.h"
 #include "shared/text.h"
 
@@ -67,6 +68,10 @@ enum err daemon_load_rules(struct daemon *d)
         e = rules_parse(&d->rules, span_of(blob.data, blob.len), what, sizeof what);
         if (e != ERR_OK && e != ERR_MEMORY) {
             put_aside(d, what[0] ? what : err_text(e));
+        } else if (e == ERR_OK &&
+                   rules_file_check(span_of(blob.data, blob.len)) == RULES_SEAL_BROKEN) {
+            log_warning(STORE, RULES_FILE ": not as it was saved (checksum): edited, or damaged; "
+                                          "what it says now is in force");
         }
     }
     store_blob_free(&blob);
@@ -81,6 +86,8 @@ enum err daemon_save_rules(struct daemon *d, const struct rules *rules)
         return ERR_STATE;
     }
     enum err e = rules_print(rules, text_put, &t);
+    e = e == ERR_OK ? rules_file_seal(&t) : e;
+    e = e == ERR_OK && t.len > RULES_TEXT_MAX ? ERR_LIMIT : e; /* no start would take it */
     e = e == ERR_OK ? store_write(d->store, RULES_FILE, span_of(t.data, t.len)) : e;
     if (e != ERR_OK) {
         log_error(STORE, RULES_FILE " was not saved: %s",

@@ -51,6 +51,7 @@ host_SRCS := \
     progress.c \
     publish.c \
     rrtext_ldns.c \
+    rules_file.c \
     snapshot_regex.c \
     snapshots.c \
     sockaddr.c \

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Faults of the machine at system calls: a sample of what `make faults` does with each call in turn, and files that cannot be read."""
 
+import json
 import os
 import random
+import shutil
 
 from lib import *
 from lib.daemon import SLOW
@@ -81,6 +83,70 @@ def rules_that_cannot_be_read_are_not_written_over():
         os.rename(rules + ".away", rules)
         with Sinkhole(upstream=up, state=state) as s:
             eq(s.ask("denied.example").addresses, ["0.0.0.0"])
+
+
+@test
+def a_flipped_octet_in_the_rules_is_noticed():
+    """S4: also in a comment; a document that a person edited is taken, with a word, and sealed again by the next change."""
+    state = state_dir()
+    rules = os.path.join(state, "rules.json")
+    word = "not as it was saved (checksum)"
+    try:
+        with Upstream() as up:
+            with Sinkhole(upstream=up, state=state) as s:
+                eq(s.api.post("/api/domains/deny/exact", {"domain": "denied.example", "comment": "the telly"}).status, 201)
+            with Sinkhole(upstream=up, state=state) as s:
+                check(word not in s.log_text(), s.log_text())
+            with open(rules) as f:
+                text = f.read()
+            contains(text, "telly")
+            with open(rules, "w") as f:
+                f.write(text.replace("telly", "tellx"))
+            with Sinkhole(upstream=up, state=state) as s:
+                contains(s.log_text(), word)
+                eq(s.ask("denied.example").addresses, ["0.0.0.0"])
+                eq(s.api.post("/api/domains/deny/exact", {"domain": "other.example"}).status, 201)
+            with Sinkhole(upstream=up, state=state) as s:
+                check(word not in s.log_text(), s.log_text())
+            old = json.loads(open(rules).read())  # as versions before had it: JSON without the field
+            check(old.pop("checksum"), "the file says its sum")
+            with open(rules, "w") as f:
+                json.dump(old, f)
+            with Sinkhole(upstream=up, state=state) as s:
+                check(word not in s.log_text(), s.log_text())
+                eq(s.ask("other.example").addresses, ["0.0.0.0"])
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+@test(seconds=120)
+def rules_never_grow_beyond_what_a_start_takes():
+    """A change that would make the document longer than 4 MiB is refused, and what is there stays."""
+    state = state_dir()
+    rules = os.path.join(state, "rules.json")
+    own = [{"id": i + 1, "type": "deny", "kind": "exact", "domain": f"n{i}.example", "comment": "x" * 500, "enabled": True} for i in range(4500)]
+    with open(rules, "w") as f:
+        json.dump({"version": 1, "own": own}, f)
+    try:
+        with Upstream() as up:
+            with Sinkhole(upstream=up, state=state) as s:
+                eq(s.ask("n4499.example").addresses, ["0.0.0.0"])
+                taken = 0
+                for i in range(400):
+                    names = [f"m{i}-{k}.example" for k in range(20)]
+                    s.api.post("/api/domains/deny/exact", {"domain": names, "comment": "y" * 500})
+                    if s.ask(names[0]).addresses != ["0.0.0.0"]:
+                        break
+                    taken += 1
+                check(0 < taken < 150, f"{taken} changes were taken")
+                contains(s.log_text(), "rules.json was not saved")
+                check(os.path.getsize(rules) <= 4 << 20, f"{os.path.getsize(rules)} octets")
+            with Sinkhole(upstream=up, state=state) as s:
+                eq(s.ask("n4499.example").addresses, ["0.0.0.0"])
+                eq(s.ask(f"m{taken - 1}-19.example").addresses, ["0.0.0.0"])
+                check("starting without" not in s.log_text(), s.log_text())
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
 
 
 @test
