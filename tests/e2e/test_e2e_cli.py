@@ -518,6 +518,19 @@ def backup_and_restore():
         complains(s.cli("restore", path), 1)
         eq(s.ask("kept.example").addresses, ["0.0.0.0"], "a bad backup changes nothing")
         complains(s.cli("restore", "/nonexistent/file"), 1, "No such file")
+        complains(s.cli("restore", folder), 2, folder)
+        complains(s.cli("restore"), 2, "found no file")
+        complains(s.cli("restore", path, path), 2, "one FILE")
+        complains(s.cli("restore", "-", stdin="[1]"), 2, "something else than an object")
+        complains(s.cli("restore", "-", stdin='{"version": 1, "version": 1}'), 2, "-:1:")
+        complains(s.cli("backup", "out.json"), 2, "expected -o FILE")
+        complains(s.cli("backup", "-o", "/nonexistent/backup.json"), 1, "No such file")
+        complains(s.cli("backup", "-o", folder), 1, "Is a directory")
+        complains(s.cli("backup", "-o", os.path.join(folder, "x" * 5000)), 1)
+        eq(sorted(os.listdir(folder)), ["backup.json"], "nothing is left of what failed")
+        kept = os.path.join(s.state, "rules.json")  # the document as it lies there is a backup too
+        eq(fine(s.cli("restore", kept)), "restored\n")
+        eq(s.ask("kept.example").addresses, ["0.0.0.0"])
 
 
 @test
@@ -529,6 +542,8 @@ def password_is_changed():
             old = {"SINKHOLE_PASSWORD": s.api.password}
             r = cli("password", "--server", s.url, "--config", "/dev/null", "--state-dir", "/nonexistent", env=old, stdin="short\n")
             eq(r.returncode, 2)
+            complains(cli("password", "--server", s.url, "--config", "/dev/null", env=old, stdin=""), 2, "no password on standard input")
+            complains(cli("password", "hunter2hunter2", "--server", s.url, "--config", "/dev/null", env=old), 2, "standard input")
             eq(fine(cli("password", "--server", s.url, "--config", "/dev/null", "--state-dir", "/nonexistent", env=old, stdin="a much better one\n")), "changed; other sessions have ended\n")
             complains(cli("stats", "--server", s.url, "--config", "/dev/null", "--state-dir", "/nonexistent", env=old), 1, "wrong password")
             fine(cli("stats", "--server", s.url, "--config", "/dev/null", env={"SINKHOLE_PASSWORD": "a much better one"}))

@@ -107,6 +107,9 @@ static bool totp_get(void *ctx, uint8_t secret[20])
 static enum err totp_set(void *ctx, const uint8_t secret[20])
 {
     struct api_fixture *f = ctx;
+    if (f->totp_error != ERR_OK) {
+        return f->totp_error;
+    }
     f->totp = secret != NULL;
     if (secret) {
         memcpy(f->totp_secret, secret, sizeof f->totp_secret);

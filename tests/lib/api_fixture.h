@@ -55,6 +55,7 @@ struct api_fixture {
     uint32_t key_count;
 
     bool totp;
+    enum err totp_error; /* what keeping the secret comes to */
     uint8_t totp_secret[20];
     struct api_preview preview;
 

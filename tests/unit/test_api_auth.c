@@ -803,6 +803,28 @@ static void second_step_begins_with_a_code(void **state)
     answer_free(&a);
 }
 
+/* A disk that is full: the secret that was is in force still. */
+static void second_step_that_cannot_be_kept_is_an_error(void **state)
+{
+    struct api_fixture *f = *state;
+    char body[160], secret[TOTP_SECRET_TEXT];
+    uint8_t octets[TOTP_SECRET_OCTETS] = {7, 11, 13};
+    totp_secret_format(octets, secret);
+    snprintf(body, sizeof body, "{\"secret\":\"%s\",\"totp\":%u}", secret,
+             totp_code(octets, (uint64_t)(f->stats.unix_us / 1000000) / 30));
+    f->totp_error = ERR_IO;
+    struct answer a = api_send(f, "PUT", "/api/sinkhole/totp", body);
+    assert_int_equal(a.status, 500);
+    assert_text(&a, "error.message", "The change could not be stored");
+    answer_free(&a);
+    assert_false(f->totp);
+    f->totp = true;
+    a = api_send(f, "DELETE", "/api/sinkhole/totp", NULL);
+    assert_int_equal(a.status, 500);
+    answer_free(&a);
+    assert_true(f->totp);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, api_fixture_setup, api_fixture_teardown)
 
 int main(void)
@@ -840,6 +862,7 @@ int main(void)
         TEST(second_step_is_asked_for),
         TEST(guessing_codes_is_limited),
         TEST(second_step_begins_with_a_code),
+        TEST(second_step_that_cannot_be_kept_is_an_error),
     };
     return UNIT_RUN(tests);
 }

@@ -3,7 +3,11 @@
 #include <stdlib.h>
 
 #include "api/rules_int.h"
+#include "api/rules_snapshot.h"
+#include "base/arena.h"
+#include "base/log.h"
 #include "blocklist/rule.h"
+#include "resolver/local.h"
 #include "unit.h"
 
 static enum err parse(struct rules *r, const char *text, char what[256])
@@ -493,6 +497,64 @@ static void other_sections_are_edited(void **state)
     rules_free(&r);
 }
 
+static char last_warning[LOG_LINE_MAX];
+static unsigned warnings;
+
+static void keep_warning(enum log_area area, enum log_level level, const char *line)
+{
+    (void)area;
+    if (level == LOG_LEVEL_WARNING) {
+        snprintf(last_warning, sizeof last_warning, "%s", line);
+        warnings++;
+    }
+}
+
+/* Local names go into a table; what has no room in it is told, one by one. */
+static void local_records_without_room_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t room, taken;
+        unsigned told;
+        const char *last;
+    } rows[] = {
+        {16, 5, 0, ""}, /* an address has its reverse name */
+        {4, 4, 1, "record \"home.arpa 60 MX 10 nas.home.arpa\""},
+        {3, 3, 2, "record"},
+        {1, 1, 4, "record"},
+    };
+    struct rules r = {0};
+    char what[256];
+    assert_int_equal(parse(&r,
+                           "{\"version\":1,\"hosts\":[\"192.0.2.9 nas.home.arpa\"],"
+                           "\"cnames\":[\"www.home.arpa,nas.home.arpa\","
+                           "\"x.home.arpa,nas.home.arpa,300\"],"
+                           "\"records\":[\"home.arpa 60 MX 10 nas.home.arpa\"]}",
+                           what),
+                     ERR_OK);
+    assert_true(rules_local_bound(&r) >= 5);
+    log_set_sink(keep_warning);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static uint8_t room[1 << 16];
+        struct arena arena;
+        const struct local_records *table;
+        warnings = 0;
+        last_warning[0] = '\0';
+        arena_init(&arena, room, sizeof room);
+        struct local_builder *b = local_builder_new(&arena, rows[i].room);
+        assert_non_null(b);
+        rules_local_fill(&r, b, NULL, 30);
+        assert_int_equal(local_build(b, &table), ERR_OK);
+        if (local_count(table) != rows[i].taken || warnings != rows[i].told ||
+            !strstr(last_warning, rows[i].last)) {
+            fail_msg("room for %u: %u taken, %u told, %s", rows[i].room, local_count(table),
+                     warnings, last_warning);
+        }
+    }
+    log_set_sink(NULL);
+    rules_free(&r);
+}
+
 /* Each allocation of the parser and of the check fails in turn. */
 static unsigned long allocations, fails_at;
 
@@ -575,6 +637,7 @@ int main(void)
         cmocka_unit_test(a_bad_document_leaves_the_old_one),
         cmocka_unit_test(good_values_are_accepted),
         cmocka_unit_test(pause_is_counted_from_wall_time),
+        cmocka_unit_test(local_records_without_room_are_told),
         cmocka_unit_test(own_rules_are_added_found_and_removed),
         cmocka_unit_test(bad_edits_change_nothing),
         cmocka_unit_test(sections_are_bounded),
