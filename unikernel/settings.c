@@ -7,13 +7,14 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "config/catalogs.h"
+#include "storage.h"
 
 #define PREFIX "sinkhole."
 
 /* A smaller log than the daemon's: a million rules and everything else in 48 MiB. */
 enum { NTP_PORT = 123, LOG_ENTRIES = 50000 };
 
-enum { VALUE_MAX = 128 };
+enum { VALUE_MAX = 128, CATALOG_MAX = 1 << 20 };
 
 /* Settings of the machine, which the daemon does not have. */
 enum machine_setting {
@@ -256,13 +257,43 @@ static void apply_rules(struct config *c, const struct rules *rules)
     }
 }
 
-/* Services and safe search as they are inside the program; there are no files for them here. */
-static const struct catalogs *builtin_catalogs(void)
+/* A file of the card by the last part of its path; its text is kept for ever. */
+static void read_catalog(const char *path, struct catalog_text *out)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    *out = (struct catalog_text){.file = NULL};
+    if (name[0] != '\0') {
+        struct span text = storage_file(name, CATALOG_MAX);
+        if (text.len > 0) {
+            *out = (struct catalog_text){.file = path, .text = text};
+        } else {
+            log_error(MAIN, "%s is not on the card; what is inside the program is used", path);
+        }
+    }
+}
+
+/* Services and safe search: those inside the program, or files of the card in their place, which
+ * are read at the start. */
+static const struct catalogs *get_catalogs(const struct config *c)
 {
     static struct catalogs catalogs;
+    static bool known;
+    struct catalog_text text[2];
     const struct catalog_text none = {.file = NULL};
     struct cfg_error error;
-    if (catalogs_read(&catalogs, &none, &none, &error) != ERR_OK) {
+    if (known) {
+        return &catalogs;
+    }
+    known = true;
+    read_catalog(c->services_file, &text[0]);
+    read_catalog(c->safe_search_file, &text[1]);
+    enum err e = catalogs_read(&catalogs, &text[0], &text[1], &error);
+    if (e != ERR_OK) {
+        log_error(MAIN, "%s; what is inside the program is used", error.text);
+        e = catalogs_read(&catalogs, &none, &none, &error);
+    }
+    if (e != ERR_OK) {
         log_error(MAIN, "%s", error.text);
         catalogs = (struct catalogs){.services = {.count = 0}};
     }
@@ -288,7 +319,7 @@ enum err settings_load(const struct rules *rules, void **memory, struct config *
     if (cfg_finish(c, &error) != ERR_OK) {
         log_error(MAIN, "%s", error.text);
     }
-    c->catalogs = builtin_catalogs();
+    c->catalogs = get_catalogs(c);
     if (c->origin[CFG_OPT_log_entries].source == CFG_DEFAULT) {
         c->log_entries = LOG_ENTRIES;
     }

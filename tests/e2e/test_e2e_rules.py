@@ -187,6 +187,9 @@ def a_file_stands_in_for_the_services_inside():
     with Upstream() as up, Sinkhole(upstream=up, state=state, config=f"services-file = {path}\nblock-service = mine\n") as s:
         blocked(s, "www.mine.example")
         eq(list(services(s)), ["mine"])
+        if s.bare_metal:
+            shutil.rmtree(state)
+            return  # files of the card are read at the start
         with open(path, "w") as f:
             f.write("[mine] My own\nmine.example\nother.example\n")
         s.reload()

@@ -173,6 +173,9 @@ class Unikernel(Sinkhole):
                 self.words = [w for w in self.words if not w.startswith("sinkhole.password=")]
                 continue
             word(name.removeprefix("--"), value)
+        for path in re.findall(r"^services-file = (/\S+)", config or "", re.M):
+            with open(path, "rb") as f:
+                self.files[os.path.basename(path)] = f.read()
         if config:
             self.files["sinkhole.conf"] = seen_by_guest(config)
 
