@@ -24,30 +24,14 @@ struct line {
 
 /* ---- Reading a line. ---- */
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct span trim(struct span t)
-{
-    while (t.len > 0 && is_blank(t.ptr[0])) {
-        t = span_of(t.ptr + 1, t.len - 1);
-    }
-    while (t.len > 0 && is_blank(t.ptr[t.len - 1])) {
-        t.len--;
-    }
-    return t;
-}
-
 static struct span next_word(struct span *rest)
 {
     size_t n = 0;
-    while (n < rest->len && !is_blank(rest->ptr[n])) {
+    while (n < rest->len && !span_is_blank(rest->ptr[n])) {
         n++;
     }
     struct span word = span_of(rest->ptr, n);
-    *rest = trim(span_of(rest->ptr + n, rest->len - n));
+    *rest = span_trim(span_of(rest->ptr + n, rest->len - n));
     return word;
 }
 
@@ -71,9 +55,9 @@ static bool starts(struct span t, const char *with)
 static const char *read_slashed(struct span *rest, struct line *out)
 {
     for (size_t i = 1; i < rest->len; i++) {
-        if (rest->ptr[i] == '/' && (i + 1 == rest->len || is_blank(rest->ptr[i + 1]))) {
+        if (rest->ptr[i] == '/' && (i + 1 == rest->len || span_is_blank(rest->ptr[i + 1]))) {
             struct span pattern = span_of(rest->ptr + 1, i - 1);
-            *rest = trim(span_of(rest->ptr + i + 1, rest->len - i - 1));
+            *rest = span_trim(span_of(rest->ptr + i + 1, rest->len - i - 1));
             out->regex = true;
             return copy_to(out->text, sizeof out->text, pattern)
                        ? NULL
@@ -366,7 +350,7 @@ enum err rules_import_text(struct rules *r, struct span text, struct rules_impor
     for (uint32_t number = 1; e == ERR_OK && text.len > 0; number++) {
         const uint8_t *end = memchr(text.ptr, '\n', text.len);
         size_t n = end ? (size_t)(end - text.ptr) : text.len;
-        struct span line = trim(span_of(text.ptr, n));
+        struct span line = span_trim(span_of(text.ptr, n));
         struct line read;
         n += end != NULL;
         text = span_of(text.ptr + n, text.len - n);

@@ -29,6 +29,24 @@ static inline int span_equal(struct span a, struct span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* Blanks within a line. */
+static inline int span_is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Without blanks at either end. */
+static inline struct span span_trim(struct span t)
+{
+    while (t.len > 0 && span_is_blank(t.ptr[0])) {
+        t = span_of(t.ptr + 1, t.len - 1);
+    }
+    while (t.len > 0 && span_is_blank(t.ptr[t.len - 1])) {
+        t.len--;
+    }
+    return t;
+}
+
 static inline uint16_t be16_read(const uint8_t *p)
 {
     return (uint16_t)((unsigned)p[0] << 8 | p[1]);

@@ -17,22 +17,6 @@ bool catalog_is_id(struct span text)
     return text.len > 0 && text.len <= CATALOG_ID_MAX;
 }
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct span trim(struct span t)
-{
-    while (t.len > 0 && is_blank(t.ptr[0])) {
-        t = span_of(t.ptr + 1, t.len - 1);
-    }
-    while (t.len > 0 && is_blank(t.ptr[t.len - 1])) {
-        t.len--;
-    }
-    return t;
-}
-
 /* Cut the first line off, without its comment. */
 static struct span next_line(struct span *text)
 {
@@ -45,18 +29,18 @@ static struct span next_line(struct span *text)
     if (hash) {
         line.len = (size_t)(hash - line.ptr);
     }
-    return trim(line);
+    return span_trim(line);
 }
 
 /* Cut the first word off. */
 static struct span next_word(struct span *line)
 {
     size_t n = 0;
-    while (n < line->len && !is_blank(line->ptr[n])) {
+    while (n < line->len && !span_is_blank(line->ptr[n])) {
         n++;
     }
     struct span word = span_of(line->ptr, n);
-    *line = trim(span_of(line->ptr + n, line->len - n));
+    *line = span_trim(span_of(line->ptr + n, line->len - n));
     return word;
 }
 
@@ -80,7 +64,7 @@ static enum err open_section(struct catalog *c, struct span line, uint32_t numbe
     const uint8_t *close = memchr(line.ptr, ']', line.len);
     size_t at = close ? (size_t)(close - line.ptr) : 0;
     struct span id = span_of(line.ptr + 1, at > 0 ? at - 1 : 0);
-    struct span title = at > 0 ? trim(span_of(close + 1, line.len - at - 1)) : span_of("", 0);
+    struct span title = at > 0 ? span_trim(span_of(close + 1, line.len - at - 1)) : span_of("", 0);
     struct dns_name name;
     if (!catalog_is_id(id)) {
         return complain(what, number, line, "[name] of lower-case letters, digits and hyphens");
@@ -161,7 +145,7 @@ bool catalog_name(const struct catalog_section *s, size_t *cursor, struct dns_na
     const uint8_t *end = s->body.ptr + s->body.len;
     const uint8_t *p = s->body.ptr + *cursor;
     for (;;) {
-        while (p < end && (is_blank(*p) || *p == '\n')) {
+        while (p < end && (span_is_blank(*p) || *p == '\n')) {
             p++;
         }
         if (p < end && *p == '#') {
@@ -172,7 +156,7 @@ bool catalog_name(const struct catalog_section *s, size_t *cursor, struct dns_na
         break;
     }
     const uint8_t *word = p;
-    while (p < end && !is_blank(*p) && *p != '\n' && *p != '#') {
+    while (p < end && !span_is_blank(*p) && *p != '\n' && *p != '#') {
         p++;
     }
     *cursor = (size_t)(p - s->body.ptr);

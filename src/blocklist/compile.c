@@ -11,6 +11,7 @@
 
 #define HEADS_LEAST 1024u
 #define HEADS_MOST  262144u
+#define CROWD       6 /* with several passes, so large a part of all rules may lie in one place */
 
 enum err bl_sink_memory_write(void *ctx, uint64_t offset, const void *data, size_t len)
 {
@@ -59,7 +60,8 @@ size_t bl_compile_memory(const struct bl_compile_config *cfg)
     size_t a_pass = rules / (cfg->passes ? cfg->passes : 1);
     size_t log = a_pass * 40 + threads_of(cfg) * (PARTS + 1) * CHUNK;
     size_t kept = rules * KEPT_PER_RULE + rules / BUCKET_LOAD * 4; /* lines, classes, directory */
-    size_t work = (size_t)RESERVE * CHUNK + a_pass * WORK_PER_RULE + 262144;
+    size_t crowd = cfg->passes > 1 && rules / CROWD < a_pass ? rules / CROWD : a_pass;
+    size_t work = (size_t)RESERVE * CHUNK + crowd * WORK_PER_RULE + 262144;
     if (threads_of(cfg) > 1) { /* a lane each */
         work += threads_of(cfg) * (rules / PARTS * LANE_PER_RULE + LANE_SPARE);
     }

@@ -272,7 +272,8 @@ static void *thread_main(void *arg)
         store_each(l->config.store, "lists", sweep_copy, l);
     }
     if (!atomic_load(&l->interrupt)) {
-        lists_force(l); /* what is there already, before anything is fetched */
+        lists_count_unique(l); /* of the saved image, which answers already */
+        lists_force(l);        /* what is there already, before anything is fetched */
     }
     while (take_requests(l, &all)) {
         give_way(l);

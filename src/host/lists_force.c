@@ -130,10 +130,12 @@ static void count_rules(struct lists *l)
     pthread_mutex_unlock(&l->lock);
 }
 
-/* Walks over all rules, so it comes after the image is in force. */
-static void count_unique(struct lists *l)
+void lists_count_unique(struct lists *l)
 {
     uint32_t unique[BL_LISTS_MAX];
+    if (!l->image) {
+        return;
+    }
     bool known = bl_image_unique(list_image_get(l->image), unique) == ERR_OK;
     pthread_mutex_lock(&l->lock);
     for (uint32_t i = 0; i < l->count; i++) {
@@ -155,7 +157,6 @@ void lists_publish(struct lists *l, struct list_image *image, uint64_t fingerpri
         l->config.on_image(l->config.arg, list_image_ref(image));
     }
     list_image_close(old);
-    count_unique(l);
 }
 
 /* Counts of the lists inside the program, which have no copy. */
@@ -189,6 +190,7 @@ static enum err build(struct lists *l, struct selection *s, uint64_t fingerprint
     if (e == ERR_OK) {
         lists_publish(l, image, fingerprint);
         tell_result(l, s, sys_now() - begin);
+        lists_count_unique(l);
     } else if ((e == ERR_CHECKSUM || e == ERR_NOT_FOUND) && s->entries[bad] &&
                s->entries[bad]->source != SOURCE_BUILTIN) {
         entry_lost_copy(l, s->entries[bad]);
