@@ -65,6 +65,9 @@ static void on_collect(void *arg)
 static void start_collecting(struct daemon *d)
 {
     d->quiet = 0;
+    if (d->ask.fd < 0) {
+        loop_timer_set(&d->names_timer, sys_now() + NAMES_US);
+    }
     atomic_store(&d->control.active, true);
     loop_timer_set(&d->collect_timer, sys_now() + COLLECT_US);
 }
@@ -230,6 +233,7 @@ static void on_housekeeping(void *arg)
     publisher_reap(d->publisher);
     daemon_collect(d);
     daemon_mind_neighbours(d);
+    daemon_ask_names(d);
     api_host_tick(d->api);
     pthread_mutex_unlock(&d->lock);
     loop_timer_set(&d->housekeep_timer, sys_now() + HOUSEKEEP_US);
@@ -275,6 +279,7 @@ static enum err make_loop(struct daemon *d)
         loop_timer_add(d->loop, &d->housekeep_timer, on_housekeeping, d);
         loop_timer_add(d->loop, &d->policy_timer, on_schedules, d);
         loop_timer_add(d->loop, &d->neighbour_timer, on_neighbours_settled, d);
+        loop_timer_add(d->loop, &d->names_timer, daemon_on_names, d);
     }
     return e;
 }
@@ -553,6 +558,7 @@ static void free_all(struct daemon *d)
     free(d->mailboxes);
     free(d->spare);
     house_free(d->house);
+    name_ask_end(&d->ask);
     int fds[] = {d->signals, d->monitor, d->neighbours, d->control.event};
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (fds[i] >= 0) {
@@ -632,7 +638,7 @@ int daemon_run(const struct daemon_start *start)
     }
     d->start = start;
     d->started = sys_now();
-    d->signals = d->monitor = d->neighbours = d->control.event = -1;
+    d->signals = d->monitor = d->neighbours = d->control.event = d->ask.fd = -1;
     pthread_mutex_init(&d->lock, NULL);
     require_set_handler(broken_contract);
     umask(077);

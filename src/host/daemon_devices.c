@@ -52,6 +52,14 @@ void daemon_read_leases(struct daemon *d)
     (void)update(d);
 }
 
+void daemon_update_house(struct daemon *d)
+{
+    if (update(d)) {
+        enum err e = daemon_publish(d, &d->rules, 0);
+        (void)e; /* logged; the next change tries again */
+    }
+}
+
 void daemon_mind_neighbours(struct daemon *d)
 {
     if (daemon_read_neighbours(d, &d->rules)) {

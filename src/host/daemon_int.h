@@ -21,6 +21,7 @@
 #include "host/listen.h"
 #include "host/lists.h"
 #include "host/loop.h"
+#include "host/name_ask.h"
 #include "host/privdrop.h"
 #include "host/publish.h"
 #include "host/snapshots.h"
@@ -40,6 +41,7 @@
 #define SETTLE_US \
     (300 * USEC_PER_MSEC) /* after a change of files or addresses, as they come in groups */
 #define NEIGHBOURS_US (2 * USEC_PER_SEC)    /* after a change of the table of neighbours */
+#define NAMES_US      (3 * USEC_PER_SEC)    /* after the first questions of a while: who asks */
 #define RELOAD_US     (200 * USEC_PER_MSEC) /* between two reloads, however many signals come */
 #define RETRY_US      USEC_PER_SEC /* until what could not be put in force is tried again */
 #define STOP_GRACE_US (400 * USEC_PER_MSEC) /* for questions in flight when told to stop */
@@ -65,6 +67,10 @@ struct daemon {
         housekeep_timer;
     struct loop_timer policy_timer; /* schedules */
     struct loop_timer neighbour_timer;
+    struct loop_timer names_timer;
+    struct name_ask ask; /* under the lock, as what follows */
+    enum api_name_source ask_source;
+    struct rng names_rng;
     int neighbours;      /* netlink, -1: none */
     int64_t clock_ahead; /* of wall over monotonic time when published last, microseconds */
     usec_t watchdog;     /* period, 0: none */
@@ -130,6 +136,11 @@ void daemon_policy_source(const struct daemon *d, int64_t now_unix, struct polic
  * another one and somebody is described as a device. */
 MUST_CHECK bool daemon_read_neighbours(struct daemon *d, const struct rules *rules);
 void daemon_read_leases(struct daemon *d);
+void daemon_update_house(struct daemon *d);
+
+/* daemon_names.c: ask for a name, if any is wanted and nothing is being asked. */
+void daemon_ask_names(struct daemon *d);
+void daemon_on_names(void *arg); /* of names_timer */
 
 /* The same, and publish if that changes anything. */
 void daemon_mind_neighbours(struct daemon *d);

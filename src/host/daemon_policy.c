@@ -183,7 +183,10 @@ enum err daemon_first_snapshot(struct daemon *d)
     const struct snapshot *s = NULL;
     enum err e = sys_entropy(cookie_key, sizeof cookie_key);
     timezone_read(d->config->timezone, &d->tz);
+    uint8_t seed[32] = {0};
     e = e == ERR_OK ? house_new(&d->house) : e;
+    e = e == ERR_OK ? sys_entropy(seed, sizeof seed) : e;
+    rng_init(&d->names_rng, seed);
     if (e == ERR_OK) {
         daemon_read_leases(d);
     }

@@ -8,6 +8,7 @@ host_SRCS := \
     daemon.c \
     daemon_confine.c \
     daemon_devices.c \
+    daemon_names.c \
     daemon_policy.c \
     daemon_state.c \
     decode_brotli.c \
@@ -41,6 +42,7 @@ host_SRCS := \
     logsink.c \
     loop.c \
     mailbox.c \
+    name_ask.c \
     netconf.c \
     notify.c \
     outbound.c outbound_socket.c \
