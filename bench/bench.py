@@ -280,7 +280,7 @@ def page(opt, names):
             samples["no page"].append(ask())
             with open_pages(ours):
                 samples[f"{PAGES} pages"].append(ask())
-    say("", "## Open pages", "", f"{PAGE_RATE} questions a second, {PAGES} pages in one browser; median of {min(opt.rounds, 3)} rounds of {seconds} s, alternating; all threads of the "
+    say("", "## Open pages", "", f"{PAGE_RATE} questions a second, {PAGES} pages of Chromium, a context each; median of {min(opt.rounds, 3)} rounds of {seconds} s, alternating; all threads of the "
         f"program; load average {load_average()}.")
     base = median(samples["no page"], "cpu_s_per_million")
     table(["", "CPU, % of a core", "× no page", "p50 µs", "p99 µs", "lost"],
