@@ -5,6 +5,7 @@
  * name servers, and records that send people elsewhere, are counted and left out. Zones are often
  * published without their SOA; then names stand as they are.
  */
+#include "base/strbuf.h"
 #include "blocklist/parse_int.h"
 
 #define WORDS_MAX 16
@@ -83,20 +84,92 @@ static bool is_class(struct text t)
     return text_is(t, "in") || text_is(t, "ch") || text_is(t, "hs");
 }
 
-/* Does the trigger's last label name another kind of trigger than a query name? */
-static bool is_other_trigger(struct text t)
+enum trigger { TRIGGER_NAME, TRIGGER_ADDRESS, TRIGGER_OTHER };
+
+/* What the trigger's last label says it is. */
+static enum trigger kind_of(struct text t)
 {
-    static const char *const kinds[] = {"rpz-ip", "rpz-nsip", "rpz-nsdname", "rpz-client-ip"};
+    static const char *const others[] = {"rpz-nsip", "rpz-nsdname", "rpz-client-ip"};
     const uint8_t *last = t.end;
     while (last > t.p && last[-1] != '.') {
         last--;
     }
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (text_is((struct text){last, t.end}, kinds[i])) {
-            return true;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        if (text_is((struct text){last, t.end}, others[i])) {
+            return TRIGGER_OTHER;
         }
     }
-    return false;
+    return text_is((struct text){last, t.end}, "rpz-ip") ? TRIGGER_ADDRESS : TRIGGER_NAME;
+}
+
+/* The last label before t->end goes; *t is what stands before it. */
+static struct text cut_label(struct text *t)
+{
+    const uint8_t *at = t->end;
+    while (at > t->p && at[-1] != '.') {
+        at--;
+    }
+    struct text label = {at, t->end};
+    t->end = at > t->p ? at - 1 : at;
+    return label;
+}
+
+/* "24.0.113.0.203.rpz-ip", "128.1.zz.db8.2001.rpz-ip": a prefix, its parts from the last to the
+ * first, "zz" for "::". As text; false: it is none. */
+static bool read_prefix(struct text t, struct ip_prefix *out)
+{
+    char text[64];
+    struct strbuf s;
+    unsigned parts = 0;
+    bool gap = false, v4 = true;
+    (void)cut_label(&t); /* rpz-ip */
+    const uint8_t *dot = text_find(t, '.');
+    if (!dot) {
+        return false;
+    }
+    struct text bits = {t.p, dot}, rest = {dot + 1, t.end};
+    for (struct text look = rest; look.p < look.end; parts++) {
+        struct text label = cut_label(&look);
+        v4 = v4 && text_len(label) <= 3 && !text_is(label, "zz");
+    }
+    v4 = v4 && parts == 4;
+    strbuf_init(&s, text, sizeof text);
+    for (unsigned i = 0; i < parts; i++) {
+        struct text label = cut_label(&rest);
+        if (text_is(label, "zz")) {
+            strbuf_str(&s, i == 0 || i + 1 == parts ? "::" : ":");
+            gap = true;
+            continue;
+        }
+        strbuf_str(&s, i == 0 || (gap && s.len > 0 && text[s.len - 1] == ':' && i == 1) ? ""
+                       : v4                                                             ? "."
+                                                                                        : ":");
+        strbuf_bytes(&s, label.p, text_len(label));
+    }
+    strbuf_str(&s, "/");
+    strbuf_bytes(&s, bits.p, text_len(bits));
+    return text_len(t) < sizeof text && ip_prefix_parse(span_of(text, s.len), out) == ERR_OK;
+}
+
+/* An address rule goes the way of the expressions. */
+static void take_address(struct bl_parser *p, struct text trigger, enum bl_rank rank,
+                         struct text line)
+{
+    char text[1 + IP_PREFIX_TEXT] = {BL_PATTERN_ADDRESS};
+    struct ip_prefix prefix;
+    if (!read_prefix(trigger, &prefix)) {
+        bl_reject(p, BL_REASON_TRIGGER, line);
+        return;
+    }
+    ip_prefix_format(&prefix, text + 1);
+    rank = (enum bl_rank)(rank | (p->cfg.as_allow ? 1 : 0));
+    if (!p->cfg.regex ||
+        !p->cfg.regex(p->cfg.ctx, span_of(text, strlen(text)), (uint8_t)rank, p->line)) {
+        bl_reject(p, BL_REASON_TRIGGER, line);
+        return;
+    }
+    p->stats.patterns++;
+    p->stats.by_format[BL_FORMAT_RPZ]++;
 }
 
 enum policy { POLICY_NONE, POLICY_BLOCK, POLICY_ALLOW };
@@ -166,11 +239,21 @@ static void record(struct bl_parser *p, struct text line, struct text type, stru
         return;
     }
     enum policy policy = policy_of(p, type, data);
-    if (policy == POLICY_NONE || trigger.p == trigger.end || is_other_trigger(trigger)) {
+    if (policy == POLICY_NONE || trigger.p == trigger.end) {
         bl_reject(p, BL_REASON_OTHER_DATA, line);
         return;
     }
     enum bl_rank rank = policy == POLICY_ALLOW ? BL_RANK_ALLOW : BL_RANK_BLOCK;
+    switch (kind_of(trigger)) {
+    case TRIGGER_OTHER:
+        bl_reject(p, BL_REASON_TRIGGER, line);
+        return;
+    case TRIGGER_ADDRESS:
+        take_address(p, trigger, rank, line);
+        return;
+    case TRIGGER_NAME:
+        break;
+    }
     uint8_t name[sizeof p->owner.text + BL_PARSE_SLACK];
     size_t n = text_len(trigger);
     memcpy(name, trigger.p, n);

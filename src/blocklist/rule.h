@@ -17,6 +17,10 @@
 #define BL_LISTS_MAX   256  /* lists in one image; ids are 0..BL_LISTS_MAX-1 */
 #define BL_PATTERN_MAX 1024 /* octets of a regular expression */
 
+/* A pattern that begins with this octet, which no expression has, is an address or a prefix of
+ * answers, as text: "203.0.113.0/24". */
+#define BL_PATTERN_ADDRESS 1
+
 enum bl_kind {
     BL_EXACT = 1, /* the name itself */
     BL_BELOW = 2, /* every name below it, not itself */

@@ -89,7 +89,8 @@ static bool has_room(struct list_marks *m, size_t octets)
 
 void list_marks_pattern(struct list_marks *m, struct span pattern, uint8_t rank)
 {
-    if (m->ended || m->count == BL_REGEXES_MAX || !has_room(m, pattern.len)) {
+    if (m->ended || pattern.ptr[0] == BL_PATTERN_ADDRESS || m->count == BL_REGEXES_MAX ||
+        !has_room(m, pattern.len)) {
         return;
     }
     memcpy(m->text + m->len, pattern.ptr, pattern.len);

@@ -17,6 +17,7 @@
 #include "host/snapshot_regex.h"
 #include "host/sys.h"
 #include "host/textfile.h"
+#include "resolver/address.h"
 #include "resolver/local.h"
 
 #define HOSTS_FILE_MAX (16u << 20) /* octets */
@@ -50,6 +51,7 @@ struct made {
     struct shared *services;
     struct shared *addresses;
     struct snapshot_regex *regexes;
+    void *list_addresses;
     void *parts; /* arrays of the snapshot */
     void *plan;  /* the memory of its policy plan */
     void *profiles;
@@ -196,6 +198,26 @@ static enum err make_addresses(struct snapshots *s, const struct snapshot_source
     }
     replace(&s->addresses, p);
     return ERR_OK;
+}
+
+/* Those of the lists, which are the image's for as long as it is in force. */
+static enum err take_list_addresses(struct made *m, const struct bl_image *image)
+{
+    uint32_t count = image ? address_rules_count_listed(image) : 0;
+    struct address_rules *rules;
+    if (count == 0) {
+        return ERR_OK;
+    }
+    size_t len = address_rules_memory(count);
+    m->list_addresses = malloc(len);
+    enum err e =
+        m->list_addresses ? address_rules_init(&rules, m->list_addresses, len, count) : ERR_MEMORY;
+    if (e == ERR_OK) {
+        address_rules_add_image(rules, image);
+        address_rules_done(rules);
+        m->snapshot.list_addresses = rules;
+    }
+    return e;
 }
 
 /* ---- Local records. ---- */
@@ -361,6 +383,7 @@ static void free_made(struct made *m)
     free(m->parts);
     free(m->plan);
     free(m->profiles);
+    free(m->list_addresses);
     free(m);
 }
 
@@ -450,7 +473,8 @@ static enum err fill(struct snapshots *s, const struct snapshot_source *src, uns
         m->image = list_image_ref(src->image);
         m->snapshot.image = list_image_get(m->image);
     }
-    return apply_plan(&plan, m);
+    e = take_list_addresses(m, m->snapshot.image);
+    return e == ERR_OK ? apply_plan(&plan, m) : e;
 }
 
 enum err snapshots_make(struct snapshots *s, const struct snapshot_source *src, unsigned parts,

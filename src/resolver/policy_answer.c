@@ -18,7 +18,8 @@ static bool judges_chain(const struct resolver *r, uint8_t flags)
 
 static bool judges_addresses(const struct resolver *r, uint16_t type)
 {
-    return UNLIKELY(r->snap->addresses != NULL) && address_in_type(type);
+    return UNLIKELY(r->snap->addresses != NULL || r->snap->list_addresses != NULL) &&
+           address_in_type(type);
 }
 
 bool policy_judges_answer(const struct resolver *r, uint8_t flags, uint16_t type)
@@ -29,14 +30,19 @@ bool policy_judges_answer(const struct resolver *r, uint8_t flags, uint16_t type
 static bool judge_addresses(const struct resolver *r, const struct profile *profile,
                             const uint8_t *msg, size_t len, struct policy_verdict *out)
 {
+    const struct snapshot *s = r->snap;
     const struct address_rule *rule =
-        address_rules_judge(r->snap->addresses, msg, len, &profile->asker);
+        s->addresses != NULL ? address_rules_judge(s->addresses, msg, len, &profile->asker) : NULL;
+    bool own = rule != NULL;
+    if (!own && s->list_addresses != NULL) {
+        rule = address_rules_judge_listed(s->list_addresses, msg, len, profile->filter, false);
+    }
     if (rule == NULL) {
         return false;
     }
     *out = (struct policy_verdict){.verdict = VERDICT_BLOCK,
-                                   .status = QUERY_BLOCKED_RULE,
-                                   .list = STATS_NO_LIST,
+                                   .status = own ? QUERY_BLOCKED_RULE : QUERY_BLOCKED_LIST,
+                                   .list = own ? STATS_NO_LIST : rule->list,
                                    .address = rule->reason};
     return true;
 }
@@ -97,8 +103,11 @@ static bool is_spoken_of(const struct resolver *r, const uint8_t *msg, size_t le
             }
         }
     }
+    const struct snapshot *s = r->snap;
     return judges_addresses(r, type) &&
-           address_rules_judge(r->snap->addresses, msg, len, NULL) != NULL;
+           ((s->addresses != NULL && address_rules_judge(s->addresses, msg, len, NULL) != NULL) ||
+            (s->list_addresses != NULL &&
+             address_rules_judge_listed(s->list_addresses, msg, len, NULL, true) != NULL));
 }
 
 /* A rule that allowed the chain may have ended since, though the snapshot is the same: then nothing

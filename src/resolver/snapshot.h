@@ -54,6 +54,7 @@ struct snapshot {
     const struct bl_overlay *rules;        /* a person's own allow and deny; NULL: none */
     const struct bl_regexes *regexes;      /* own and lists' regular expressions; NULL: none */
     const struct local_records *local;     /* NULL: only the built-in special-use names */
+    const struct address_rules *list_addresses; /* of the image's lists; NULL: none */
     const struct address_rules *addresses; /* not wanted in answers; NULL: none */
     const struct safe_names *safe_names;   /* NULL: none; for profiles that ask for it */
 

@@ -29,6 +29,9 @@ static void gather_lists(const struct bl_image *image, struct gathered *g)
 {
     struct bl_pattern p;
     for (uint32_t cursor = 0; bl_image_pattern(image, &cursor, &p);) {
+        if (p.text.ptr[0] == BL_PATTERN_ADDRESS) {
+            continue;
+        }
         if (g->count == g->cap) {
             g->left_out++;
             continue;

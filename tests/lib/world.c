@@ -190,6 +190,9 @@ static const struct bl_regexes *build_regexes(struct world *w, const struct bl_i
     struct bl_pattern p;
     memcpy(sources, w->regex, count * sizeof *sources);
     while (image != NULL && count < ARRAY_LEN(sources) && bl_image_pattern(image, &cursor, &p)) {
+        if (p.text.ptr[0] == BL_PATTERN_ADDRESS) {
+            continue;
+        }
         sources[count++] = (struct regex_source){
             .pattern = p.text, .rule = {.own = {.id = p.line}, .list = p.list, .rank = p.rank}};
     }
@@ -202,6 +205,23 @@ static const struct bl_regexes *build_regexes(struct world *w, const struct bl_i
         die("regular expressions");
     }
     return regex_set_get(*set);
+}
+
+static const struct address_rules *build_list_addresses(struct world *w,
+                                                        const struct bl_image *image)
+{
+    struct address_rules *a;
+    uint32_t count = image != NULL ? address_rules_count_listed(image) : 0;
+    if (count == 0) {
+        return NULL;
+    }
+    size_t len = address_rules_memory(count);
+    if (address_rules_init(&a, keep(w, get_memory(len)), len, count) != ERR_OK) {
+        die("addresses of lists");
+    }
+    address_rules_add_image(a, image);
+    address_rules_done(a);
+    return a;
 }
 
 static const struct address_rules *build_addresses(struct world *w)
@@ -408,6 +428,7 @@ void world_apply(struct world *w)
         world_apply_policy(w, s);
     }
     s->regexes = build_regexes(w, s->image);
+    s->list_addresses = build_list_addresses(w, s->image);
     s->addresses = build_addresses(w);
     s->local = build_local(w);
     struct ip_prefix *nets = keep(w, get_memory(sizeof w->allow_from));
