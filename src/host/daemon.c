@@ -65,7 +65,8 @@ static void on_collect(void *arg)
 static void start_collecting(struct daemon *d)
 {
     d->quiet = 0;
-    if (d->ask.fd < 0) {
+    if (d->ask.fd < 0 &&
+        d->names_timer.due == USEC_NEVER) { /* traffic that goes on puts nothing off */
         loop_timer_set(&d->names_timer, sys_now() + NAMES_US);
     }
     atomic_store(&d->control.active, true);
