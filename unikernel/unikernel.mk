@@ -35,7 +35,7 @@ UK_SRCS := arch/aarch64/clock.c arch/aarch64/fault.c arch/aarch64/mmu.c \
            board/$(BOARD)/board.c \
            drivers/uart_pl011.c \
            lib/boot_args.c lib/fat.c lib/fdt.c lib/heap.c lib/lamp.c lib/slots.c lib/libc.c lib/wallclock.c \
-           net/dhcp.c net/doh.c net/fetch.c net/httpd.c net/neighbours.c net/net.c net/no_brotli.c net/service.c net/service_doh.c net/service_line.c net/service_tcp.c net/service_upstream.c net/stream.c net/time_wait.c net/tls.c net/tls_session.c net/url.c \
+           net/dhcp.c net/doh.c net/fetch.c net/httpd.c net/neighbours.c net/net.c net/no_brotli.c net/service.c net/service_doh.c net/service_line.c net/service_tcp.c net/service_upstream.c net/stream.c net/tcp_in.c net/time_wait.c net/tls.c net/tls_session.c net/url.c \
            api_backend.c console.c control.c engine.c lists.c lists_build.c lists_fetch.c lists_guard.c lists_preview.c lists_table.c metrics.c passwords.c settings.c starter.c storage.c main.c
 UK_SRCS_virt := drivers/gicv2.c drivers/virtio_blk.c drivers/virtio_mmio.c drivers/virtio_net.c drivers/virtio_rng.c lib/psci.c
 UK_SRCS_raspi := board/raspi/raspi.c board/raspi/service.c lib/sign.c drivers/bcm_gpio.c drivers/bcm_pwm.c drivers/bcm_rng.c drivers/bcm_watchdog.c drivers/dwc2.c drivers/mailbox.c drivers/sdhci.c drivers/usb.c drivers/usb_ecm.c \
@@ -45,7 +45,7 @@ UK_SRCS_raspi4 := $(UK_SRCS_raspi) drivers/genet.c drivers/gicv2.c
 UK_SRCS += $(UK_SRCS_$(BOARD))
 
 UK_LWIP := core/init core/def core/dns core/inet_chksum core/ip core/mem core/memp core/netif core/pbuf core/raw core/stats core/sys \
-           core/tcp core/tcp_in core/tcp_out core/timeouts core/udp \
+           core/tcp core/tcp_out core/timeouts core/udp \
            core/ipv4/etharp core/ipv4/icmp core/ipv4/igmp core/ipv4/ip4_frag core/ipv4/ip4 core/ipv4/ip4_addr \
            core/ipv6/ethip6 core/ipv6/icmp6 core/ipv6/inet6 core/ipv6/ip6 core/ipv6/ip6_addr core/ipv6/ip6_frag core/ipv6/mld6 core/ipv6/nd6 \
            netif/ethernet apps/sntp/sntp apps/mdns/mdns
@@ -92,7 +92,7 @@ $(UK)/core/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $< ($(BOARD))"
 	$(Q)$(UK_CC) $(UK_CFLAGS) -std=c17 -MMD -MP -c -o $@ $<
-$(UK)/uk/net/dhcp.o: UK_CFLAGS = $(UK_THIRD_CFLAGS)
+$(UK)/uk/net/dhcp.o $(UK)/uk/net/tcp_in.o: UK_CFLAGS = $(UK_THIRD_CFLAGS)
 $(UK)/lwip/%.o: | $(UK_THIRD)/.fetched
 	@mkdir -p $(@D)
 	$(Q)$(UK_CC) $(UK_THIRD_CFLAGS) -MD -MP -c -o $@ $(UK_THIRD)/lwip/src/$*.c
@@ -181,5 +181,5 @@ sdimage:
 UK_LINT_FLAGS = --target=aarch64-linux-gnu -isystem /usr/lib/picolibc/aarch64-linux-gnu/include -nostdlibinc -std=gnu17 -ffreestanding -mcpu=$(UK_CPU_$(BOARD)) $(filter-out -Wpedantic,$(WARN)) $(UK_DEFS) $(UK_INC)
 .PHONY: lint-unikernel
 lint-unikernel: $(UK_THIRD)/.fetched
-	$(Q)for f in $(filter-out net/dhcp.c starter.c,$(UK_SRCS)); do echo "  TIDY    unikernel/$$f"; \
+	$(Q)for f in $(filter-out net/dhcp.c net/tcp_in.c starter.c,$(UK_SRCS)); do echo "  TIDY    unikernel/$$f"; \
 	    clang -fsyntax-only $(UK_LINT_FLAGS) unikernel/$$f && clang-tidy --quiet --checks=-clang-analyzer-optin.performance.Padding unikernel/$$f -- $(UK_LINT_FLAGS) 2>/dev/null || bad=1; done; [ -z "$$bad" ]

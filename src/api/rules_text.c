@@ -434,12 +434,24 @@ static void write_groups(const json_t *groups, struct strbuf *out)
     }
 }
 
+/* Would the import take *.NAME? Some names can be had by an expression only, such as numbers. */
+static bool is_importable(const char *domain)
+{
+    struct bl_rule rule;
+    enum bl_reason why;
+    char text[DNS_NAME_TEXT + 2];
+    struct strbuf s;
+    strbuf_init(&s, text, sizeof text);
+    strbuf_printf(&s, "*.%s", domain);
+    return !s.truncated && bl_parse_one(span_of(text, s.len), &rule, &why) == ERR_OK;
+}
+
 void rules_export_line(const struct rule_view *v, struct strbuf *out)
 {
     strbuf_str(out, v->allow ? "allow " : "deny ");
-    if (v->kind == RULE_SUBTREE) {
+    if (v->kind == RULE_SUBTREE && (!v->regex_form || is_importable(v->domain))) {
         strbuf_printf(out, "*.%s", v->domain);
-    } else if (v->kind == RULE_REGEX) {
+    } else if (v->kind != RULE_EXACT) {
         strbuf_printf(out, "/%s/", v->written);
     } else {
         strbuf_str(out, v->domain);

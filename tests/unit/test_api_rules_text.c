@@ -45,6 +45,7 @@ static void lines_and_what_they_come_to(void **state)
         {"^ad[0-9]+\\.", "deny /^ad[0-9]+\\./"},
         {"(\\.|^)ads\\.example$", "deny *.ads.example"},
         {"/a#b/ off", "deny /a#b/ off"},
+        {"(\\.|^)1$", "deny /(\\.|^)1$/"},
         {"ads.example#no comment", NULL},
         {"deny ads.example   #   a note  ", "deny ads.example  # a note"},
         {"deny ads.example # \x01", "deny ads.example"},

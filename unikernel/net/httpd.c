@@ -499,8 +499,7 @@ static void read_on(struct connection *c)
         bool stopped = c->complete || HTTP_PARSER_ERRNO(&c->parser) != HPE_OK || c->parser.upgrade;
         tcp_recved(c->pcb, (u16_t)(stopped ? used : p->len));
         if (used == p->len) {
-            c->unread = pbuf_dechain(p);
-            pbuf_free(p);
+            c->unread = pbuf_free_first(p);
         } else {
             (void)pbuf_remove_header(p, used);
         }

@@ -32,6 +32,18 @@ static inline const ip4_addr_t *lwip_netif_ipv4(const struct netif *n)
     return netif_ip4_addr(n);
 }
 
+/* Frees the first buffer of a chain and returns the others. (pbuf_dechain would free them too:
+ * those of a chain that came together belong to nobody but it.) */
+static inline struct pbuf *pbuf_free_first(struct pbuf *p)
+{
+    struct pbuf *rest = p->next;
+    if (rest) {
+        pbuf_ref(rest);
+    }
+    pbuf_free(p);
+    return rest;
+}
+
 #undef ERR_OK
 #undef ERR_TIMEOUT
 #undef ip_addr

@@ -126,8 +126,7 @@ static int bio_recv(void *arg, unsigned char *out, size_t cap)
     while (s->received && s->received_off >= s->received->len) {
         struct pbuf *head = s->received;
         s->received_off = (u16_t)(s->received_off - head->len);
-        s->received = pbuf_dechain(head);
-        pbuf_free(head);
+        s->received = pbuf_free_first(head);
     }
     return n;
 }
