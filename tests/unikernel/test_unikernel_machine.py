@@ -106,7 +106,7 @@ class UsbNic:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        program = os.environ["SINKHOLE_USB_NIC"]
+        program = os.environ.get("SINKHOLE_USB_NIC", str(ROOT / "build/release/tests/unikernel/usb_nic"))
         self.process = subprocess.Popen([program, chip, folder / "usb", str(port)], stdout=subprocess.PIPE, text=True)
         own = self.process.stdout.readline().strip()
         self.machine = ["-netdev", "hubport,id=h0,hubid=0,netdev=n0", "-netdev", f"socket,id=s0,udp=127.0.0.1:{own},localaddr=127.0.0.1:{port}",

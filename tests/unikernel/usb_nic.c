@@ -237,7 +237,7 @@ static bool open_ends(const char *path, uint16_t qemu_port)
     if (strlen(path) >= sizeof un.sun_path || listener < 0 || bus.net < 0) {
         return false;
     }
-    strcpy(un.sun_path, path);
+    memcpy(un.sun_path, path, strlen(path) + 1);
     if (bind(bus.net, (struct sockaddr *)&in, sizeof in) != 0 ||
         getsockname(bus.net, (struct sockaddr *)&in, &len) != 0 ||
         bind(listener, (struct sockaddr *)&un, sizeof un) != 0 || listen(listener, 1) != 0) {
