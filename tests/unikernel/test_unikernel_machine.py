@@ -137,6 +137,13 @@ def the_network_chips_of_the_pi_3_carry_everything():
                 s.wait_log(f"net: {chip.upper()}, ")
                 s.wait_blocked("ads19999.example")
                 eq(s.ask("www.example").addresses[0][:11], "198.51.100.")
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as c:  # the chip takes one frame at a time: the others wait for it
+                    c.settimeout(5)
+                    for _ in range(10):
+                        ids = set(range(1, 25))
+                        for i in ids:
+                            c.sendto(make_query("ads1.example", id=i).pack(), ("127.0.0.1", s.port))
+                        eq({Message.parse(c.recv(2048)).id for _ in ids}, ids, chip)
                 up.answer("big.example", "TXT", *[[f"{i:03d}" * 60] for i in range(20)], truncate=True)
                 eq(len(s.ask("big.example", "TXT", tcp=True).answer), 20)
                 for length in range(1, 60):  # every length of a frame around one packet of the bus and two

@@ -60,19 +60,59 @@ void net_time_get(uint32_t *unix_seconds, uint32_t *us)
     *us = rng_below(random_source, USEC_PER_SEC);
 }
 
+/* Frames that found the device busy, oldest first: a USB chip takes one at a time, and an answer
+ * over UDP that is dropped here is lost. Full: the newest is dropped, and counted. A device that
+ * takes none for WAITING_LONG_US has no cable: all are dropped. */
+enum { WAITING_MAX = 64, WAITING_POLL_US = 500, WAITING_LONG_US = 200000 };
+static struct {
+    uint8_t frame[WAITING_MAX][NIC_FRAME_MAX];
+    uint16_t len[WAITING_MAX];
+    unsigned first, count;
+    usec_t moved; /* when the device last took one, or the first began to wait */
+} waiting;
+
+static bool device_takes(const void *frame, size_t len)
+{
+    uint64_t dropped = device->counters.tx_dropped;
+    bool sent = device->send(device, frame, len);
+    device->counters.tx_dropped = dropped; /* that is for us to say */
+    return sent;
+}
+
+static void send_waiting(void)
+{
+    while (waiting.count > 0 &&
+           device_takes(waiting.frame[waiting.first], waiting.len[waiting.first])) {
+        waiting.first = (waiting.first + 1) % WAITING_MAX;
+        waiting.count--;
+        waiting.moved = clock_now();
+    }
+    if (waiting.count > 0 && clock_now() - waiting.moved > WAITING_LONG_US) {
+        device->counters.tx_dropped += waiting.count;
+        waiting.count = 0;
+    }
+}
+
 static err_t frame_out(struct netif *n, struct pbuf *p)
 {
     (void)n;
     tx_octets += p->tot_len;
-    if (!p->next) {
-        return device->send(device, p->payload, p->len) ? (err_t)LWIP_ERR_OK : (err_t)ERR_MEM;
-    }
-    static uint8_t whole[NIC_FRAME_MAX];
-    if (p->tot_len > sizeof whole) {
+    if (p->tot_len > NIC_FRAME_MAX) {
         return (err_t)ERR_BUF;
     }
-    pbuf_copy_partial(p, whole, p->tot_len, 0);
-    return device->send(device, whole, p->tot_len) ? (err_t)LWIP_ERR_OK : (err_t)ERR_MEM;
+    send_waiting();
+    if (waiting.count == 0 && !p->next && device_takes(p->payload, p->len)) {
+        return (err_t)LWIP_ERR_OK;
+    }
+    if (waiting.count == WAITING_MAX) {
+        device->counters.tx_dropped++;
+        return (err_t)ERR_MEM;
+    }
+    waiting.moved = waiting.count == 0 ? clock_now() : waiting.moved;
+    unsigned last = (waiting.first + waiting.count++) % WAITING_MAX;
+    waiting.len[last] = pbuf_copy_partial(p, waiting.frame[last], p->tot_len, 0);
+    send_waiting();
+    return (err_t)LWIP_ERR_OK;
 }
 
 static err_t interface_init(struct netif *n)
@@ -196,6 +236,7 @@ bool net_poll(void)
     size_t len;
     const uint8_t *frame;
     int taken = 0;
+    send_waiting();
     while (taken < BATCH && (frame = device->receive(device, &len)) != NULL) {
         if (len <= NIC_FRAME_MAX) {
             frame_in(frame, len);
@@ -215,6 +256,9 @@ bool net_poll(void)
 uint32_t net_sleep_us(void)
 {
     u32_t ms = sys_timeouts_sleeptime();
+    if (waiting.count > 0) {
+        return WAITING_POLL_US;
+    }
     return ms > LINK_POLL_US / 1000 ? LINK_POLL_US : ms * 1000;
 }
 
