@@ -30,7 +30,10 @@ enum http_method {
     HTTP_OTHER
 };
 
-#define API_BODY_MAX (1024 * 1024) /* octets of a body that are read: a rules document fits */
+#define API_BODY_MAX (4 * 1024 * 1024) /* octets of a body that are read: a rules document fits */
+#define API_BODIES_MAX \
+    (8 * 1024 * 1024)       /* octets of all bodies that a server should hold at a time */
+#define API_LARGE_ANSWERS 4 /* that are larger than the room for answers, at a time */
 
 /* Header values that the API looks at; absent ones have len 0. Borrowed for the call. */
 struct api_request {

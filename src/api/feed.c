@@ -78,3 +78,46 @@ struct feed *feed_open(struct call *c, const char *content_type,
     reply_error(c, 503, "busy", "Too many streams are open", NULL);
     return NULL;
 }
+
+/* --- a text in parts ------------------------------------------------------------------------- */
+
+static enum feed_step fill_text(struct feed *f, struct piece *p, usec_t now)
+{
+    (void)now;
+    while (piece_room(p) > 0) {
+        const json_t *part = json_array_get(f->tree, f->text.part);
+        if (!part) {
+            return FEED_END;
+        }
+        size_t left = json_string_length(part) - f->text.at;
+        size_t n = left < piece_room(p) ? left : piece_room(p);
+        memcpy(p->buf + p->len, json_string_value(part) + f->text.at, n);
+        p->len += n;
+        f->text.at += n;
+        if (n == left) {
+            f->text.part++;
+            f->text.at = 0;
+        }
+    }
+    return FEED_MORE;
+}
+
+void feed_text(struct call *c, const char *content_type, json_t *parts)
+{
+    unsigned under_way = 0;
+    for (int i = 0; i < FEEDS_MAX; i++) {
+        under_way += c->api->feeds[i].used && c->api->feeds[i].fill == fill_text;
+    }
+    if (under_way >= API_LARGE_ANSWERS) {
+        reply_header(c, "Retry-After", "1");
+        reply_error(c, 503, "busy", "Too many large answers are under way", NULL);
+        json_decref(parts);
+        return;
+    }
+    struct feed *f = feed_open(c, content_type, fill_text);
+    if (!f) {
+        json_decref(parts);
+        return;
+    }
+    f->tree = parts;
+}

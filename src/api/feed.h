@@ -43,7 +43,7 @@ struct feed {
     usec_t last_sent;
     char filler;  /* sent while nothing was found yet; '\0': the search goes on without */
     void *job;    /* of the history; NULL: none */
-    json_t *tree; /* of feed_json */
+    json_t *tree; /* what is written: an object of the history, or the parts of a text */
     union {
         struct {
             struct query_filter filter;
@@ -58,7 +58,7 @@ struct feed {
         } queries;
         struct {
             history_writer *write;
-            void *member, *inner; /* where feed_json stands */
+            void *member, *inner; /* where the writing stands */
             size_t index;
             uint32_t count; /* as asked */
             bool blocked;
@@ -81,6 +81,9 @@ struct feed {
             uint64_t told[RULES_LISTS_MAX * 2 / 64]; /* lists that were written about */
         } update;
         struct {
+            size_t part, at; /* octets of that part that were written */
+        } text;
+        struct {
             uint32_t at;
             bool any;
             int type, kind; /* -1: both */
@@ -98,6 +101,12 @@ void feed_drop_history(struct feed *f);
  * false: there is no history, and nothing was answered.
  */
 bool history_reply(struct call *c, enum history_what what, history_writer *write);
+
+/*
+ * Answer with a text in parts (json_write_parts), which are taken over. At most API_LARGE_ANSWERS
+ * at a time: 503.
+ */
+void feed_text(struct call *c, const char *content_type, json_t *parts);
 
 /* Answer with a stream that starts at phase 0. NULL if all slots are in use: 503 is answered then.
  */

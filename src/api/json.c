@@ -50,7 +50,16 @@ enum err json_read(struct span text, json_t **out, json_error_t *error)
 struct sink {
     char *buf;
     size_t cap, len;
+    json_t *parts; /* what was full before; NULL: there is one buffer and no more */
 };
+
+/* The buffer's text becomes a part, and the buffer is empty. */
+static bool next_part(struct sink *s)
+{
+    size_t len = s->len;
+    s->len = 0;
+    return s->parts && json_array_append_new(s->parts, json_stringn_nocheck(s->buf, len)) == 0;
+}
 
 static int put_safe(const char *text, size_t len, void *arg)
 {
@@ -59,7 +68,7 @@ static int put_safe(const char *text, size_t len, void *arg)
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
         bool escape = c == '<' || c == '>' || c == '&' || c == 0x7f;
-        if (s->cap - s->len < (escape ? 6 : 1)) {
+        if (s->cap - s->len < (escape ? 6 : 1) && !next_part(s)) {
             return -1;
         }
         if (escape) {
@@ -74,11 +83,23 @@ static int put_safe(const char *text, size_t len, void *arg)
     return 0;
 }
 
+static const size_t write_flags =
+    JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
+
+json_t *json_write_parts(const json_t *value, char *buf, size_t cap)
+{
+    struct sink s = {.buf = buf, .cap = cap, .parts = json_array()};
+    if (json_dump_callback(value, put_safe, &s, write_flags) == 0 && next_part(&s)) {
+        return s.parts;
+    }
+    json_decref(s.parts);
+    return NULL;
+}
+
 enum err json_write(const json_t *value, char *buf, size_t cap, size_t *len)
 {
     struct sink s = {.buf = buf, .cap = cap};
-    size_t flags = JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
-    if (json_dump_callback(value, put_safe, &s, flags) != 0) {
+    if (json_dump_callback(value, put_safe, &s, write_flags) != 0) {
         return ERR_SPACE;
     }
     *len = s.len;

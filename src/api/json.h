@@ -31,6 +31,10 @@ MUST_CHECK enum err json_read(struct span text, json_t **out, json_error_t *erro
  * \uXXXX. ERR_SPACE. */
 MUST_CHECK enum err json_write(const json_t *value, char *buf, size_t cap, size_t *len);
 
+/* The same text in an array of strings, each of at most cap octets, which pass through buf; cap is
+ * at least 6. NULL: no memory. */
+json_t *json_write_parts(const json_t *value, char *buf, size_t cap);
+
 /* Rounded to six decimals; 15 digits are written, so a time of today has five. */
 json_t *json_rounded(double v);
 json_t *json_text(const char *text);            /* any octets: what is not UTF-8 is escaped */

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "api/api_int.h"
+#include "api/feed.h"
 
 double call_took(const struct call *c)
 {
@@ -67,14 +67,29 @@ static void out_of_room(struct call *c)
     c->res->body_static = true;
 }
 
+/* What is larger than the room for answers goes out in pieces. */
+static void reply_large(struct call *c, int status, const json_t *body)
+{
+    json_t *parts =
+        status == 200 ? json_write_parts(body, c->api->response, c->api->response_cap) : NULL;
+    if (parts) {
+        feed_text(c, json_content, parts);
+    } else {
+        common_headers(c, json_content);
+        out_of_room(c);
+    }
+}
+
 void reply_json(struct call *c, int status, json_t *body)
 {
     size_t len = 0;
-    common_headers(c, json_content);
-    if (!body || json_object_set_new(body, "took", json_rounded(call_took(c))) != 0 ||
-        json_write(body, c->api->response, c->api->response_cap, &len) != ERR_OK) {
+    if (!body || json_object_set_new(body, "took", json_rounded(call_took(c))) != 0) {
+        common_headers(c, json_content);
         out_of_room(c);
+    } else if (json_write(body, c->api->response, c->api->response_cap, &len) != ERR_OK) {
+        reply_large(c, status, body);
     } else {
+        common_headers(c, json_content);
         c->res->status = status;
         c->res->body = c->api->response;
         c->res->body_len = len;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "api/api.h"
 #include "api/json.h"
 #include "api/rules_int.h"
 #include "base/siphash.h"
@@ -33,6 +34,8 @@ void rules_free(struct rules *r)
     json_decref(r->doc);
     r->doc = NULL;
 }
+
+_Static_assert(RULES_TEXT_MAX <= API_BODY_MAX, "what was saved can be restored");
 
 enum err rules_parse(struct rules *r, struct span text, char *what, size_t cap)
 {

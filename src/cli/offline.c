@@ -101,7 +101,7 @@ static int open_all(struct offline *o, struct config *c)
         cli_error(o->cli, "%s", error.text);
         return EXIT_USAGE;
     }
-    enum err e = store_open(c->state_dir, &store);
+    enum err e = store_open_existing(c->state_dir, &store);
     if (e != ERR_OK) {
         cli_error(o->cli,
                   "no resolver is running here, and the state directory %s cannot be read: %s",

@@ -8,7 +8,7 @@
  *
  * Bounds: `connections` in all, and who holds most of them gives way first (http_conns.h); a
  * request's head of HTTP_POOL_OCTETS with what goes with it, 64 headers; a body of API_BODY_MAX,
- * all bodies HTTP_BODIES_MAX, all answers HTTP_RESPONSES_MAX; deadlines for each state of a
+ * all bodies API_BODIES_MAX, all answers HTTP_RESPONSES_MAX; deadlines for each state of a
  * connection. What is more is refused with 400, 413, 414, 431, 503, or by closing. DNS shares none
  * of this.
  */
@@ -26,8 +26,6 @@
 #define HTTP_POOL_OCTETS                                                    \
     (18 * 1024) /* of a connection: head of a request and what goes with it \
                  */
-#define HTTP_BODIES_MAX \
-    ((size_t)8 * 1024 * 1024) /* octets of all request bodies under way together */
 #define HTTP_RESPONSES_MAX \
     ((size_t)32 * 1024 * 1024) /* octets of all responses under way together, but for streams */
 

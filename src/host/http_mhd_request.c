@@ -373,7 +373,7 @@ static bool grow_body(struct http *h, struct request *rq, size_t more)
     while (cap < need) {
         cap *= 2;
     }
-    if (h->bodies - rq->body_cap + cap > HTTP_BODIES_MAX) {
+    if (h->bodies - rq->body_cap + cap > API_BODIES_MAX) {
         return false;
     }
     uint8_t *body = realloc(rq->body, cap);

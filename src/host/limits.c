@@ -14,14 +14,15 @@
 #include "host/http_mhd.h"
 #include "host/list_build.h"
 #include "host/preview.h"
-#include "shared/regex_pcre2.h"
 #include "host/sys.h"
+#include "shared/regex_pcre2.h"
 
 #define MIB            (UINT64_C(1) << 20)
 #define PROGRAM_OCTETS (28 * MIB) /* text and data of the program and its libraries in use */
 #define STACK_OCTETS   (UINT64_C(256) << 10) /* touched by a thread */
-#define THREADS_BESIDE \
-    15 /* control, lists and three that help it compile, two of HTTP, DNS over HTTPS, names, history, a list that is tried */
+#define THREADS_BESIDE                                                                       \
+    15 /* control, lists and three that help it compile, two of HTTP, DNS over HTTPS, names, \
+          history, a list that is tried */
 #define TLS_OCTETS        (UINT64_C(96) << 10)  /* of OpenSSL, a connection */
 #define TRUST_OCTETS      (4 * MIB)             /* certificates of the system */
 #define TRANSFER_OCTETS   (UINT64_C(192) << 10) /* of libcurl with TLS and HTTP/2, each */
@@ -109,8 +110,9 @@ static void http_rows(struct rows *r, const struct config *c)
         return;
     }
     struct api_config api = {0};
-    uint64_t octets = api_memory(&api) + HTTP_BODIES_MAX + HTTP_RESPONSES_MAX +
-                      HTTP_STREAMS * HTTP_STREAM + (uint64_t)c->http_connections * HTTP_POOL_OCTETS;
+    uint64_t octets = api_memory(&api) + API_BODIES_MAX + API_LARGE_ANSWERS * RULES_TEXT_MAX +
+                      HTTP_RESPONSES_MAX + HTTP_STREAMS * HTTP_STREAM +
+                      (uint64_t)c->http_connections * HTTP_POOL_OCTETS;
     struct limit *l = put(r, "HTTP", octets, "http-connections");
     snprintf(l->bound, sizeof l->bound, "%u connections", c->http_connections);
 }

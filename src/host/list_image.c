@@ -243,7 +243,7 @@ enum err list_image_save(const struct list_image *image, const char *path)
     struct store *store = NULL;
     enum err e = ERR_MEMORY;
     if (dir) {
-        e = leaf[0] && strlen(leaf) < STORE_NAME_MAX ? store_open(dir, &store) : ERR_IO;
+        e = leaf[0] && strlen(leaf) < STORE_NAME_MAX ? store_open_existing(dir, &store) : ERR_IO;
     }
     if (e == ERR_OK) {
         e = store_write(store, leaf, span_of(image->map, image->len));

@@ -98,6 +98,11 @@ enum err store_open(const char *dir, struct store **out)
     if (mkdir(dir, 0700) != 0 && errno != EEXIST && errno != EROFS && errno != EACCES) {
         return err_of(errno);
     }
+    return store_open_existing(dir, out);
+}
+
+enum err store_open_existing(const char *dir, struct store **out)
+{
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return err_of(errno);

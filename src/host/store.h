@@ -27,6 +27,9 @@ struct store;
  * A directory that cannot be written is opened too: reads work and writes fail with ERR_IO.
  */
 MUST_CHECK enum err store_open(const char *dir, struct store **out);
+
+/* The same for who only reads: no directory is made. */
+MUST_CHECK enum err store_open_existing(const char *dir, struct store **out);
 void store_close(struct store *s); /* NULL is allowed */
 
 /* The directory as it was given. */

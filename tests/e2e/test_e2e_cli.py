@@ -236,6 +236,7 @@ def check_works_without_a_running_resolver():
         # No --offline, but nobody there: the same.
         eq(cli("check", "--state-dir", state, "--config", "/dev/null", "--http", f"127.0.0.1:{free_port()}", "ads.example").stdout.splitlines()[0], "ads.example: blocked")
         complains(cli("check", "--offline", "--state-dir", "/nonexistent", "--config", "/dev/null", "x.example"), 1, "/nonexistent")
+        check(not os.path.exists("/nonexistent"), "who asks makes no folder")
     finally:
         shutil.rmtree(state, ignore_errors=True)
 
@@ -531,6 +532,21 @@ def backup_and_restore():
         kept = os.path.join(s.state, "rules.json")  # the document as it lies there is a backup too
         eq(fine(s.cli("restore", kept)), "restored\n")
         eq(s.ask("kept.example").addresses, ["0.0.0.0"])
+
+
+@test
+def a_large_backup_is_restored():
+    """9000 rules with comments: larger than any other request."""
+    with House(traffic=False) as s, tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "backup.json")
+        document = json.loads(fine(s.cli("backup")))
+        document["own"] = [{"id": i + 1, "type": "deny", "kind": "exact", "domain": f"n{i}.large.example", "comment": "x" * 100} for i in range(9000)]
+        with open(path, "w") as f:
+            json.dump(document, f)
+        check(1_500_000 < os.path.getsize(path) < 4 << 20, f"{os.path.getsize(path)} octets")
+        eq(fine(s.cli("restore", path)), "restored\n")
+        eq(s.ask("n8999.large.example").addresses, ["0.0.0.0"])
+        eq(len(json.loads(fine(s.cli("backup")))["own"]), 9000)
 
 
 @test

@@ -139,8 +139,8 @@ def greedy_requests_are_bounded():
         "5000 fields": (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"".join(b"X%d: 1\r\n" % i for i in range(5000)) + b"\r\n", b"", (b"431", b"400", b"")),
         "a body that is declared as 1 TB": (head + b"Content-Length: 1099511627776\r\n\r\n", b"x" * 1000, (b"413", b"")),
         "a body of 8 MB": (head + b"Content-Length: 8388608\r\n\r\n", b"x" * 8388608, (b"413", b"")),
-        "chunks without end": (head + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n" + (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 40, (b"413", b"")),
-        "a chunk of 2^64": (head + b"Transfer-Encoding: chunked\r\n\r\n", b"ffffffffffffffff\r\n" + b"x" * 3000000, (b"413", b"400", b"")),
+        "chunks without end": (head + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n" + (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 80, (b"413", b"")),
+        "a chunk of 2^64": (head + b"Transfer-Encoding: chunked\r\n\r\n", b"ffffffffffffffff\r\n" + b"x" * 6000000, (b"413", b"400", b"")),
         "both lengths": (head + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n", (b"400", b"")),
         "deep JSON": (head + b"Content-Length: 200000\r\n\r\n", b"[" * 200000, (b"400", b"")),
     }

@@ -93,6 +93,7 @@ struct connection {
 };
 
 static struct connection connections[HTTPD_MAX];
+static uint32_t bodies; /* octets of all bodies */
 static struct httpd_gauges gauges;
 static struct api *the_api;
 static const struct tcp_pcb *aborted;
@@ -111,6 +112,7 @@ static void end_response(struct connection *c)
     }
     free(c->copy);
     free(c->body);
+    bodies -= c->body_cap;
     c->release = NULL;
     c->more = NULL;
     c->copy = c->body = NULL;
@@ -244,11 +246,13 @@ static int on_body(http_parser *p, const char *at, size_t len)
     }
     if (c->body_len + len > c->body_cap) {
         uint32_t cap = (uint32_t)((c->body_len + len + BODY_STEP - 1) / BODY_STEP * BODY_STEP);
-        char *body = realloc(c->body, cap);
+        bool room = bodies - c->body_cap + cap <= API_BODIES_MAX;
+        char *body = room ? realloc(c->body, cap) : NULL;
         if (!body) {
             c->refuse = 503;
             return -1;
         }
+        bodies += cap - c->body_cap;
         c->body = body;
         c->body_cap = cap;
     }

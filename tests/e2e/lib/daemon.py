@@ -1,5 +1,6 @@
 """The program under test, on free loopback ports with a state directory of its own."""
 
+import collections
 import os
 import pathlib
 import random
@@ -20,16 +21,22 @@ PASSWORD = "correct horse battery staple"
 SLOW = 4 if os.environ.get("SINKHOLE_SLOW") else 1  # sanitizers: times are longer
 
 
+_given = collections.deque(maxlen=64)
+
+
 def free_port(hosts=("127.0.0.1", "::1")):
-    """A port that is free for UDP and TCP on all hosts, outside the range that the kernel gives to clients."""
+    """A port that is free for UDP and TCP on all hosts, outside the range that the kernel gives to clients; not one that was given out just before."""
     for _ in range(200):
         port, held = random.randrange(20000, 32000), []
+        if port in _given:
+            continue
         try:
             for host in hosts:
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
                     s = socket.socket(client.family_of(host), kind)
                     held.append(s)
                     s.bind((host, port))
+            _given.append(port)
             return port
         except OSError:
             continue
