@@ -47,7 +47,8 @@ test("an own rule with a comment and a time, edited", async ({ page }) => {
   await until(async () => !(await env.ask(name)).blocked, "off");
   await r.getByRole("switch").click();
   await until(async () => (await env.ask(name)).blocked, "on");
-  assert.ok(Math.abs((await expires()) - before) <= 2, "still ends");
+  const after = await expires();
+  assert.ok(Math.abs(after - before) <= 5, `ends at ${after}, not at ${before}`);
   await r.getByRole("button", { name: "Edit" }).click();
   const dialog = page.locator("dialog[open]");
   await dialog.getByLabel("Comment").fill("for good");
