@@ -139,8 +139,14 @@ def packets(opt, names):
             blast(server, "--names", names.cached, seconds=0.5)
         for _ in range(opt.rounds):
             for load, args in loads.items():
-                for server in all_of:
-                    samples.setdefault((server.name, load), []).append(blast(server, *args, seconds=opt.seconds))
+                for server in list(all_of):
+                    try:
+                        samples.setdefault((server.name, load), []).append(blast(server, *args, seconds=opt.seconds))
+                    except RuntimeError as e:  # a peer that ends does not end the bench
+                        if server.name not in PEERS:
+                            raise
+                        say("", f"{server.name} does not answer any more and is left out: {e}")
+                        all_of.remove(server)
         say("", "## Packets", "", f"Median of {opt.rounds} rounds of {opt.seconds} s, window of 256 questions, load average {load_average()}.")
         for load in loads:
             base = median(samples["echo", load], "cpu_s_per_million")
