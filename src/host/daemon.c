@@ -328,6 +328,10 @@ static enum err bind_all(struct daemon *d)
     for (uint32_t i = 0; i < d->listeners.count; i++) {
         d->own[i] = d->listeners.item[i].endpoint;
     }
+    if (e == ERR_OK && c->steer && !listeners_steer(&d->listeners)) {
+        log_error(NET, "questions cannot be steered to cores: %s", strerror(errno));
+        e = ERR_IO;
+    }
     if (e == ERR_OK && c->xdp[0] != '\0') {
         e = xdp_open(&d->xdp, c->xdp, &d->listeners, d->workers);
     }
@@ -374,6 +378,7 @@ static enum err make_worker(struct daemon *d, uint32_t i)
     const struct config *c = d->first;
     struct worker_config cfg = {
         .number = (uint16_t)i,
+        .steer = c->steer,
         .listeners = &d->listeners,
         .xdp = xdp_queue_of(d->xdp, i),
         .publisher = d->publisher,

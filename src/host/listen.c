@@ -4,6 +4,7 @@
 #include "host/listen.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -196,6 +197,21 @@ enum err listeners_open(struct listeners *l, const struct ip_endpoint *endpoint,
         }
     }
     return ERR_OK;
+}
+
+bool listeners_steer(const struct listeners *l)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_CPU)),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, l->workers), BPF_STMT(BPF_RET | BPF_A, 0)};
+    struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
+    for (uint32_t i = 0; i < l->count; i++) {
+        if (setsockopt(l->item[i].udp[0], SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+                       sizeof program) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void listeners_close(struct listeners *l)

@@ -36,6 +36,13 @@ MUST_CHECK enum err listeners_open(struct listeners *l, const struct ip_endpoint
                                    uint32_t count, uint32_t workers);
 void listeners_close(struct listeners *l);
 
+/*
+ * From now on the kernel gives a UDP packet that it handles on core C to worker C modulo `workers`,
+ * in place of a hash of the addresses (SO_ATTACH_REUSEPORT_CBPF, socket(7)). False with errno: it
+ * stays as it was.
+ */
+MUST_CHECK bool listeners_steer(const struct listeners *l);
+
 /* The smallest receive buffer that the kernel granted, in octets. */
 uint32_t listeners_buffer(const struct listeners *l);
 

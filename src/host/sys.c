@@ -87,6 +87,21 @@ unsigned sys_cpus(void)
     return count > 0 ? (unsigned)count : 1;
 }
 
+bool sys_cores_of(unsigned share, unsigned shares, cpu_set_t *out)
+{
+    cpu_set_t all;
+    CPU_ZERO(out);
+    if (sched_getaffinity(0, sizeof all, &all) != 0) {
+        return false;
+    }
+    for (unsigned c = share; c < CPU_SETSIZE; c += shares) {
+        if (CPU_ISSET(c, &all)) {
+            CPU_SET(c, out);
+        }
+    }
+    return CPU_COUNT(out) > 0;
+}
+
 void *sys_map(size_t len)
 {
     void *mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

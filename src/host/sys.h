@@ -4,6 +4,8 @@
 #ifndef SINKHOLE_HOST_SYS_H
 #define SINKHOLE_HOST_SYS_H
 
+#include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +32,10 @@ uint32_t sys_open_files(void);
 
 /* Processors that this process may run on, at least 1. */
 unsigned sys_cpus(void);
+
+/* Those of the cores that this process may use whose number modulo `shares` is `share`. False:
+ * there is none. */
+bool sys_cores_of(unsigned share, unsigned shares, cpu_set_t *out);
 
 /*
  * `len` zeroed octets of own pages, aligned to a page; pages cost nothing until they are written.

@@ -688,11 +688,17 @@ void worker_free(struct worker *w)
 enum err worker_start(struct worker *w)
 {
     w->now = sys_now();
-    if (pthread_create(&w->thread, NULL, worker_main, w) != 0) {
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0) {
         return ERR_IO;
     }
-    w->started = true;
-    return ERR_OK;
+    cpu_set_t cores;
+    if (w->cfg.steer && sys_cores_of(w->cfg.number, w->cfg.resolver.workers, &cores)) {
+        (void)pthread_attr_setaffinity_np(&attr, sizeof cores, &cores); /* else anywhere */
+    }
+    w->started = pthread_create(&w->thread, &attr, worker_main, w) == 0;
+    pthread_attr_destroy(&attr);
+    return w->started ? ERR_OK : ERR_IO;
 }
 
 void worker_stop(struct worker *w, usec_t grace_us)

@@ -39,6 +39,7 @@ struct control_line {
 
 struct worker_config {
     uint16_t number;                   /* of this worker */
+    bool steer;                        /* stays on the cores that are its own (listen.h) */
     const struct listeners *listeners; /* with sockets for `workers` */
     struct xdp_queue *xdp;             /* a second way for questions to come; may be NULL */
     struct publisher *publisher;

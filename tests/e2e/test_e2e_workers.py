@@ -2,6 +2,7 @@
 """Several workers are one resolver: equal questions are asked once, an answer known to one is known to all, whoever received the question."""
 
 import os
+import pathlib
 import random
 import socket
 import threading
@@ -103,6 +104,49 @@ def ports_and_ids_are_random_whatever_the_worker():
         ports, ids = {q.peer[1] for q in asked}, {q.id for q in asked}
         check(len(ports) >= 280 and len(ids) >= 280, f"{len(ports)} ports, {len(ids)} IDs")
         check(max(ports) - min(ports) > 18000, "from a wide range")
+
+
+def worker_threads(s):
+    """Worker number: thread."""
+    names = {int(t.name): (t / "comm").read_text().strip() for t in pathlib.Path(f"/proc/{s.pid}/task").iterdir()}
+    return {int(name[7:]): tid for tid, name in names.items() if name.startswith("worker-")}
+
+
+def cores_of_workers(s):
+    return {number: os.sched_getaffinity(tid) for number, tid in worker_threads(s).items()}
+
+
+def wakings(s):
+    """Worker number: how often it went to sleep."""
+    text = {n: pathlib.Path(f"/proc/{s.pid}/task/{tid}/status").read_text() for n, tid in worker_threads(s).items()}
+    return {n: int(t.split("\nvoluntary_ctxt_switches:")[1].split()[0]) for n, t in text.items()}
+
+
+@test
+def steered_questions_go_to_the_worker_of_the_core():
+    """Sent on one core of loopback, all arrive at the worker of that core, whatever port they come from; without the option workers run anywhere."""
+    ours = os.sched_getaffinity(0)
+    with Upstream() as up, daemon(up, "--steer", "on") as s:
+        for number, cores in cores_of_workers(s).items():
+            mine = {c for c in ours if c % WORKERS == number}
+            eq(cores, mine or ours, f"cores of worker {number}")
+        for reply in spread(s, "steered.example", 40):
+            eq(reply.rcode, "NOERROR")
+        for reply in spread(s, "steered.example", 10, tcp=True):
+            eq(reply.rcode, "NOERROR")
+        eq(questions(up, "steered.example"), 1)
+        for core in ours:
+            before = wakings(s)
+            os.sched_setaffinity(0, {core})
+            try:
+                for _ in range(60):
+                    s.ask("steered.example")
+            finally:
+                os.sched_setaffinity(0, ours)
+            slept = {n: w - before[n] for n, w in wakings(s).items()}
+            check(max(slept, key=slept.get) == core % WORKERS and slept[core % WORKERS] >= 30 and sum(slept.values()) <= slept[core % WORKERS] + 15, f"on core {core}: {slept}")
+    with Upstream() as up, daemon(up) as s:
+        check(all(cores == ours for cores in cores_of_workers(s).values()), "not pinned")
 
 
 @test
