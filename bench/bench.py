@@ -134,7 +134,7 @@ def packets(opt, names):
     loads = {"blocked": ["--names", names.blocked], "cached": ["--names", names.cached], "uncached": ["--unique", "new.example"],
              "mix": ["--names", names.mixed, "--unique", "mix.example", "--share", UNIQUE_PCT]}
     samples = {}
-    with running(names, peers=not opt.quick, bare=True) as all_of:
+    with running(names, peers=not opt.quick, bare=not opt.quick) as all_of:
         for server in all_of[1:]:
             blast(server, "--names", names.cached, seconds=0.5)
         for _ in range(opt.rounds):
@@ -354,7 +354,7 @@ def main():
     p.add_argument("--seconds", type=float)
     p.add_argument("--rounds", type=int)
     opt = p.parse_args()
-    opt.seconds = opt.seconds or (0.4 if opt.quick else 1.0)
+    opt.seconds = opt.seconds or (0.25 if opt.quick else 1.0)
     opt.rounds = opt.rounds or (3 if opt.quick else 7)
     say(f"{os.cpu_count()} cores, {os.uname().machine}, Linux {os.uname().release}; load average at the start {load_average()}; beside it: {', '.join(['echo', *PEERS])}")
     with tempfile.TemporaryDirectory(prefix="sinkhole-bench-") as folder:
